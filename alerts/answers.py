@@ -1,0 +1,151 @@
+"""What an answer on a telephone means, and what it does to the alert it answers."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+from enum import StrEnum
+from uuid import UUID
+
+from alerts.change import Change, Draft
+from alerts.lifecycle import raise_severity, source_of
+from alerts.model import (
+    Alert,
+    EventKind,
+    Medium,
+    Outcome,
+    Role,
+    Status,
+    TaskKind,
+)
+from alerts.policy import Action, Do
+from detectors.finding import Finding, Kind, Phase, Severity
+from registry.instants import MINUTE
+
+HELP = (
+    Action(Do.VISIT, who="caseworker", message="help", within=45 * MINUTE),
+    Action(Do.CALL, who="duty_officer", message="help"),
+)
+"""What a call for help does at once, whatever the ladder. 45 min to arrive: DESIGN §7 (90 % of telecare visits)."""
+
+ASK_AGAIN = "again"
+"""The message that asks once more after an answer that was not understood."""
+
+_CLOSED_BY_FINE = frozenset({Kind.INACTIVITY, Kind.EXCESS, Kind.LEAK})
+
+_FINE = frozenset({"1", "fine", "ok", "okay", "i am fine", "i'm fine", "好", "好的", "没事", "我没事", "平安", "我很好"})
+_HELP = frozenset({"2", "help", "help me", "帮助", "帮帮我", "救命", "需要帮助", "帮"})
+_TAKEN = frozenset({"4", "1", "ack", "ok", "知道了", "收到", "好", "好的"})
+
+
+class Meaning(StrEnum):
+    """What somebody meant."""
+
+    FINE = "fine"
+    HELP = "help"
+    ACKNOWLEDGE = "acknowledge"
+    UNCLEAR = "unclear"
+
+
+def understand(answer: str, role: Role) -> Meaning:
+    """Read an answer; full-width digits, case, spaces and final punctuation do not matter."""
+    said = unicodedata.normalize("NFKC", answer).strip().lower().rstrip(".!。 #*,")
+    if role is not Role.RESIDENT:
+        return Meaning.ACKNOWLEDGE if said in _TAKEN else Meaning.UNCLEAR
+    if said in _HELP:
+        return Meaning.HELP
+    return Meaning.FINE if said in _FINE else Meaning.UNCLEAR
+
+
+def say_fine(alert: Alert, actor: str, answer: str, now: int) -> Change:
+    """A resident says that they are well.
+
+    That closes an alert about inactivity, excess or a leak. It never closes smoke that is still reported, nor
+    an alert in which somebody asked for help: those it is only written down in.
+    """
+    draft = Draft(alert, now)
+    draft.tell(EventKind.ANSWERED, actor, answer=answer, meaning=Meaning.FINE.value)
+    smoke_gone = alert.kind is Kind.SMOKE and not alert.sources
+    if alert.status is not Status.CLOSED and alert.help_at is None and (alert.kind in _CLOSED_BY_FINE or smoke_gone):
+        draft.close(actor, Outcome.RESIDENT_FINE)
+    return draft.change()
+
+
+def ask_for_help(alert: Alert, actor: str, answer: str, now: int) -> Change:
+    """A resident asks for help: urgent, and the ladder jumps to the visit and the duty officer.
+
+    Asked again while that is under way it is only written down. The alert must not be closed; for one that is,
+    see `help_after_close`.
+    """
+    draft = Draft(alert, now)
+    draft.tell(EventKind.ANSWERED, actor, answer=answer, meaning=Meaning.HELP.value)
+    if alert.help_at is not None and alert.status is Status.UNACKNOWLEDGED:
+        return draft.change()
+    _jump(draft, actor)
+    return draft.change()
+
+
+def help_after_close(closed: Alert, onset_id: UUID, actor: str, now: int) -> Change:
+    """A resident asks for help by an old message: it is never too late, so a new alert opens under `onset_id`.
+
+    No sensor reports it, so none can clear it.
+    """
+    finding = Finding(
+        closed.household, closed.kind, "resident", actor, Phase.RAISED, Severity.URGENT, now, now, 0.0
+    )
+    alert = replace(
+        closed,
+        id=onset_id,
+        rule=finding.rule,
+        severity=Severity.URGENT,
+        status=Status.UNACKNOWLEDGED,
+        onset=now,
+        raised_at=now,
+        opened_at=now,
+        score=0.0,
+        sources={source_of(finding): now},
+        held_by=None,
+        suppressed_why=None,
+        returned_at=None,
+        acknowledged_at=None,
+        help_at=None,
+        closed_at=None,
+        outcome=None,
+        note=None,
+        event_count=0,
+        step_count=0,
+    )
+    draft = Draft(alert, now)
+    draft.tell(EventKind.RAISED, actor, rule=finding.rule, severity=finding.severity.label, onset=now)
+    _jump(draft, actor)
+    return draft.change()
+
+
+def note_answer(alert: Alert, actor: str, answer: str, meaning: Meaning, now: int) -> Change:
+    """Write an answer down that changes nothing else."""
+    draft = Draft(alert, now)
+    draft.tell(EventKind.ANSWERED, actor, answer=answer, meaning=meaning.value)
+    return draft.change()
+
+
+def not_understood(
+    alert: Alert, person: str, answer: str, medium: Medium, now: int, *, ask_again: bool
+) -> Change:
+    """Write down an answer that was not understood and, while the ladder runs, ask that person once more."""
+    draft = Draft(alert, now)
+    draft.tell(EventKind.ANSWERED, f"person:{person}", answer=answer, meaning=Meaning.UNCLEAR.value)
+    if ask_again and alert.status in (Status.UNACKNOWLEDGED, Status.RETURNED):
+        draft.plan(Action(Do(medium.value), who=f"person:{person}", message=ASK_AGAIN), now)
+    return draft.change()
+
+
+def _jump(draft: Draft, actor: str) -> None:
+    """Whoever held the alert may not know: it is everybody's again until somebody takes it."""
+    draft.stop()
+    draft.cancel_tasks = frozenset({TaskKind.REVIEW})
+    draft.wake()
+    draft.alert = replace(draft.alert, help_at=draft.now)
+    raise_severity(draft, Severity.URGENT)
+    draft.tell(EventKind.HELP_ASKED, actor)
+    for action in HELP:
+        draft.plan(action, draft.now)

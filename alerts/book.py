@@ -1,0 +1,104 @@
+"""The port to whatever remembers alerts: one book is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+from uuid import UUID
+
+from alerts.audit import Watched
+from alerts.change import Change
+from alerts.model import Alert, HandsetMessage, Notification, People, Place, Step, Task
+from detectors.finding import Finding, Kind
+
+
+class AlertBook(Protocol):
+    """Everything alerts ask of storage. Instants are microseconds UTC.
+
+    `find` and `open_alert` lock the alert until the transaction ends; whatever belongs to an alert (steps,
+    tasks, messages) is read and written only while it is locked, so that nobody waits in a circle.
+    """
+
+    def place(self, household: str) -> Place:
+        """Return where a registered household is."""
+        ...
+
+    def people(self, household: str) -> People:
+        """Return whom to tell about a household; duty officers are those of the nearest area that has any."""
+        ...
+
+    def newest_reading(self, household: str) -> int | None:
+        """Return the time of the household's newest reading, None if it has none."""
+        ...
+
+    def absence_end(self, household: str, at: int) -> int | None:
+        """Return when the registered absence that covers an instant ends, None if they are at home."""
+        ...
+
+    def record(self, finding: Finding) -> bool:
+        """Write a finding down; False if it was there already."""
+        ...
+
+    def open_alert(self, household: str, kind: Kind) -> Alert | None:
+        """Lock a household for new alerts and return its open alert of a kind, locked."""
+        ...
+
+    def find(self, alert: UUID) -> Alert | None:
+        """Return an alert, locked."""
+        ...
+
+    def save(self, change: Change) -> None:
+        """Write a change down and tell whoever listens."""
+        ...
+
+    def next_due(self, now: int) -> Step | None:
+        """Return the pending step that has been due longest, its alert locked; those others work on are skipped."""
+        ...
+
+    def pending(self, alert: UUID) -> Sequence[Step]:
+        """Return the pending steps of a locked alert."""
+        ...
+
+    def tasks(self, alert: UUID) -> Sequence[Task]:
+        """Return the open and accepted tasks of a locked alert."""
+        ...
+
+    def task(self, task: UUID) -> Task | None:
+        """Return a task, its alert locked."""
+        ...
+
+    def step(self, alert: UUID, no: int) -> Step | None:
+        """Return one step of a locked alert."""
+        ...
+
+    def claim(self, now: int, lease_until: int) -> Notification | None:
+        """Take the queued notification that has waited longest; nobody else gets it before the lease ends.
+
+        It stays queued with one attempt more, so that a crash before its result is saved leads to a retry.
+        """
+        ...
+
+    def notification(self, notification: UUID) -> Notification | None:
+        """Return a notification, its alert locked."""
+        ...
+
+    def lay(self, message: HandsetMessage) -> None:
+        """Lay a message on a simulated telephone; the same id twice is laid once."""
+        ...
+
+    def message(self, message: UUID) -> HandsetMessage | None:
+        """Return what lies on a simulated telephone, its alert locked."""
+        ...
+
+    def rung_out(self, now: int) -> Sequence[UUID]:
+        """Return the ids of calls that still ring and should not any more."""
+        ...
+
+    def watched(self) -> Sequence[Watched]:
+        """Return what the auditor needs to know of every alert that is not closed."""
+        ...
+
+
+Books = Callable[[], AbstractContextManager[AlertBook]]
+"""Opens a book; leaving it commits, leaving it by an exception leaves nothing."""

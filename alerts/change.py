@@ -1,0 +1,181 @@
+"""What a command changes: one value that is saved whole, and the draft it is composed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from alerts.model import (
+    SYSTEM,
+    Alert,
+    AlertEvent,
+    EventKind,
+    HandsetMessage,
+    Notification,
+    Outcome,
+    Status,
+    Step,
+    StepStatus,
+    Task,
+    TaskKind,
+)
+from alerts.policy import Action, Do, OnReturn
+from registry.instants import DAY
+
+REVIEW = Action(Do.REVIEW, who="caseworker", message="review", within=DAY)
+"""Somebody writes down within a day what an alert that ended by itself was about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """All that one command does to one alert; saved in one transaction or not at all.
+
+    `steps`, `tasks`, `notifications` and `messages` are new or altered. `cancel_steps` cancels every pending step
+    that is not among `steps`, `cancel_notifications` every queued notification, `cancel_tasks` every task of
+    these kinds that is neither done nor among `tasks`. `at` is the engine's clock.
+    """
+
+    at: int
+    alert: Alert
+    events: tuple[AlertEvent, ...] = ()
+    steps: tuple[Step, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+    messages: tuple[HandsetMessage, ...] = ()
+    cancel_steps: bool = False
+    cancel_notifications: bool = False
+    cancel_tasks: frozenset[TaskKind] = frozenset()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to save: the command repeated what had already been done."""
+        return not (self.events or self.steps or self.tasks or self.notifications or self.messages)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A change being composed; `alert` is replaced as it goes, the rest only grows."""
+
+    alert: Alert
+    now: int
+    events: list[AlertEvent] = field(default_factory=list)
+    steps: dict[int, Step] = field(default_factory=dict)
+    tasks: dict[UUID, Task] = field(default_factory=dict)
+    notifications: list[Notification] = field(default_factory=list)
+    messages: list[HandsetMessage] = field(default_factory=list)
+    cancel_steps: bool = False
+    cancel_notifications: bool = False
+    cancel_tasks: frozenset[TaskKind] = frozenset()
+
+    @classmethod
+    def of(cls, change: Change) -> Draft:
+        """Return a draft that goes on from a change."""
+        return cls(
+            change.alert,
+            change.at,
+            list(change.events),
+            {step.no: step for step in change.steps},
+            {task.id: task for task in change.tasks},
+            list(change.notifications),
+            list(change.messages),
+            cancel_steps=change.cancel_steps,
+            cancel_notifications=change.cancel_notifications,
+            cancel_tasks=change.cancel_tasks,
+        )
+
+    def tell(self, kind: EventKind, actor: str = SYSTEM, at: int | None = None, **detail: object) -> None:
+        """Add a line to the timeline, at `now` unless an event time is given."""
+        seq = self.alert.event_count + 1
+        moment = self.now if at is None else at
+        self.events.append(AlertEvent(self.alert.id, seq, moment, actor, kind, detail))
+        self.alert = replace(self.alert, event_count=seq)
+
+    def plan(self, action: Action, due: int) -> None:
+        """Plan one more step."""
+        no = self.alert.step_count + 1
+        self.steps[no] = Step(self.alert.id, no, due, action)
+        self.alert = replace(self.alert, step_count=no)
+
+    def finish(self, step: Step, result: str) -> None:
+        """Mark a step as run."""
+        self.steps[step.no] = replace(step, status=StepStatus.DONE, ran_at=self.now, result=result)
+
+    def postpone(self, step: Step, due: int) -> None:
+        """Set a pending step to another time."""
+        self.steps[step.no] = replace(step, due=due)
+
+    def wake(self) -> None:
+        """Make the alert everybody's again: nobody holds it, nothing keeps it quiet."""
+        self.alert = replace(
+            self.alert,
+            status=Status.UNACKNOWLEDGED,
+            held_by=None,
+            suppressed_why=None,
+            returned_at=None,
+            acknowledged_at=None,
+            shelved_until=None,
+        )
+
+    def start_ladder(self) -> None:
+        """Wake the alert and plan every rung of its policy, counted from now."""
+        self.stop()
+        self.wake()
+        for rung in self.alert.policy.rungs:
+            self.plan(rung.action, self.now + rung.after)
+
+    def follow_up(self) -> None:
+        """Plan what comes after the last rung while nobody holds the alert."""
+        policy = self.alert.policy
+        if self.alert.status is Status.RETURNED and policy.on_return is OnReturn.REVIEW:
+            self.plan(REVIEW, self.now + REVIEW.within)
+            return
+        last = policy.rungs[-1].action
+        self.plan(last, self.now + (last.within or policy.repeat))
+
+    def stop(self) -> None:
+        """Cancel every pending step and every queued message."""
+        self.cancel_steps = True
+        self.cancel_notifications = True
+
+    def hold(self, actor: str) -> None:
+        """Give the alert to somebody and stop everything that was to wake others."""
+        self.stop()
+        since = self.now if self.alert.acknowledged_at is None else self.alert.acknowledged_at
+        self.alert = replace(
+            self.alert,
+            status=Status.ACKNOWLEDGED,
+            held_by=actor,
+            acknowledged_at=since,
+            suppressed_why=None,
+            shelved_until=None,
+        )
+
+    def close(self, actor: str, outcome: Outcome, note: str = "", at: int | None = None) -> None:
+        """End the alert: steps, messages and tasks that are not done are cancelled."""
+        self.stop()
+        self.cancel_tasks = frozenset(TaskKind)
+        self.alert = replace(
+            self.alert,
+            status=Status.CLOSED,
+            held_by=None if actor == SYSTEM else actor,
+            shelved_until=None,
+            closed_at=self.now if at is None else at,
+            outcome=outcome,
+            note=note,
+        )
+        self.tell(EventKind.CLOSED, actor, at, outcome=outcome.value, note=note)
+
+    def change(self) -> Change:
+        """Return what was composed."""
+        return Change(
+            self.now,
+            self.alert,
+            tuple(self.events),
+            tuple(self.steps.values()),
+            tuple(self.tasks.values()),
+            tuple(self.notifications),
+            tuple(self.messages),
+            self.cancel_steps,
+            self.cancel_notifications,
+            self.cancel_tasks,
+        )

@@ -1,0 +1,47 @@
+"""A simulated telephone: messages land in a drawer where a person, or a test, finds and answers them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Callable, Protocol
+
+from alerts.channels.port import Receipt
+from alerts.model import HandsetMessage, Medium, MessageStatus, Notification
+from registry.instants import SECOND
+
+RINGS = 30 * SECOND
+"""How long a call rings, by the engine's clock, before it is missed."""
+
+
+class Handsets(Protocol):
+    """Where messages on simulated telephones lie."""
+
+    def lay(self, message: HandsetMessage) -> None:
+        """Lay a message on a telephone; the same id twice is laid once."""
+        ...
+
+
+class HandsetChannel:
+    """Delivers to simulated telephones; handing a message over twice delivers it once."""
+
+    name = "handset"
+
+    def __init__(self, handsets: Callable[[], AbstractContextManager[Handsets]]) -> None:
+        self._handsets = handsets
+
+    def send(self, notification: Notification, now: int) -> Receipt:
+        """Lay an SMS on the telephone, or let it ring for half a minute."""
+        rings = notification.medium is Medium.CALL
+        message = HandsetMessage(
+            id=notification.id,
+            phone=notification.phone,
+            person=notification.person,
+            medium=notification.medium,
+            text=notification.text,
+            at=now,
+            status=MessageStatus.RINGING if rings else MessageStatus.DELIVERED,
+            rings_until=now + RINGS if rings else None,
+        )
+        with self._handsets() as handsets:
+            handsets.lay(message)
+        return Receipt(str(notification.id))

@@ -1,0 +1,25 @@
+"""What the alert desk refuses, as one small tree."""
+
+from __future__ import annotations
+
+from registry.errors import ShouwangError
+
+
+class AlertError(ShouwangError):
+    """Something about an alert, a task or a message cannot be done."""
+
+
+class NotFound(AlertError):
+    """There is no such alert, task or message."""
+
+
+class Conflict(AlertError):
+    """It cannot be done in the state things are in now; look again, then decide."""
+
+
+class Invalid(AlertError):
+    """What was asked makes no sense whatever the state; correct the request."""
+
+
+class PolicyError(AlertError):
+    """A policy file cannot be used; the message names file, policy and key."""

@@ -1,0 +1,319 @@
+"""How an alert lives: each command takes the alert as it is and returns what changes. Nothing here does I/O.
+
+States and their names follow ISA-18.2 (DESIGN §3). Instants are microseconds UTC; `now` is the engine's clock.
+Answers from handsets are in `alerts.answers`, tasks in `alerts.visits`, steps that are due in `alerts.rungs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alerts.change import REVIEW, Change, Draft
+from alerts.errors import Conflict, Invalid
+from alerts.model import (
+    NOBODY_SEEN,
+    SYSTEM,
+    Alert,
+    EventKind,
+    Outcome,
+    Status,
+    Step,
+    Suppression,
+    TaskKind,
+    episode_id,
+)
+from alerts.policy import Action, Do, OnReturn, Policy
+from detectors.finding import Finding, Kind, Severity
+from registry.instants import DAY, HOUR, MINUTE
+
+BACKLOG_AGE = 15 * MINUTE
+"""A finding older than this when it is told came with a delivery that was late: it may be over already."""
+SETTLE = 2 * MINUTE
+"""How long a late delivery gets to tell whether it is over."""
+SETTLE_AGAIN = HOUR
+RECORDING_AGE = DAY
+"""A household whose newest reading is older than this is a recording being replayed, not somebody in need."""
+LONGEST_SHELF = 7 * DAY
+"""ISA-18.2 asks for a limit to shelving; after a week somebody must decide anew."""
+
+
+def source_of(finding: Finding) -> str:
+    """Return the key of `Alert.sources`: two rules on one sensor are two sources, and end separately."""
+    return f"{finding.rule} {finding.source}"
+
+
+def open_alert(
+    finding: Finding, policy: Policy, absence_end: int | None, now: int, *, again: int = 0
+) -> Change:
+    """Open an alert for a finding that belongs to none.
+
+    `absence_end` is when the registered absence of that moment ends, None while they are at home. `again` is
+    how many closed alerts of the very same onset there are.
+    """
+    alert = Alert(
+        id=episode_id(finding.household, finding.kind, finding.onset, again),
+        household=finding.household,
+        kind=finding.kind,
+        rule=finding.rule,
+        severity=finding.severity,
+        status=Status.UNACKNOWLEDGED,
+        onset=finding.onset,
+        raised_at=finding.time,
+        opened_at=now,
+        score=finding.score,
+        facts=dict(finding.facts),
+        sources={source_of(finding): finding.onset},
+        policy=policy,
+    )
+    draft = Draft(alert, now)
+    late = _late(finding, now)
+    draft.tell(
+        EventKind.RAISED,
+        f"sensor:{finding.source}",
+        finding.time if late else None,
+        rule=finding.rule,
+        severity=finding.severity.label,
+        onset=finding.onset,
+    )
+    if late:
+        draft.alert = replace(draft.alert, status=Status.SUPPRESSED, suppressed_why=Suppression.BACKLOG)
+        draft.tell(EventKind.SUPPRESSED, at=finding.time, why=Suppression.BACKLOG.value)
+        draft.plan(Action(Do.SETTLE), now + SETTLE)
+    elif absence_end is not None and finding.kind is Kind.INACTIVITY:
+        _suppress_for_absence(draft, absence_end)
+    else:
+        draft.start_ladder()
+    return draft.change()
+
+
+def join(alert: Alert, finding: Finding, absence_end: int | None, now: int) -> Change:
+    """Take one more finding of the kind into the household's open alert.
+
+    It makes an alert more severe, never less. A returned one climbs its ladder anew; one that was suppressed as
+    backlog wakes up if this finding is fresh. `absence_end` is as for `open_alert`.
+    """
+    draft = Draft(alert, now)
+    source = source_of(finding)
+    if alert.sources.get(source) == finding.onset:
+        return draft.change()
+    draft.alert = replace(
+        alert,
+        sources={**alert.sources, source: finding.onset},
+        severity=max(alert.severity, finding.severity),
+    )
+    late = _late(finding, now)
+    draft.tell(
+        EventKind.RAISED_AGAIN if alert.status is Status.RETURNED else EventKind.JOINED,
+        f"sensor:{finding.source}",
+        finding.time if _quiet_backlog(alert) and late else None,
+        rule=finding.rule,
+        severity=finding.severity.label,
+        onset=finding.onset,
+    )
+    away_until = absence_end if finding.kind is Kind.INACTIVITY else None
+    if alert.status is Status.RETURNED:
+        _raise_returned(draft, away_until, late=late)
+    elif alert.status is Status.ACKNOWLEDGED:
+        draft.alert = replace(draft.alert, returned_at=None)
+    elif _quiet_backlog(alert) and not late and away_until is None:
+        draft.start_ladder()
+        draft.tell(EventKind.LADDER_STARTED)
+    return draft.change()
+
+
+def clear(alert: Alert, finding: Finding, now: int) -> Change:
+    """Take the end of a condition as one source saw it; the alert returns when no source is left."""
+    draft = Draft(alert, now)
+    source = source_of(finding)
+    if alert.sources.get(source) != finding.onset:
+        return draft.change()
+    left = {name: onset for name, onset in alert.sources.items() if name != source}
+    draft.alert = replace(alert, sources=left)
+    actor = f"sensor:{finding.source}"
+    at = finding.time if _quiet_backlog(alert) else None
+    if left:
+        draft.tell(EventKind.CLEARED, actor, at, rule=finding.rule, still=sorted(left))
+        return draft.change()
+    draft.alert = replace(draft.alert, returned_at=now if at is None else at)
+    draft.tell(EventKind.RETURNED, actor, at, rule=finding.rule)
+    if alert.status is Status.SUPPRESSED:
+        draft.close(SYSTEM, Outcome.OVER_BEFORE_ARRIVAL, at=at)
+    elif alert.status is Status.UNACKNOWLEDGED:
+        draft.alert = replace(draft.alert, status=Status.RETURNED)
+        if alert.policy.on_return is OnReturn.REVIEW:
+            _ask_for_review(draft)
+    return draft.change()
+
+
+def settle(alert: Alert, step: Step, newest: int | None, absence_end: int | None, now: int) -> Change:
+    """Decide what to do about an alert that came late and is not over.
+
+    `newest` is the time of the household's newest reading. While that is old (a recording) the timer is set
+    again and nothing is told.
+    """
+    draft = Draft(alert, now)
+    waiting = _quiet_backlog(alert) or (alert.status is Status.RETURNED and alert.sources)
+    if not waiting:
+        draft.finish(step, "nothing to settle")
+    elif newest is None or now - newest >= RECORDING_AGE:
+        draft.postpone(step, now + SETTLE_AGAIN)
+    elif absence_end is not None and alert.kind is Kind.INACTIVITY:
+        if alert.status is Status.RETURNED:
+            draft.postpone(step, absence_end)
+        else:
+            draft.finish(step, "away")
+            _suppress_for_absence(draft, absence_end)
+    else:
+        draft.finish(step, "still so")
+        draft.cancel_tasks = frozenset({TaskKind.REVIEW})
+        draft.start_ladder()
+        draft.tell(EventKind.LADDER_STARTED)
+    return draft.change()
+
+
+def end_absence(alert: Alert, step: Step, absence_end: int | None, now: int) -> Change:
+    """Start the ladder of an alert that outlasted the absence; a longer absence is waited for."""
+    draft = Draft(alert, now)
+    if alert.status is not Status.SUPPRESSED:
+        draft.finish(step, "nothing to wait for")
+    elif absence_end is not None and absence_end > now:
+        draft.postpone(step, absence_end)
+    else:
+        draft.finish(step, "absence over")
+        draft.start_ladder()
+        draft.tell(EventKind.LADDER_STARTED)
+    return draft.change()
+
+
+def acknowledge(alert: Alert, actor: str, now: int) -> Change:
+    """Give the alert to an actor; everything pending stops at once.
+
+    Raises:
+        Conflict: it is closed, or somebody else holds it.
+    """
+    draft = Draft(alert, now)
+    refuse_closed(alert)
+    if alert.status is Status.ACKNOWLEDGED:
+        if alert.held_by == actor:
+            return draft.change()
+        raise Conflict(f"{alert.held_by} holds this alert already; speak with them, or close it with an outcome")
+    draft.hold(actor)
+    draft.tell(EventKind.ACKNOWLEDGED, actor)
+    return draft.change()
+
+
+def shelve(alert: Alert, actor: str, until: int, reason: str, now: int) -> Change:
+    """Keep the alert quiet until a time; then it is everybody's again.
+
+    Raises:
+        Conflict: it is closed.
+        Invalid: the time is past or more than a week ahead, or there is no reason.
+    """
+    draft = Draft(alert, now)
+    refuse_closed(alert)
+    if alert.status is Status.SHELVED and (alert.held_by, alert.shelved_until) == (actor, until):
+        return draft.change()
+    if not now < until <= now + LONGEST_SHELF:
+        raise Invalid("an alert is shelved until a time that lies ahead, at most 7 days; choose another")
+    if not reason.strip():
+        raise Invalid("shelving keeps others from looking: give the reason")
+    draft.stop()
+    draft.alert = replace(
+        alert, status=Status.SHELVED, held_by=actor, shelved_until=until, suppressed_why=None
+    )
+    draft.plan(Action(Do.UNSHELVE), until)
+    draft.tell(EventKind.SHELVED, actor, until=until, reason=reason)
+    return draft.change()
+
+
+def unshelve(alert: Alert, actor: str, now: int, step: Step | None = None) -> Change:
+    """Take the alert off the shelf: it climbs its ladder, or is reviewed if it ended meanwhile.
+
+    `step` is the timer that does it, None when a person does.
+
+    Raises:
+        Conflict: it is not shelved.
+    """
+    draft = Draft(alert, now)
+    if alert.status is not Status.SHELVED:
+        raise Conflict(f"this alert is {alert.status}, not shelved; there is nothing to take back")
+    returned_at = alert.returned_at
+    if step is not None:
+        draft.finish(step, "shelf time over")
+    draft.tell(EventKind.UNSHELVED, actor)
+    if alert.sources:
+        draft.start_ladder()
+    else:
+        draft.wake()
+        draft.alert = replace(draft.alert, status=Status.RETURNED, returned_at=returned_at)
+        _ask_for_review(draft)
+    return draft.change()
+
+
+def close(alert: Alert, actor: str, outcome: Outcome, note: str, now: int) -> Change:
+    """End the alert with what was found.
+
+    Raises:
+        Conflict: it is closed already, with something else or by somebody else.
+        Invalid: the outcome says that nobody was seen, or is the system's own.
+    """
+    draft = Draft(alert, now)
+    if alert.status is Status.CLOSED:
+        if (alert.held_by, alert.outcome, alert.note) == (actor, outcome, note):
+            return draft.change()
+        refuse_closed(alert)
+    refuse_system_outcome(outcome)
+    if outcome in NOBODY_SEEN:
+        raise Invalid(f"{outcome} closes nothing, nobody knows yet how they are; record it on the visit's task")
+    draft.close(actor, outcome, note)
+    return draft.change()
+
+
+def refuse_closed(alert: Alert) -> None:
+    """Raise `Conflict` if the alert is closed."""
+    if alert.status is Status.CLOSED:
+        by = alert.held_by or SYSTEM
+        raise Conflict(f"this alert is closed: {alert.outcome}, by {by}; what happens next opens a new one")
+
+
+def refuse_system_outcome(outcome: Outcome) -> None:
+    """Raise `Invalid` for the outcome that only the system may give."""
+    if outcome is Outcome.OVER_BEFORE_ARRIVAL:
+        raise Invalid("over_before_arrival is what the system says of itself; write down what was found")
+
+
+def raise_severity(draft: Draft, severity: Severity) -> None:
+    """Make the alert at least as severe."""
+    draft.alert = replace(draft.alert, severity=max(draft.alert.severity, severity))
+
+
+def _late(finding: Finding, now: int) -> bool:
+    return now - finding.time > BACKLOG_AGE
+
+
+def _quiet_backlog(alert: Alert) -> bool:
+    return alert.status is Status.SUPPRESSED and alert.suppressed_why is Suppression.BACKLOG
+
+
+def _suppress_for_absence(draft: Draft, absence_end: int) -> None:
+    draft.alert = replace(draft.alert, status=Status.SUPPRESSED, suppressed_why=Suppression.ABSENCE)
+    draft.tell(EventKind.SUPPRESSED, why=Suppression.ABSENCE.value, until=absence_end)
+    draft.plan(Action(Do.ABSENCE_ENDED), absence_end)
+
+
+def _ask_for_review(draft: Draft) -> None:
+    """Cancel the ladder and any visit nobody set out for; ask somebody to write down what happened."""
+    draft.stop()
+    draft.cancel_tasks = frozenset({TaskKind.VISIT})
+    draft.plan(REVIEW, draft.now)
+
+
+def _raise_returned(draft: Draft, away_until: int | None, *, late: bool) -> None:
+    if draft.alert.policy.on_return is OnReturn.CONTINUE:
+        draft.alert = replace(draft.alert, status=Status.UNACKNOWLEDGED, returned_at=None)
+    elif late or away_until is not None:
+        # Perhaps over already, or known to be away: the review stays asked for, and a timer looks again.
+        draft.plan(Action(Do.SETTLE), away_until or draft.now + SETTLE)
+    else:
+        draft.cancel_tasks = frozenset({TaskKind.REVIEW})
+        draft.start_ladder()

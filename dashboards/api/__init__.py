@@ -1,0 +1,15 @@
+"""The REST API: one router a topic, all below `/api/v1`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from dashboards.api import alerts, areas, handsets, quarantine, registry, sensors, tasks
+
+
+def router() -> APIRouter:
+    """Return everything below `/api/v1`."""
+    every = APIRouter(prefix="/api/v1")
+    for topic in (alerts, tasks, registry, areas, sensors, quarantine, handsets):
+        every.include_router(topic.router())
+    return every

@@ -1,0 +1,134 @@
+"""`/tasks`: work for caseworkers, taking it on, and writing down what was found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from alerts import desk
+from alerts.model import Outcome
+from dashboards import present
+from dashboards.access import Caller, Caseworker, Conn, Scoped, Viewer
+from dashboards.context import Given
+from dashboards.languages import Language
+from dashboards.paging import Page, Paged
+from dashboards.problems import Refusal, documented, not_found
+from dashboards.shapes import Asked, Note, Task, TaskStatus, Word
+from registry.instants import to_micros
+from storage.views import Row, View
+from storage.views import registry as people
+from storage.views import tasks as queries
+
+
+class Acceptance(Asked):
+    """Take a task on."""
+
+    person: Word | None = Field(
+        default=None, description="Who goes; the bearer of the token, or else its assignee, if left out"
+    )
+
+
+class Found(Asked):
+    """What was found."""
+
+    outcome: Outcome = Field(examples=["found_well"])
+    note: Note = Field(default="", examples=["Spoke to her at the door"])
+
+
+def router() -> APIRouter:
+    """Return the addresses of tasks."""
+    routes = APIRouter(tags=["tasks"])
+
+    @routes.get("/tasks", summary="List tasks, the newest first", responses=documented())
+    def list_tasks(
+        _who: Viewer,
+        view: Scoped,
+        paging: Paged,
+        language: Language,
+        status: Annotated[list[TaskStatus] | None, Query(description="May be given several times")] = None,
+        assignee: Annotated[Word | None, Query(description="Id of the person it is meant for")] = None,
+        area: Annotated[Word | None, Query(description="Code prefix: everything inside that area")] = None,
+    ) -> Page[Task]:
+        rows = queries.listed(
+            view,
+            limit=paging.limit + 1,
+            area=area or "",
+            statuses=status,
+            assignee=assignee,
+            after=paging.after(tuple[datetime, UUID]),
+        )
+        return paging.page(
+            rows, lambda row: present.task(row, language), lambda row: (row["created_at"], row["id"])
+        )
+
+    @routes.get("/tasks/{task_id}", summary="One task", responses=documented(404))
+    def get_task(task_id: UUID, _who: Viewer, view: Scoped, language: Language) -> Task:
+        return present.task(required(view, task_id), language)
+
+    @routes.post("/tasks/{task_id}/accept", summary="Take a task on", responses=documented(404, 409))
+    def accept(
+        task_id: UUID,
+        who: Caseworker,
+        view: Scoped,
+        conn: Conn,
+        given: Given,
+        language: Language,
+        asked: Acceptance | None = None,
+    ) -> Task:
+        person = taker(view, required(view, task_id), who, asked.person if asked else None)
+        with conn.transaction():
+            desk.accept(given.book(conn), task_id, who.actor, person, to_micros(given.now()))
+        return present.task(required(view, task_id), language)
+
+    @routes.post(
+        "/tasks/{task_id}/outcome", summary="Write down what was found", responses=documented(404, 409)
+    )
+    def outcome(
+        task_id: UUID,
+        asked: Found,
+        who: Caseworker,
+        view: Scoped,
+        conn: Conn,
+        given: Given,
+        language: Language,
+    ) -> Task:
+        required(view, task_id)
+        with conn.transaction():
+            desk.record_outcome(
+                given.book(conn), task_id, who.actor, asked.outcome, asked.note, to_micros(given.now())
+            )
+        return present.task(required(view, task_id), language)
+
+    return routes
+
+
+def required(view: View, task: UUID) -> Row:
+    """Return a task in scope.
+
+    Raises:
+        Refusal: (404) there is none for this caller.
+    """
+    row = queries.one(view, task)
+    if row is None:
+        raise not_found("task")
+    return row
+
+
+def taker(view: View, task: Row, who: Caller, asked: str | None) -> str | None:
+    """Return the person who takes a task on: the one named, else the caller, else whom it is meant for.
+
+    Raises:
+        Refusal: (404) the one named is not in the caller's area; (422) is nobody one can send.
+    """
+    if asked is None:
+        return who.person or task["assignee"]
+    person = people.person(view, asked)
+    if person is None:
+        raise not_found("person")
+    if person["role"] not in ("caseworker", "duty_officer"):
+        raise Refusal(422, f"body.person: {asked} is a {person['role']}; name a caseworker or duty officer")
+    return asked

@@ -1,0 +1,79 @@
+"""The web application: API, pages and health in one FastAPI app, made from a `Context` and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.staticfiles import StaticFiles
+
+from dashboards import api, health, problems
+from dashboards.context import Check, Context, Readiness
+from dashboards.headers import Counting, SecurityHeaders
+from dashboards.pages import pages
+
+__all__ = ["Check", "Context", "Readiness", "create_app"]
+
+STATIC: Final = Path(__file__).parent / "static"
+
+_ABOUT = """
+Alerts, tasks and telemetry of households that are watched.
+
+Send `Authorization: Bearer TOKEN` with a token made by `shouwang token create`. A token sees and does what its
+role and area allow; what lies outside its area does not exist for it. Errors are RFC 9457 problems whose `detail`
+says what to do. Lists are `{"items": […], "next": URL or null}`. Times are ISO 8601 in UTC.
+"""
+
+
+def create_app(context: Context) -> FastAPI:
+    """Return an application that serves `context`; several may live in one process."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with context.events.running():
+            yield
+
+    app = FastAPI(
+        title="Shouwang",
+        version="1",
+        description=_ABOUT.strip(),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        # The documentation pages of the framework load scripts from elsewhere, which our own policy forbids.
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.context = context
+    problems.install(app)
+    app.include_router(api.router())
+    app.include_router(health.router())
+    app.include_router(pages.router())
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Counting, metrics=context.metrics)
+    app.add_middleware(SecurityHeaders)
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign] # the documented way to extend it
+    return app
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document with the shape of errors, which no endpoint returns by itself."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            license_info=app.license_info,
+            routes=app.routes,
+        )
+        schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas = document["components"]["schemas"]
+        schemas |= schema.pop("$defs", {})
+        schemas["Problem"] = schema
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        app.openapi_schema = document
+    return app.openapi_schema

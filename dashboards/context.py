@@ -1,0 +1,78 @@
+"""All that the dashboards need of the rest of the house, handed over as one value: no globals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, NamedTuple, Protocol
+
+from fastapi import Depends
+from prometheus_client import CollectorRegistry
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+from starlette.requests import HTTPConnection
+
+from alerts.desk import AlertBook
+
+
+class Check(NamedTuple):
+    """Whether one part can do its job; `why` says what is missing and what to do about it."""
+
+    ok: bool
+    why: str = ""
+
+
+Readiness = Mapping[str, Check]
+"""By the name of the part: `database`, `broker`, `engine` …"""
+
+
+class Subscription(Protocol):
+    """One viewer's ear at the event source."""
+
+    async def wait(self, timeout: float) -> bool:
+        """Return True when something changed since the last call, False after `timeout` seconds of quiet."""
+        ...
+
+
+class Events(Protocol):
+    """Where the pages hear that alerts, tasks or handsets changed."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Listen for as long as the application serves."""
+        ...
+
+    def subscribe(self) -> Subscription:
+        """Return an ear of its own for one viewer; it hears from now on, until it is dropped."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What `create_app` is given.
+
+    `now` is the engine's clock (aware, UTC) and `speed` how many of its seconds pass in a real one; `book` opens
+    the alert book on a connection; `zone` (IANA) is what the clock on the pages shows; `metrics` is where the
+    whole process counts. `pool` gives autocommitting connections with the session in UTC.
+    """
+
+    pool: ConnectionPool
+    now: Callable[[], datetime]
+    speed: float
+    ready: Callable[[], Readiness]
+    embedded: bool
+    events: Events
+    book: Callable[[Connection], AlertBook]
+    zone: str = "Asia/Shanghai"
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+
+def context_of(connection: HTTPConnection) -> Context:
+    """Return the context that the application was created with."""
+    context: Context = connection.app.state.context
+    return context
+
+
+Given = Annotated[Context, Depends(context_of)]
+"""The context, as an argument of an endpoint."""

@@ -1,0 +1,82 @@
+"""What goes out with every response, and the count of what was asked: two pure ASGI layers."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+POLICY: Final = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+)
+_ALWAYS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not `no-referrer`: with it browsers send `Origin: null` from our own forms.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class SecurityHeaders:
+    """Adds the headers that confine pages to this host, and keeps what is personal out of caches."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and complete the head of its response."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _ALWAYS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, complete)
+
+
+class Counting:
+    """Counts requests by method, route and status, and how long they took."""
+
+    def __init__(self, app: ASGIApp, metrics: CollectorRegistry) -> None:
+        self._app = app
+        self._requests = Counter(
+            "shouwang_http_requests", "Requests answered", ["method", "route", "status"], registry=metrics
+        )
+        self._seconds = Histogram(
+            "shouwang_http_request_seconds",
+            "Seconds from a request to the head of its response",
+            ["method", "route"],
+            registry=metrics,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and count its response."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begin = perf_counter()
+
+        async def count(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # The pattern, not the path: one series a route, whatever ids are asked for.
+                route = getattr(scope.get("route"), "path", "none")
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                self._requests.labels(method, route, str(message["status"])).inc()
+                self._seconds.labels(method, route).observe(perf_counter() - begin)
+            await send(message)
+
+        await self._app(scope, receive, count)
+
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

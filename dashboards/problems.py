@@ -1,0 +1,135 @@
+"""Errors as RFC 9457 problem details: what went wrong, and in `detail` what to do about it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from psycopg import DataError, OperationalError
+from psycopg_pool import PoolTimeout
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from alerts.errors import Invalid, NotFound
+from registry.errors import RegistryError, ShouwangError
+from registry.refusals import AlreadyRegisteredError, InvalidEntryError, UnknownEntryError
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+_log = structlog.get_logger(__name__)
+
+
+class Fault(BaseModel):
+    """One value that cannot be accepted."""
+
+    field: str = Field(description="Where it is: `query.limit`, `body.outcome` …", examples=["query.limit"])
+    advice: str = Field(description="What to write instead", examples=["Input should be less than or equal to 500"])
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 describes it."""
+
+    type: str = Field(default="about:blank", description="Always `about:blank`: the status says it all")
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(
+        description="What to do about it", examples=["There is no such alert in your area: check the id"]
+    )
+    errors: list[Fault] = Field(default=[], description="Of a request that does not fit: every value concerned")
+
+
+class Refusal(HTTPException):
+    """A request that is refused; `detail` says what its sender can do."""
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, detail, headers)
+
+
+def not_found(what: str) -> Refusal:
+    """Return the refusal for what does not exist or lies outside the caller's area: nobody learns which."""
+    return Refusal(404, f"There is no such {what} in your area: check the id")
+
+
+def response(status: int, detail: str, errors: list[Fault] | None = None, **headers: str) -> JSONResponse:
+    """Return a problem as a response."""
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or [])
+    return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what an endpoint declares of its errors: the statuses given, and those any endpoint has."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": f"{HTTPStatus(status).phrase}: `detail` says what to do", "content": content}
+        for status in sorted({401, 403, 422, 503, *statuses})
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of an application a problem."""
+
+    @app.exception_handler(HTTPException)
+    def refused(_: Request, error: HTTPException) -> Response:
+        return response(error.status_code, _advice(error), None, **(error.headers or {}))
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> Response:
+        faults = [
+            Fault(field=".".join(str(part) for part in fault["loc"]), advice=fault["msg"])
+            for fault in error.errors()
+        ]
+        told = "; ".join(f"{fault.field}: {fault.advice}" for fault in faults)
+        return response(422, f"The request does not fit: {told}", faults)
+
+    @app.exception_handler(DataError)
+    def unstorable(_: Request, error: DataError) -> Response:
+        return response(422, f"The request holds a value that cannot be stored: {str(error).strip()}")
+
+    @app.exception_handler(UnicodeEncodeError)
+    def unwritable(_: Request, error: UnicodeEncodeError) -> Response:
+        return response(422, f"The request holds characters that are no text ({error.reason}): send valid Unicode")
+
+    @app.exception_handler(ShouwangError)
+    def impossible(_: Request, error: ShouwangError) -> Response:
+        faults = (
+            [Fault(field=f"body.{field}", advice=advice) for field, advice in error.problems]
+            if isinstance(error, InvalidEntryError)
+            else None
+        )
+        return response(_status(error), str(error), faults)
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(PoolTimeout)
+    def unreachable(_: Request, error: Exception) -> Response:
+        _log.error("database unreachable", error=str(error))
+        return response(503, "The database does not answer: try again in a moment", None, **{"Retry-After": "5"})
+
+    @app.exception_handler(Exception)
+    def failed(_: Request, error: Exception) -> Response:
+        _log.error("request failed", exc_info=error)
+        return response(500, "The service failed on this request: report it with the time it happened")
+
+
+def _status(error: ShouwangError) -> int:
+    if isinstance(error, AlreadyRegisteredError):
+        return 409
+    if isinstance(error, UnknownEntryError | NotFound):
+        return 404
+    return 422 if isinstance(error, RegistryError | Invalid) else 409
+
+
+_BY_STATUS = {
+    404: "There is nothing at this address: see /openapi.json for what there is",
+    405: "This address does not take this method: see /openapi.json for what it takes",
+}
+
+
+def _advice(error: HTTPException) -> str:
+    phrase = HTTPStatus(error.status_code).phrase
+    return error.detail if error.detail != phrase else _BY_STATUS.get(error.status_code, phrase)

@@ -1,0 +1,124 @@
+"""Was a local calendar day's water far below or far above what a household needs?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.bank import NEVER, Bank, Column, pack, unpack
+from detectors.condition import Condition, Raise
+from detectors.finding import Fact, Finding, Kind, Severity
+from detectors.local_days import LocalDays
+from detectors.runs import Runs
+from registry.instants import DAY
+from registry.quantities import Quantity
+from registry.readings import Flag, Observations, SensorTable
+
+_UNKNOWN = Flag.FIRST | Flag.RESET
+
+
+class DayUse:
+    """Raises inactivity for a day certainly below `below` litres, excess for one certainly above `above`.
+
+    Certainly below: the day is covered by readings, and even all intervals that overlap it sum up to less. It
+    is said at the first reading at or after midnight, with the day's start as onset, and cleared by the first
+    later reading that shows use (unless that reading completes another such day). Certainly above: the
+    intervals wholly inside the day sum up to more. It is said at once, and cleared by the first reading of
+    another day. Either limit may be None: then that question is not asked.
+
+    Source: Shanghai Jing'an, below 0.01 or above 2 m³. 88 bytes a sensor.
+    """
+
+    def __init__(
+        self, sensors: SensorTable, name: str = "day-use",
+        *, below: float | None = 10.0, above: float | None = 2000.0,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self._about = f"day_use {below} {above}"
+        self._sensors = sensors
+        self._below = -np.inf if below is None else below
+        self._above = np.inf if above is None else above
+        self._days = LocalDays()
+        self._bank = Bank(
+            Column("day", "i8", NEVER),  # local day of the last reading
+            Column("total", "f8", 0.0),  # total at the last reading
+            Column("base", "f8", np.nan),  # total at or before the day's start, NaN where not known
+            Column("inside", "f8", 0.0),  # total at the day's first reading
+            Column("origin", "f8", 0.0),  # total when the sensor was first seen
+        )
+        self._quiet = Condition(sensors, name, Kind.INACTIVITY, Severity.HIGH)
+        self._excess = Condition(sensors, name, Kind.EXCESS, Severity.MEDIUM)
+
+    def observe(self, batch: Observations) -> list[Finding]:
+        """Judge water registers."""
+        rows = np.flatnonzero(self._sensors.quantity[batch.sensor] == Quantity.VOLUME)
+        if not rows.size:
+            return []
+        bank = self._bank
+        bank.reach(len(self._sensors))
+        runs = Runs.of(batch.sensor[rows])
+        rows, key = rows[runs.order], runs.key
+        time, total = batch.time[rows], batch.total[rows]
+        day, start = self._days.of(self._sensors, key, time)
+        new = runs.head & (bank["day"][key] == NEVER)
+        bank["origin"][key[new]] = total[new]
+
+        last_day = runs.previous(day, bank["day"][key])
+        last_total = runs.previous(total, bank["total"][key])
+        unknown = (batch.flags[rows] & _UNKNOWN != 0) | (last_day == NEVER)
+        begins = day > last_day
+        at_start = np.where(time == start, total, np.where(unknown, np.nan, last_total))
+        base = runs.filled(at_start, begins | unknown, bank["base"][key])
+        inside = runs.filled(total, begins, bank["inside"][key])
+
+        # Two bounds of a day that is over: of the day of the last reading, and of the days slept through since.
+        whole = total - runs.previous(base, bank["base"][key])
+        across = total - last_total
+        judged = begins & ~unknown
+        quiet = judged & (whole < self._below)
+        quiet_between = judged & (day > last_day + 1) & (across < self._below)
+        used = (batch.use[rows] > 0) | unknown
+        is_quiet = runs.switch(quiet | quiet_between, used, self._quiet.holds(key))
+        is_excess = runs.switch(total - inside > self._above, begins, self._excess.holds(key))
+
+        def facts(row: int, template: str, limit: float, litres: float, day_at: int) -> dict[str, Fact]:
+            sensor = int(key[row])
+            lived = (int(time[row]) - self._quiet.first(sensor)) / DAY
+            usual = float(total[row] - bank["origin"][sensor]) / lived if lived else 0.0
+            return {"template": template, "limit": limit, "used": litres, "day_at": day_at, "usual": usual}
+
+        def describe_quiet(row: int) -> Raise:
+            zone = self._sensors.zones[self._sensors.household[key[row]]]
+            onset = self._days.start(zone, int(last_day[row]) + (0 if quiet[row] else 1))
+            litres = float(whole[row] if quiet[row] else across[row])
+            return Raise(onset, 1.0, facts(row, "quiet_day", self._below, litres, onset))
+
+        def describe_excess(row: int) -> Raise:
+            litres = float(total[row] - inside[row])
+            onset = int(start[row])
+            return Raise(onset, litres / self._above, facts(row, "excess_day", self._above, litres, onset))
+
+        tail = runs.tail
+        for column, value in (("day", day), ("total", total), ("base", base), ("inside", inside)):
+            bank[column][key[tail]] = value[tail]
+        return [
+            *self._quiet.follow(runs, time, is_quiet, describe_quiet),
+            *self._excess.follow(runs, time, is_excess, describe_excess),
+        ]
+
+    def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol
+        """Nothing: a day is judged by the reading that completes it."""
+        return []
+
+    def snapshot(self) -> bytes:
+        """Return the whole state."""
+        return pack(
+            self._about,
+            {"days": self._bank.rows(), "quiet": self._quiet.rows(), "excess": self._excess.rows()},
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Take a state that `snapshot` returned; raises `StateError` where it is none."""
+        saved = unpack(state, self._about)
+        self._bank.take(saved["days"])
+        self._quiet.take(saved["quiet"])
+        self._excess.take(saved["excess"])

@@ -1,0 +1,218 @@
+"""The service's MQTT client: messages are handed out unacknowledged, and acknowledged when they are committed.
+
+What is taken and not yet acknowledged is bounded by the receive maximum told to the broker (MQTT 5 §3.1.2.11.3), so
+a slow database slows the broker down and never fills this process's memory.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import paho.mqtt.client as paho
+import structlog
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from ingest.errors import BrokerError
+from ingest.records import Message
+
+log = structlog.get_logger(__name__)
+
+RECEIVE_MAXIMUM = 5_000
+"""Messages in flight at the most; with packs of 50 readings about 15 MB."""
+_SESSION_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a broker is and how to sign in there."""
+
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+    tls: bool
+
+    @classmethod
+    def parse(cls, url: str) -> Endpoint:
+        """Read `mqtt://[user:password@]host[:port]` or `mqtts://…`.
+
+        Raises:
+            BrokerError: it is no such address.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise BrokerError(f"{url!r} is no broker address: write mqtt://user:password@host:1883 or mqtts://…")
+        tls = parts.scheme == "mqtts"
+        return cls(
+            host=parts.hostname,
+            port=parts.port or (8883 if tls else 1883),
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            tls=tls,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as the broker delivered it, with what is needed to acknowledge it."""
+
+    message: Message
+    mid: int
+    qos: int
+    connection: int
+    response_topic: str | None
+    correlation: bytes
+
+
+class Subscriber:
+    """Receives telemetry in a persistent session; `take` and `acknowledge` are for one consuming thread."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        topics: Sequence[str],
+        *,
+        client_id: str,
+        now: Callable[[], int],
+        receive_maximum: int = RECEIVE_MAXIMUM,
+    ) -> None:
+        self._endpoint = endpoint
+        self._topics = topics
+        self._now = now
+        self._receive_maximum = receive_maximum
+        self._deliveries: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
+        self._connection = 0
+        self._guard = threading.Lock()
+        self._connected = threading.Event()
+        client = paho.Client(
+            paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True
+        )
+        if endpoint.username:
+            client.username_pw_set(endpoint.username, endpoint.password)
+        if endpoint.tls:
+            client.tls_set()
+        client.reconnect_delay_set(min_delay=1, max_delay=10)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        self._client = client
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has answered and the subscriptions are asked for."""
+        return self._connected.is_set()
+
+    def start(self) -> None:
+        """Connect and subscribe; a connection that is lost later is made again.
+
+        Raises:
+            BrokerError: the broker cannot be reached now.
+        """
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = _SESSION_SECONDS
+        properties.ReceiveMaximum = self._receive_maximum
+        try:
+            self._client.connect(
+                self._endpoint.host, self._endpoint.port, keepalive=30, clean_start=False, properties=properties
+            )
+        except OSError as error:
+            raise BrokerError(
+                f"no MQTT broker at {self._endpoint.host}:{self._endpoint.port} ({error}): "
+                "check SHOUWANG_MQTT_URL and that the broker runs"
+            ) from error
+        self._client.loop_start()
+        if not self._connected.wait(timeout=20):
+            self.stop()
+            raise BrokerError(
+                f"the broker at {self._endpoint.host}:{self._endpoint.port} did not let us in: check the credentials "
+                "in SHOUWANG_MQTT_URL, and that the broker speaks MQTT 5"
+            )
+
+    def stop(self) -> None:
+        """Leave; what is not acknowledged will be delivered again to the session's next client."""
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._connected.clear()
+
+    def take(self, most: int, wait_seconds: float) -> list[Delivery]:
+        """Return up to `most` deliveries, waiting for the first; none of them from a connection that was lost."""
+        taken: list[Delivery] = []
+        try:
+            taken.append(self._deliveries.get(timeout=wait_seconds))
+            while len(taken) < most:
+                taken.append(self._deliveries.get_nowait())
+        except queue.Empty:
+            pass
+        return [delivery for delivery in taken if delivery.connection == self._connection]
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker that these are committed.
+
+        A message identifier means something else on the next connection, so what came over a lost one is left to be
+        delivered again: it is committed already, and the second time changes nothing.
+        """
+        for delivery in deliveries:
+            with self._guard:
+                if delivery.connection == self._connection:
+                    self._client.ack(delivery.mid, delivery.qos)
+
+    def receipt(self, delivery: Delivery, payload: bytes) -> None:
+        """Tell a publisher who asked (MQTT 5 response topic) that its message is committed.
+
+        Only topics below `receipts/` are answered: a gateway must not be able to make us publish elsewhere.
+        """
+        if delivery.response_topic is None or not delivery.response_topic.startswith("receipts/"):
+            return
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.CorrelationData = delivery.correlation
+        self._client.publish(delivery.response_topic, payload, qos=0, properties=properties)
+
+    def _on_connect(
+        self,
+        client: paho.Client,
+        _userdata: object,
+        flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            log.error("the broker refused us", reason=str(reason))
+            return
+        client.subscribe([(topic, 1) for topic in self._topics])
+        self._connected.set()
+        log.info("listening to the broker", session_present=flags.session_present)
+
+    def _on_disconnect(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        _flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        # Called before the next connection is made: from here on no identifier of this one may be acknowledged.
+        with self._guard:
+            self._connection += 1
+        self._connected.clear()
+        log.warning("the broker's connection is gone", reason=str(reason))
+
+    def _on_message(self, _client: paho.Client, _userdata: object, sent: paho.MQTTMessage) -> None:
+        properties = sent.properties
+        self._deliveries.put(
+            Delivery(
+                message=Message(topic=sent.topic, payload=bytes(sent.payload), received=self._now()),
+                mid=sent.mid,
+                qos=sent.qos,
+                connection=self._connection,
+                response_topic=getattr(properties, "ResponseTopic", None),
+                correlation=getattr(properties, "CorrelationData", b""),
+            )
+        )
+
+

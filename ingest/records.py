@@ -1,0 +1,115 @@
+"""What travels between broker, decoders and validation: messages in, records and reasoned refusals out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+_SHOWN = 40  # characters of a vendor's own text that a sentence repeats
+
+
+class Reason(StrEnum):
+    """Why something cannot be accepted: the code in quarantine, stable for whoever filters by it."""
+
+    MALFORMED = "malformed"  # not the format that its topic promises
+    UNKNOWN_TOPIC = "unknown_topic"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_VERSION = "unsupported_version"
+    UNSUPPORTED_FIELD = "unsupported_field"  # it may change the meaning, and nobody here knows how
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    BAD_NAME = "bad_name"
+    UNKNOWN_DEVICE = "unknown_device"
+    WRONG_GATEWAY = "wrong_gateway"
+    UNKNOWN_QUANTITY = "unknown_quantity"
+    WRONG_UNIT = "wrong_unit"
+    IMPOSSIBLE_VALUE = "impossible_value"
+    TIME_TOO_FAR_AHEAD = "time_too_far_ahead"
+    TIME_TOO_OLD = "time_too_old"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a broker delivered; `received` is microseconds UTC by the clock of the engine that drives the service."""
+
+    topic: str
+    payload: bytes
+    received: int
+
+
+class Record(NamedTuple):
+    """One measurement as a vendor wrote it, not yet checked against the registry.
+
+    `name` is meant to be a quantity's label; `value` is in `unit` and may be anything a float can be; `time` is
+    microseconds UTC; `place` is where it stood in the payload, such as `[3]`.
+    """
+
+    device: str
+    name: str
+    unit: str
+    value: float
+    time: int
+    place: str
+
+
+class Reject(NamedTuple):
+    """One thing that cannot be accepted: why, at which field, and what its vendor should write instead."""
+
+    reason: Reason
+    place: str
+    detail: str
+
+
+class Places(NamedTuple):
+    """Which field of a format says what; `{}` stands for the record's own place."""
+
+    device: str = "{}.n"
+    name: str = "{}.n"
+    unit: str = "{}.u"
+    value: str = "{}.v"
+    time: str = "{}.t"
+
+
+SENML_PLACES = Places()
+"""Where SenML writes things: device and quantity in `n`, then `u`, `v` and `t`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a payload said. `gateway` vouches for it; good records stand beside the refusal of their neighbours."""
+
+    gateway: str
+    records: list[Record] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    places: Places = SENML_PLACES
+
+
+def shown(value: object) -> str:
+    """Return a value as a sentence repeats it: short, printable, and never slow however large it is."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value) if -(10**20) < value < 10**20 else "a number of more than 20 digits"
+        case float():
+            return repr(value)
+        case str():
+            return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…"
+        case list() | tuple():
+            return "an array"
+        case dict():
+            return "an object"
+        case bytes():
+            return "a byte string"
+        case _:
+            return "something else"
+
+
+def within(place: str, label: str) -> str:
+    """Return the place of a field inside another, such as `[3].u`; a label that is no plain word is quoted."""
+    plain = len(label) <= _SHOWN and label.isascii() and label.replace("-", "_").isidentifier()
+    written = label if plain else shown(label)
+    return f"{place}.{written}" if place else written

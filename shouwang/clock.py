@@ -1,0 +1,57 @@
+"""The engine's clock: the real one, or a town's, which runs faster. Everything else is told what time it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from registry.instants import to_micros
+
+
+class Clock(Protocol):
+    """What time it is for the engine, and how fast that time runs."""
+
+    kind: str
+    speed: float
+
+    def now(self) -> datetime:
+        """Return the present as an aware datetime in UTC."""
+        ...
+
+
+class LiveClock:
+    """The real time."""
+
+    kind = "live"
+    speed = 1.0
+
+    def now(self) -> datetime:
+        """Return the present in UTC."""
+        return datetime.now(UTC)
+
+
+class TownClock:
+    """A clock that starts at `start` and runs `speed` times as fast as the real one, never back."""
+
+    kind = "town"
+
+    def __init__(self, start: datetime, speed: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.speed = speed
+        self._start = start
+        self._monotonic = monotonic
+        self._zero = monotonic()
+
+    def now(self) -> datetime:
+        """Return the town's present in UTC."""
+        return self._start + timedelta(seconds=(self._monotonic() - self._zero) * self.speed)
+
+    def begin(self) -> None:
+        """Let the clock start only now: what was prepared before took no time in the town."""
+        self._zero = self._monotonic()
+
+
+def micros(clock: Clock) -> int:
+    """Return the present in microseconds since 1970, as columns hold it."""
+    return to_micros(clock.now())

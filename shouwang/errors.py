@@ -1,0 +1,16 @@
+"""What can go wrong at the front door."""
+
+from __future__ import annotations
+
+from registry.errors import ShouwangError
+
+
+class AnotherEngineError(ShouwangError):
+    """Another engine is at work on this database: stop it first, or give this one a database of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class NoInstanceError(ShouwangError):
+    """There is no service to talk to where one was looked for."""

@@ -1,0 +1,141 @@
+"""The loop that carries telemetry from the broker to the database: take, commit, acknowledge, in this order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+import psycopg
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ingest.mqtt import Delivery, Subscriber
+from shouwang.engine import Engine, Outcome
+from storage.errors import StorageError
+
+log = structlog.get_logger(__name__)
+
+MOST_MESSAGES = 1_000
+"""Messages in one transaction at the most; what a broker has ready is taken at once, so a busy one fills it."""
+_WAIT_SECONDS = 0.2
+_TICK_SECONDS = 1.0
+
+
+class IngestMetrics:
+    """What ingest tells Prometheus."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.messages = Counter("shouwang_messages_total", "MQTT messages committed", registry=registry)
+        self.readings = Counter("shouwang_readings_total", "Readings accepted", registry=registry)
+        self.stored = Counter("shouwang_readings_stored_total", "Readings stored for the first time", registry=registry)
+        self.refused = Counter("shouwang_refused_total", "Records refused into quarantine", registry=registry)
+        self.findings = Counter("shouwang_findings_total", "Findings", ["kind", "phase"], registry=registry)
+        self.failures = Counter("shouwang_commit_failures_total", "Batches that had to be tried again", registry=registry)
+        self.commit = Histogram("shouwang_commit_seconds", "From taking a batch to its commit", registry=registry)
+        self.heartbeat = Gauge("shouwang_engine_heartbeat", "Unix time of the engine's last round", registry=registry)
+
+    def count(self, outcome: Outcome, messages: int) -> None:
+        """Count what became of a batch."""
+        self.messages.inc(messages)
+        self.readings.inc(outcome.readings)
+        self.stored.inc(outcome.stored)
+        self.refused.inc(outcome.refused)
+        for finding in outcome.findings:
+            self.findings.labels(finding.kind, finding.phase).inc()
+
+
+class Listening:
+    """Runs an engine over a subscriber until it is told to stop.
+
+    `engine` makes a loaded engine on a connection of its own; after any failure the old one is thrown away with
+    whatever it had half done, and a new one takes its memory from the database.
+    """
+
+    def __init__(
+        self, subscriber: Subscriber, engine: Callable[[], Engine], stop: threading.Event, metrics: IngestMetrics
+    ) -> None:
+        self._subscriber = subscriber
+        self._make = engine
+        self._engine: Engine | None = None
+        self._stop = stop
+        self._metrics = metrics
+        self.last_round = time.monotonic()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the loop has an engine and has gone round within the last half minute."""
+        return self._engine is not None and time.monotonic() - self.last_round < 30
+
+    def run(self, engine: Engine | None = None) -> None:
+        """Carry messages until `stop` is set; then commit what was taken and return."""
+        self._engine = engine
+        ticked = 0.0
+        while not self._stop.is_set():
+            deliveries = self._subscriber.take(MOST_MESSAGES, _WAIT_SECONDS)
+            if deliveries:
+                self._carry(deliveries)
+            if time.monotonic() - ticked >= _TICK_SECONDS:
+                ticked = time.monotonic()
+                self._until_done(lambda engine: engine.tick())
+            self.last_round = time.monotonic()
+            self._metrics.heartbeat.set_to_current_time()
+        if self._engine is not None:
+            self._engine.close()
+
+    def _carry(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            self._commit(deliveries)
+        except Exception:  # whatever is wrong with one message must not stop the others
+            log.exception("a batch failed; its messages are tried one by one", messages=len(deliveries))
+            self._metrics.failures.inc()
+            self._discard()
+            for delivery in deliveries:
+                self._carry_alone(delivery)
+
+    def _carry_alone(self, delivery: Delivery) -> None:
+        try:
+            self._commit([delivery])
+        except Exception as error:  # a bug of ours that this message brings to light
+            log.exception("a message cannot be processed; it goes to quarantine", topic=delivery.message.topic)
+            self._discard()
+            reason = f"{type(error).__name__}: {error}"
+            self._until_done(lambda engine: engine.refuse(delivery.message, reason))
+            self._acknowledge([delivery])
+
+    def _commit(self, deliveries: Sequence[Delivery]) -> None:
+        with self._metrics.commit.time():
+            outcome = self._until_done(lambda engine: engine.process([delivery.message for delivery in deliveries]))
+        if outcome is None:
+            return  # told to stop while the database was away: the broker will deliver these again
+        self._metrics.count(outcome, len(deliveries))
+        self._acknowledge(deliveries, outcome)
+
+    def _acknowledge(self, deliveries: Sequence[Delivery], outcome: Outcome | None = None) -> None:
+        self._subscriber.acknowledge(deliveries)
+        for position, delivery in enumerate(deliveries):
+            if delivery.response_topic is not None:
+                readings, rejected = outcome.by_message[position] if outcome else (0, 1)
+                self._subscriber.receipt(delivery, msgspec.json.encode({"readings": readings, "rejected": rejected}))
+
+    def _until_done(self, work: Callable[[Engine], Outcome]) -> Outcome | None:
+        """Do something with the engine; while the database is away, wait and try again."""
+        pause = 0.2
+        while True:
+            try:
+                if self._engine is None:
+                    self._engine = self._make()
+                return work(self._engine)
+            except (psycopg.OperationalError, StorageError) as error:
+                log.warning("the database is away; trying again", error=str(error).strip(), seconds=pause)
+                self._metrics.failures.inc()
+                self._discard()
+                if self._stop.wait(pause):
+                    return None
+                pause = min(10.0, pause * 2)
+
+    def _discard(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()

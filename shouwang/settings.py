@@ -1,0 +1,40 @@
+"""What an operator can set: `SHOUWANG_*` environment variables or `shouwang.toml` in the working folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; `.env.example` lists them with a line each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SHOUWANG_", toml_file="shouwang.toml", extra="forbid", validate_default=True
+    )
+
+    data_dir: Path = Field(default=Path("data"), description="where the embedded instance keeps everything")
+    database_url: str | None = Field(default=None, description="a PostgreSQL of your own instead of the embedded one")
+    mqtt_url: str | None = Field(default=None, description="a broker of your own instead of the embedded one")
+    mqtt_client_id: str = Field(default="shouwang-ingest", description="the persistent session's name at the broker")
+    rules: str = Field(default="default", description="a rule set's name, or the path of a TOML file with one")
+    policies: Path | None = Field(default=None, description="a TOML file of escalation ladders instead of the built-in")
+    http_host: str = Field(default="127.0.0.1", description="the address the dashboard listens on")
+    http_port: int = Field(default=8080, ge=0, le=65535, description="the port the dashboard listens on")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="how much is logged")
+    log_json: bool = Field(default=False, description="log lines as JSON, for a log collector")
+    quarantine_days: int = Field(default=30, ge=1, description="how long refused payloads are kept")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings' own
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take options of the command line before the environment, and that before the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -1,0 +1,120 @@
+"""What an engine must find again after a restart: its detectors' memory, its clock, its quarantine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+_SAVE = """
+INSERT INTO detector_state (rules, detector, batch, saved_at, state) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (rules, detector) DO UPDATE
+SET batch = excluded.batch, saved_at = excluded.saved_at, state = excluded.state
+"""
+_LOAD = "SELECT detector, batch, saved_at, state FROM detector_state WHERE rules = %s"
+_SET_CLOCK = """
+INSERT INTO engine_clock (kind, now) VALUES (%s, %s)
+ON CONFLICT (only_row) DO UPDATE SET kind = excluded.kind, now = excluded.now
+WHERE engine_clock.now < excluded.now OR engine_clock.kind <> excluded.kind
+"""
+_GET_CLOCK = "SELECT kind, now FROM engine_clock"
+_QUARANTINE = """
+INSERT INTO quarantine (digest, at, gateway, topic, payload, reason, place, detail)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (digest) DO NOTHING
+"""
+_FORGET = "DELETE FROM quarantine WHERE at < %s"
+KEPT_PAYLOAD = 4096
+"""How many bytes of a refused payload are kept for its vendor to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The detectors' memory as of a batch and a moment of the engine's clock."""
+
+    batch: int
+    saved_at: datetime
+    states: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something that could not be accepted, and why."""
+
+    gateway: str
+    topic: str
+    payload: bytes
+    reason: str
+    place: str
+    detail: str
+
+
+def save_snapshot(conn: psycopg.Connection, rules: str, snapshot: Snapshot) -> None:
+    """Keep the memory of a rule set; all of its detectors are saved together."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            _SAVE,
+            [(rules, name, snapshot.batch, snapshot.saved_at, state) for name, state in snapshot.states.items()],
+        )
+
+
+def load_snapshot(conn: psycopg.Connection, rules: str) -> Snapshot | None:
+    """Return the memory of a rule set, or None where it has none yet."""
+    rows = conn.execute(_LOAD, (rules,)).fetchall()
+    if not rows:
+        return None
+    return Snapshot(
+        batch=min(row[1] for row in rows),
+        saved_at=max(row[2] for row in rows),
+        states={row[0]: bytes(row[3]) for row in rows},
+    )
+
+
+def set_clock(conn: psycopg.Connection, kind: str, now: datetime) -> None:
+    """Remember the engine's clock; it never goes back."""
+    conn.execute(_SET_CLOCK, (kind, now))
+
+
+def get_clock(conn: psycopg.Connection) -> tuple[str, datetime] | None:
+    """Return the kind of clock that last drove this database and where it stood."""
+    row = conn.execute(_GET_CLOCK).fetchone()
+    return (row[0], row[1]) if row else None
+
+
+def quarantine(conn: psycopg.Connection, refused: Sequence[Refused], now: datetime) -> None:
+    """Keep what was refused; the same thing again changes nothing."""
+    if not refused:
+        return
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            _QUARANTINE,
+            [
+                (
+                    _digest(item),
+                    now,
+                    item.gateway,
+                    item.topic.replace("\x00", "\ufffd"),
+                    item.payload[:KEPT_PAYLOAD],
+                    item.reason,
+                    item.place.replace("\x00", "\ufffd"),
+                    item.detail.replace("\x00", "\ufffd"),
+                )
+                for item in refused
+            ],
+        )
+
+
+def forget_quarantine(conn: psycopg.Connection, before: datetime) -> int:
+    """Remove what was quarantined before a moment and return how many rows that were."""
+    return conn.execute(_FORGET, (before,)).rowcount
+
+
+def _digest(item: Refused) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (item.topic, item.reason, item.place):
+        digest.update(part.encode(errors="replace") + b"\x00")
+    digest.update(item.payload)
+    return digest.digest()

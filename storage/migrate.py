@@ -1,0 +1,87 @@
+"""Brings a database to the newest schema: each numbered file once, in order, in one transaction each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+import psycopg
+
+from storage.errors import MigrationError
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migration (
+    version integer PRIMARY KEY,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+_LOCK = "SELECT pg_advisory_xact_lock(20161101)"  # any number, the same for everybody who migrates
+_APPLIED = "SELECT version, name, checksum FROM schema_migration ORDER BY version"
+_RECORD = "INSERT INTO schema_migration (version, name, checksum) VALUES (%s, %s, %s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered SQL file."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """A digest of the SQL, by which a changed file is noticed."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations() -> Iterator[Migration]:
+    """Yield the migrations this version ships, in order."""
+    folder = files("storage") / "migrations"
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.name.endswith(".sql"):
+            yield Migration(int(entry.name.split("_", 1)[0]), entry.name, entry.read_text(encoding="utf-8"))
+
+
+def migrate(conn: psycopg.Connection) -> list[str]:
+    """Apply what is missing and return the names of the files applied; safe to run from many processes.
+
+    Raises:
+        MigrationError: the database is newer than this version, or a file that was applied has changed since.
+    """
+    applied_now: list[str] = []
+    shipped = list(migrations())
+    with conn.transaction():
+        conn.execute(_LOCK)
+        conn.execute(_TABLE)
+        applied = {version: (name, checksum) for version, name, checksum in conn.execute(_APPLIED).fetchall()}
+        newest = max((migration.version for migration in shipped), default=0)
+        if applied and max(applied) > newest:
+            raise MigrationError(
+                f"the database has schema {max(applied)}, this version knows {newest}: install the newer Shouwang, "
+                "or restore the backup made before the upgrade"
+            )
+        for migration in shipped:
+            if migration.version in applied:
+                if applied[migration.version][1] != migration.checksum:
+                    raise MigrationError(
+                        f"{migration.name} differs from the file that was applied to this database: "
+                        "put what changed in a new numbered file instead"
+                    )
+                continue
+            conn.execute(migration.sql.encode())
+            conn.execute(_RECORD, (migration.version, migration.name, migration.checksum))
+            applied_now.append(migration.name)
+    return applied_now
+
+
+def pending(conn: psycopg.Connection) -> list[str]:
+    """Return the names of the migrations that this database still lacks."""
+    exists = conn.execute("SELECT to_regclass('schema_migration')").fetchone()
+    if exists is None or exists[0] is None:
+        return [migration.name for migration in migrations()]
+    applied = {version for version, _, _ in conn.execute(_APPLIED).fetchall()}
+    return [migration.name for migration in migrations() if migration.version not in applied]

@@ -1,0 +1,96 @@
+"""Who may call the API: tokens of 256 random bits, of which only a hash is kept.
+
+Expiry is judged by the database's own clock, not the engine's: access to a household's data ends when it ends
+in the real world, whatever time a virtual town has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from psycopg import Connection
+from psycopg.errors import CheckViolation, ForeignKeyViolation
+
+from storage.errors import StorageError
+
+ROLES: Final = ("viewer", "caseworker", "officer", "operator")
+"""From the least to the most that one may do; each may do what those before it may."""
+
+_CREATE = """
+INSERT INTO token (hash, name, role, area, person, expires_at)
+VALUES (%(hash)s, %(name)s, %(role)s, %(area)s, %(person)s, %(expires)s)
+"""
+
+_FIND = """
+SELECT name, role, area, person
+FROM token
+WHERE hash = %(hash)s AND (expires_at IS NULL OR expires_at > now())
+"""
+
+_REVOKE = "DELETE FROM token WHERE name = %(name)s"
+
+
+class TokenError(StorageError):
+    """A token cannot be made as asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token stands for. `area` is a code prefix, '' everywhere; `person` the registry id of its bearer."""
+
+    name: str
+    role: str
+    area: str
+    person: str | None
+
+
+def create(
+    conn: Connection,
+    role: str,
+    area: str,
+    name: str,
+    person: str | None = None,
+    expires: datetime | None = None,
+) -> str:
+    """Make a token and return it; it is not stored and cannot be shown again.
+
+    Raises:
+        TokenError: an unknown role or person.
+    """
+    token = secrets.token_urlsafe(32)
+    row = {
+        "hash": _hash(token),
+        "name": name,
+        "role": role,
+        "area": area,
+        "person": person,
+        "expires": expires,
+    }
+    try:
+        with conn.transaction():
+            conn.execute(_CREATE, row)
+    except CheckViolation as error:
+        raise TokenError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}") from error
+    except ForeignKeyViolation as error:
+        raise TokenError(f"person {person!r} is not in the registry: import them first") from error
+    return token
+
+
+def find(conn: Connection, token: str) -> Token | None:
+    """Return what a token stands for, None where it is unknown, revoked or expired."""
+    row = conn.execute(_FIND, {"hash": _hash(token)}).fetchone()
+    return Token(*row) if row else None
+
+
+def revoke(conn: Connection, name: str) -> int:
+    """Remove every token of a name and return how many there were."""
+    return conn.execute(_REVOKE, {"name": name}).rowcount
+
+
+def _hash(token: str) -> bytes:
+    # 256 random bits need no salt and no slow hash: there is nothing to guess.
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

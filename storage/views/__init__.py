@@ -1,0 +1,36 @@
+"""What screens and the API read. Every query goes through a `View`, which sees one area and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+Row = dict[str, Any]
+"""One row by column name; times are aware datetimes in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A connection, and the area code prefix its reader answers for ('' is everywhere)."""
+
+    conn: Connection
+    scope: str
+
+    def rows(self, sql: str, **values: object) -> list[Row]:
+        """Run a query that confines itself to `%(scope)s` and return its rows.
+
+        Raises:
+            ValueError: the query does not mention the scope, so it would show everybody everything.
+        """
+        if "%(scope)s" not in sql:
+            raise ValueError("a query of a view must confine itself to %(scope)s")
+        with self.conn.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(sql.encode(), {**values, "scope": self.scope}).fetchall()
+
+    def row(self, sql: str, **values: object) -> Row | None:
+        """Run the same kind of query and return its first row, None where there is none."""
+        found = self.rows(sql, **values)
+        return found[0] if found else None

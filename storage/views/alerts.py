@@ -1,0 +1,143 @@
+"""Alerts as they are looked at: lists, one with all that ever happened to it, and the duty officer's board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from storage.views import Row, View
+
+_COLUMNS = """
+SELECT a.id, a.household, h.area, area.name AS area_name, h.zone, h.address, h.category, h.risk,
+       a.kind, a.rule, a.severity, a.status, a.onset, a.raised_at, a.opened_at, a.score, a.facts, a.sources,
+       a.held_by, holder.name AS held_by_name, a.suppressed_why, a.acknowledged_at, a.returned_at,
+       a.shelved_until, a.closed_at, a.outcome, a.note,
+       upcoming.no AS next_step, upcoming.due AS next_step_at, upcoming.action AS next_action
+FROM alert a
+JOIN household h ON h.id = a.household
+JOIN area ON area.code = h.area
+LEFT JOIN person holder ON 'person:' || holder.id = a.held_by
+LEFT JOIN LATERAL (
+    SELECT s.no, s.due, s.action FROM step s
+    WHERE s.alert = a.id AND s.status = 'pending'
+    ORDER BY s.due, s.no LIMIT 1
+) upcoming ON true
+WHERE starts_with(h.area, %(scope)s)
+"""
+
+_LIST = (
+    _COLUMNS
+    + """
+  AND starts_with(h.area, %(area)s)
+  AND (%(household)s::text IS NULL OR a.household = %(household)s)
+  AND (%(statuses)s::text[] IS NULL OR a.status = ANY(%(statuses)s))
+  AND (%(kinds)s::text[] IS NULL OR a.kind = ANY(%(kinds)s))
+  AND (%(after_at)s::timestamptz IS NULL OR (a.raised_at, a.id) < (%(after_at)s, %(after_id)s::uuid))
+ORDER BY a.raised_at DESC, a.id DESC
+LIMIT %(limit)s
+"""
+)
+
+_ONE = _COLUMNS + " AND a.id = %(id)s"
+
+_BOARD = (
+    _COLUMNS
+    + """
+  AND a.status <> 'closed'
+ORDER BY a.status IN ('shelved', 'suppressed'), a.severity DESC, a.opened_at, a.id
+LIMIT %(limit)s
+"""
+)
+
+_COUNTS = """
+SELECT a.status, count(*) AS alerts
+FROM alert a JOIN household h ON h.id = a.household
+WHERE starts_with(h.area, %(scope)s) AND a.status <> 'closed'
+GROUP BY a.status
+"""
+
+_TIMELINE = """
+SELECT e.seq, e.at, e.actor, p.name AS actor_name, e.kind, e.detail
+FROM alert_event e
+JOIN alert a ON a.id = e.alert
+JOIN household h ON h.id = a.household
+LEFT JOIN person p ON 'person:' || p.id = e.actor
+WHERE e.alert = %(id)s AND starts_with(h.area, %(scope)s)
+ORDER BY e.seq
+"""
+
+_STEPS = """
+SELECT s.no, s.due, s.action, s.status, s.ran_at, s.result
+FROM step s
+JOIN alert a ON a.id = s.alert
+JOIN household h ON h.id = a.household
+WHERE s.alert = %(id)s AND starts_with(h.area, %(scope)s)
+ORDER BY s.due, s.no
+"""
+
+_NOTIFICATIONS = """
+SELECT n.id, n.step, n.person, p.name AS person_name, n.role, n.phone, n.channel, n.medium, n.language, n.text,
+       n.status, n.attempts, n.created_at, n.sent_at, n.error, m.answer, m.answered_at
+FROM notification n
+JOIN alert a ON a.id = n.alert
+JOIN household h ON h.id = a.household
+LEFT JOIN person p ON p.id = n.person
+LEFT JOIN handset_message m ON m.id = n.id
+WHERE n.alert = %(id)s AND starts_with(h.area, %(scope)s)
+ORDER BY n.created_at, n.id
+"""
+
+
+def listed(
+    view: View,
+    *,
+    limit: int,
+    area: str = "",
+    statuses: Sequence[str] | None = None,
+    kinds: Sequence[str] | None = None,
+    household: str | None = None,
+    after: tuple[datetime, UUID] | None = None,
+) -> list[Row]:
+    """Return alerts, the newest raised first, from below `after` (raised_at, id) on."""
+    after_at, after_id = after or (None, None)
+    return view.rows(
+        _LIST,
+        limit=limit,
+        area=area,
+        statuses=list(statuses) if statuses else None,
+        kinds=list(kinds) if kinds else None,
+        household=household,
+        after_at=after_at,
+        after_id=after_id,
+    )
+
+
+def one(view: View, alert: UUID) -> Row | None:
+    """Return one alert, None where there is none or it is out of scope."""
+    return view.row(_ONE, id=alert)
+
+
+def board(view: View, *, limit: int) -> list[Row]:
+    """Return what is open, in the order in which a duty officer should look at it: quiet ones last."""
+    return view.rows(_BOARD, limit=limit)
+
+
+def open_counts(view: View) -> dict[str, int]:
+    """Return how many alerts are in each status that is not closed."""
+    return {row["status"]: row["alerts"] for row in view.rows(_COUNTS)}
+
+
+def timeline(view: View, alert: UUID) -> list[Row]:
+    """Return everything that ever happened to an alert, in order."""
+    return view.rows(_TIMELINE, id=alert)
+
+
+def steps(view: View, alert: UUID) -> list[Row]:
+    """Return the rungs of an alert's ladder by due time: run, cancelled and to come."""
+    return view.rows(_STEPS, id=alert)
+
+
+def notifications(view: View, alert: UUID) -> list[Row]:
+    """Return every message an alert caused, with what was answered to it."""
+    return view.rows(_NOTIFICATIONS, id=alert)

@@ -1,0 +1,74 @@
+"""The simulated telephones: which there are, and what lies on each."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from storage.views import Row, View
+
+_MESSAGES = """
+SELECT m.id, m.phone, m.person, p.name AS person_name, n.role, m.medium, m.text, m.at, m.rings_until, m.status,
+       m.answer, m.answered_at, n.alert, n.language, a.kind AS alert_kind, a.household, h.zone
+FROM handset_message m
+JOIN notification n ON n.id = m.id
+JOIN alert a ON a.id = n.alert
+JOIN household h ON h.id = a.household
+LEFT JOIN person p ON p.id = m.person
+WHERE starts_with(h.area, %(scope)s)
+"""
+
+_PHONES = """
+SELECT m.phone, (array_agg(p.name ORDER BY m.at DESC))[1] AS person_name,
+       (array_agg(m.person ORDER BY m.at DESC))[1] AS person,
+       (array_agg(n.role ORDER BY m.at DESC))[1] AS role,
+       count(*) AS messages, count(*) FILTER (WHERE m.status = 'ringing') AS ringing, max(m.at) AS last_at
+FROM handset_message m
+JOIN notification n ON n.id = m.id
+JOIN alert a ON a.id = n.alert
+JOIN household h ON h.id = a.household
+LEFT JOIN person p ON p.id = m.person
+WHERE starts_with(h.area, %(scope)s)
+  AND (%(after)s::text IS NULL OR m.phone > %(after)s)
+  AND (%(phone)s::text IS NULL OR m.phone = %(phone)s)
+GROUP BY m.phone
+ORDER BY m.phone
+LIMIT %(limit)s
+"""
+
+_ONE_PHONE = _MESSAGES + " AND m.phone = %(phone)s ORDER BY m.at DESC, m.id LIMIT %(limit)s"
+
+_ONE_MESSAGE = _MESSAGES + " AND m.id = %(id)s"
+
+_RECENT = _MESSAGES + " ORDER BY m.status = 'ringing' DESC, m.at DESC, m.id LIMIT %(limit)s"
+
+_RINGING = _MESSAGES + " AND m.status = 'ringing' ORDER BY m.at, m.id LIMIT %(limit)s"
+
+
+def phones(view: View, *, limit: int, after: str | None = None) -> list[Row]:
+    """Return the telephones that ever got a message, by number, from behind `after` on."""
+    return view.rows(_PHONES, limit=limit, after=after, phone=None)
+
+
+def phone(view: View, phone: str) -> Row | None:
+    """Return one telephone, None where it never got a message or it is out of scope."""
+    return view.row(_PHONES, limit=1, after=None, phone=phone)
+
+
+def messages(view: View, phone: str, *, limit: int) -> list[Row]:
+    """Return the newest SMS and calls of one telephone."""
+    return view.rows(_ONE_PHONE, phone=phone, limit=limit)
+
+
+def message(view: View, message: UUID) -> Row | None:
+    """Return one SMS or call, None where there is none or it is out of scope."""
+    return view.row(_ONE_MESSAGE, id=message)
+
+
+def recent(view: View, *, limit: int) -> list[Row]:
+    """Return the newest SMS and calls of all telephones, ringing ones first."""
+    return view.rows(_RECENT, limit=limit)
+
+
+def ringing(view: View, *, limit: int) -> list[Row]:
+    """Return the calls that ring now, the longest first."""
+    return view.rows(_RINGING, limit=limit)
