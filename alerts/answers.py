@@ -33,7 +33,9 @@ ASK_AGAIN = "again"
 
 _CLOSED_BY_FINE = frozenset({Kind.INACTIVITY, Kind.EXCESS, Kind.LEAK})
 
-_FINE = frozenset({"1", "fine", "ok", "okay", "i am fine", "i'm fine", "好", "好的", "没事", "我没事", "平安", "我很好"})
+_FINE = frozenset(
+    {"1", "fine", "ok", "okay", "i am fine", "i'm fine", "好", "好的", "没事", "我没事", "平安", "我很好"}
+)
 _HELP = frozenset({"2", "help", "help me", "帮助", "帮帮我", "救命", "需要帮助", "帮"})
 _TAKEN = frozenset({"4", "1", "ack", "ok", "知道了", "收到", "好", "好的"})
 
@@ -90,9 +92,7 @@ def help_after_close(closed: Alert, onset_id: UUID, actor: str, now: int) -> Cha
 
     No sensor reports it, so none can clear it.
     """
-    finding = Finding(
-        closed.household, closed.kind, "resident", actor, Phase.RAISED, Severity.URGENT, now, now, 0.0
-    )
+    finding = Finding(closed.household, closed.kind, "resident", actor, Phase.RAISED, Severity.URGENT, now, now, 0.0)
     alert = replace(
         closed,
         id=onset_id,
@@ -121,6 +121,16 @@ def help_after_close(closed: Alert, onset_id: UUID, actor: str, now: int) -> Cha
     return draft.change()
 
 
+def take_charge(alert: Alert, actor: str, answer: str, now: int) -> Change:
+    """A contact or somebody of the staff takes the alert; if another holds it or it is over, that stands."""
+    draft = Draft(alert, now)
+    draft.tell(EventKind.ANSWERED, actor, answer=answer, meaning=Meaning.ACKNOWLEDGE.value)
+    if alert.status not in (Status.CLOSED, Status.ACKNOWLEDGED):
+        draft.hold(actor)
+        draft.tell(EventKind.ACKNOWLEDGED, actor)
+    return draft.change()
+
+
 def note_answer(alert: Alert, actor: str, answer: str, meaning: Meaning, now: int) -> Change:
     """Write an answer down that changes nothing else."""
     draft = Draft(alert, now)
@@ -128,9 +138,7 @@ def note_answer(alert: Alert, actor: str, answer: str, meaning: Meaning, now: in
     return draft.change()
 
 
-def not_understood(
-    alert: Alert, person: str, answer: str, medium: Medium, now: int, *, ask_again: bool
-) -> Change:
+def not_understood(alert: Alert, person: str, answer: str, medium: Medium, now: int, *, ask_again: bool) -> Change:
     """Write down an answer that was not understood and, while the ladder runs, ask that person once more."""
     draft = Draft(alert, now)
     draft.tell(EventKind.ANSWERED, f"person:{person}", answer=answer, meaning=Meaning.UNCLEAR.value)

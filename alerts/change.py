@@ -83,7 +83,7 @@ class Draft:
             cancel_tasks=change.cancel_tasks,
         )
 
-    def tell(self, kind: EventKind, actor: str = SYSTEM, at: int | None = None, **detail: object) -> None:
+    def tell(self, kind: EventKind, actor: str = SYSTEM, at: int | None = None, /, **detail: object) -> None:
         """Add a line to the timeline, at `now` unless an event time is given."""
         seq = self.alert.event_count + 1
         moment = self.now if at is None else at

@@ -87,21 +87,15 @@ def _record(book: AlertBook, claimed: UUID, result: Receipt | _Failure, now: int
     about = {"step": notification.step, "person": notification.person, "medium": notification.medium.value}
     if isinstance(result, Receipt):
         # Also when it was cancelled meanwhile: it did go out.
-        draft.notifications.append(
-            replace(notification, status=NotificationStatus.SENT, sent_at=now, error=None)
-        )
+        draft.notifications.append(replace(notification, status=NotificationStatus.SENT, sent_at=now, error=None))
         draft.tell(EventKind.SENT, **about)
     elif notification.status is NotificationStatus.CANCELLED:
         return
     elif result.retry_at is None:
-        draft.notifications.append(
-            replace(notification, status=NotificationStatus.FAILED, error=result.error)
-        )
+        draft.notifications.append(replace(notification, status=NotificationStatus.FAILED, error=result.error))
         draft.tell(EventKind.SEND_FAILED, **about, error=result.error)
     else:
-        draft.notifications.append(
-            replace(notification, next_attempt_at=result.retry_at, error=result.error)
-        )
+        draft.notifications.append(replace(notification, next_attempt_at=result.retry_at, error=result.error))
     book.save(draft.change())
 
 

@@ -79,9 +79,7 @@ def accept(book: AlertBook, task_id: UUID, actor: str, person: str | None, now: 
     return next(iter(change.tasks), task)
 
 
-def record_outcome(
-    book: AlertBook, task_id: UUID, actor: str, outcome: Outcome, note: str, now: int
-) -> Task:
+def record_outcome(book: AlertBook, task_id: UUID, actor: str, outcome: Outcome, note: str, now: int) -> Task:
     """Write down what was found by a task; return the task.
 
     Raises:
@@ -113,12 +111,66 @@ def answer(book: AlertBook, message_id: UUID, said: str, now: int) -> Meaning:
         return meaning
     _refuse_silent_call(message, now)
     alert = _alert(book, notification.alert)
-    if meaning is Meaning.HELP and alert.status is Status.CLOSED:
-        alert = _reopen_for_help(book, alert, message, said, now) or alert
-    change = _heard(book, alert, notification, said, meaning, now)
-    draft = Draft.of(change)
-    if alert.id == notification.alert:
-        draft.messages.append(_answered(message, said, now))
-        draft.notifications.append(replace(notification, status=NotificationStatus.ANSWERED))
+    draft = Draft.of(_heard(book, alert, notification, said, meaning, now))
+    draft.messages.append(replace(message, status=MessageStatus.ANSWERED, answer=said, answered_at=now))
+    draft.notifications.append(replace(notification, status=NotificationStatus.ANSWERED))
     book.save(draft.change())
+    if meaning is Meaning.HELP and alert.status is Status.CLOSED:
+        _help_after_close(book, alert, f"person:{notification.person}", said, now)
     return meaning
+
+
+def _heard(book: AlertBook, alert: Alert, notification: Notification, said: str, meaning: Meaning, now: int) -> Change:
+    actor = f"person:{notification.person}"
+    match meaning:
+        case Meaning.FINE:
+            return answers.say_fine(alert, actor, said, now)
+        case Meaning.HELP if alert.status is not Status.CLOSED:
+            return answers.ask_for_help(alert, actor, said, now)
+        case Meaning.ACKNOWLEDGE:
+            return answers.take_charge(alert, actor, said, now)
+        case Meaning.UNCLEAR:
+            step = book.step(alert.id, notification.step)
+            first = step is not None and step.action.message != answers.ASK_AGAIN
+            return answers.not_understood(alert, notification.person, said, notification.medium, now, ask_again=first)
+    return answers.note_answer(alert, actor, said, meaning, now)
+
+
+def _help_after_close(book: AlertBook, closed: Alert, actor: str, said: str, now: int) -> None:
+    """Help asked for by an old message joins the household's open alert of that kind, or opens one."""
+    current = book.open_alert(closed.household, closed.kind)
+    if current is not None:
+        _save(book, answers.ask_for_help(current, actor, said, now))
+        return
+    again = 0
+    while book.find(fresh := episode_id(closed.household, closed.kind, now, again)) is not None:
+        again += 1
+    _save(book, answers.help_after_close(closed, fresh, actor, now))
+
+
+def _refuse_silent_call(message: HandsetMessage, now: int) -> None:
+    over = message.status is MessageStatus.MISSED or (
+        message.status is MessageStatus.RINGING and message.rings_until is not None and message.rings_until <= now
+    )
+    if message.medium is Medium.CALL and over:
+        raise Conflict("this call rings no more; answer a later message, or acknowledge the alert itself")
+
+
+def _alert(book: AlertBook, alert_id: UUID) -> Alert:
+    alert = book.find(alert_id)
+    if alert is None:
+        raise NotFound(f"there is no alert {alert_id}; look it up in the list of alerts")
+    return alert
+
+
+def _task(book: AlertBook, task_id: UUID) -> tuple[Task, Alert]:
+    task = book.task(task_id)
+    if task is None:
+        raise NotFound(f"there is no task {task_id}; look it up in the list of tasks")
+    return task, _alert(book, task.alert)
+
+
+def _save(book: AlertBook, change: Change) -> Alert:
+    if not change.empty:
+        book.save(change)
+    return change.alert

@@ -9,15 +9,15 @@ class AlertError(ShouwangError):
     """Something about an alert, a task or a message cannot be done."""
 
 
-class NotFound(AlertError):
+class NotFound(AlertError):  # noqa: N818 - said as the desk says it
     """There is no such alert, task or message."""
 
 
-class Conflict(AlertError):
+class Conflict(AlertError):  # noqa: N818 - said as the desk says it
     """It cannot be done in the state things are in now; look again, then decide."""
 
 
-class Invalid(AlertError):
+class Invalid(AlertError):  # noqa: N818 - said as the desk says it
     """What was asked makes no sense whatever the state; correct the request."""
 
 

@@ -50,9 +50,7 @@ def run_due(book: AlertBook, now: int, limit: int = 100, channel: str = "handset
     return limit
 
 
-def _taken(
-    book: AlertBook, alert: Alert | None, finding: Finding, now: int, policies: Policies
-) -> Change | None:
+def _taken(book: AlertBook, alert: Alert | None, finding: Finding, now: int, policies: Policies) -> Change | None:
     if finding.phase is Phase.CLEARED:
         return None if alert is None else lifecycle.clear(alert, finding, now)
     absence_end = book.absence_end(finding.household, now)
@@ -89,4 +87,3 @@ def _carried_out(book: AlertBook, alert: Alert, step: Step, now: int, channel: s
             place, people = book.place(alert.household), book.people(alert.household)
             return climb(alert, step, Surroundings(place, people, others, book.tasks(alert.id), channel), now)
     return keep_going(Draft.of(change), others)
-

@@ -42,9 +42,7 @@ def source_of(finding: Finding) -> str:
     return f"{finding.rule} {finding.source}"
 
 
-def open_alert(
-    finding: Finding, policy: Policy, absence_end: int | None, now: int, *, again: int = 0
-) -> Change:
+def open_alert(finding: Finding, policy: Policy, absence_end: int | None, now: int, *, again: int = 0) -> Change:
     """Open an alert for a finding that belongs to none.
 
     `absence_end` is when the registered absence of that moment ends, None while they are at home. `again` is
@@ -77,7 +75,7 @@ def open_alert(
     )
     if late:
         draft.alert = replace(draft.alert, status=Status.SUPPRESSED, suppressed_why=Suppression.BACKLOG)
-        draft.tell(EventKind.SUPPRESSED, at=finding.time, why=Suppression.BACKLOG.value)
+        draft.tell(EventKind.SUPPRESSED, SYSTEM, finding.time, why=Suppression.BACKLOG.value)
         draft.plan(Action(Do.SETTLE), now + SETTLE)
     elif absence_end is not None and finding.kind is Kind.INACTIVITY:
         _suppress_for_absence(draft, absence_end)
@@ -218,9 +216,7 @@ def shelve(alert: Alert, actor: str, until: int, reason: str, now: int) -> Chang
     if not reason.strip():
         raise Invalid("shelving keeps others from looking: give the reason")
     draft.stop()
-    draft.alert = replace(
-        alert, status=Status.SHELVED, held_by=actor, shelved_until=until, suppressed_why=None
-    )
+    draft.alert = replace(alert, status=Status.SHELVED, held_by=actor, shelved_until=until, suppressed_why=None)
     draft.plan(Action(Do.UNSHELVE), until)
     draft.tell(EventKind.SHELVED, actor, until=until, reason=reason)
     return draft.change()

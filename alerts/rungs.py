@@ -115,9 +115,7 @@ def _task(draft: Draft, step: Step, around: Surroundings) -> int:
     return len(told) if message else len(assigned)
 
 
-def _queue(
-    draft: Draft, step: Step, to: Recipient, medium: Medium, message: str, around: Surroundings
-) -> None:
+def _queue(draft: Draft, step: Step, to: Recipient, medium: Medium, message: str, around: Surroundings) -> None:
     draft.notifications.append(
         Notification(
             id=notification_id(draft.alert.id, step.no, to.person, medium),

@@ -60,12 +60,8 @@ def record_outcome(alert: Alert, task: Task, actor: str, outcome: Outcome, note:
         raise Conflict("this task was cancelled; look at the alert for what is left to do")
     refuse_closed(alert)
     refuse_system_outcome(outcome)
-    draft.tasks[task.id] = replace(
-        task, status=TaskStatus.DONE, done_at=now, done_by=actor, outcome=outcome, note=note
-    )
-    draft.tell(
-        EventKind.TASK_OUTCOME, actor, task=str(task.id), kind=task.kind.value, outcome=outcome.value, note=note
-    )
+    draft.tasks[task.id] = replace(task, status=TaskStatus.DONE, done_at=now, done_by=actor, outcome=outcome, note=note)
+    draft.tell(EventKind.TASK_OUTCOME, actor, task=str(task.id), kind=task.kind.value, outcome=outcome.value, note=note)
     if outcome in NOBODY_SEEN:
         draft.stop()
         draft.wake()

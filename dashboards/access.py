@@ -48,7 +48,7 @@ class Caller:
         return area.startswith(self.area)
 
 
-class SignInRequired(Refusal):  # noqa: N818 - it is a state of the caller more than an error
+class SignInRequired(Refusal):
     """Nobody known is asking."""
 
     def __init__(self) -> None:
@@ -131,4 +131,3 @@ Caseworker = Annotated[Caller, Depends(at_least("caseworker"))]
 Officer = Annotated[Caller, Depends(at_least("officer"))]
 Operator = Annotated[Caller, Depends(at_least("operator"))]
 Scoped = Annotated[View, Depends(view)]
-

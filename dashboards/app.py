@@ -11,10 +11,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 
-from dashboards import api, health, problems
+from dashboards import api, health, pages, problems
 from dashboards.context import Check, Context, Readiness
 from dashboards.headers import Counting, SecurityHeaders
-from dashboards.pages import pages
 
 __all__ = ["Check", "Context", "Readiness", "create_app"]
 
@@ -48,7 +47,7 @@ def create_app(context: Context) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = context
-    problems.install(app)
+    problems.install(app, pages.error)
     app.include_router(api.router())
     app.include_router(health.router())
     app.include_router(pages.router())

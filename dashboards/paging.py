@@ -25,9 +25,7 @@ class Page(BaseModel, Generic[_T]):
     """One page of a list."""
 
     items: list[_T]
-    next: str | None = Field(
-        description="Address of the next page, null on the last", examples=[None]
-    )
+    next: str | None = Field(description="Address of the next page, null on the last", examples=[None])
 
 
 class Paging:
@@ -59,9 +57,7 @@ class Paging:
         except (ValueError, binascii.Error, UnicodeError, msgspec.MsgspecError) as error:
             raise Refusal(422, "query.cursor: take it from `next` of the page before, or leave it out") from error
 
-    def page(
-        self, rows: Sequence[_Row], item: Callable[[_Row], _T], key: Callable[[_Row], object]
-    ) -> Page[_T]:
+    def page(self, rows: Sequence[_Row], item: Callable[[_Row], _T], key: Callable[[_Row], object]) -> Page[_T]:
         """Make a page of `limit` + 1 rows asked for: the last one only tells whether there is more."""
         shown = rows[: self.limit]
         more = len(rows) > self.limit

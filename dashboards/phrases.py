@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from dashboards.languages import Translate
@@ -77,30 +77,39 @@ _WHY_QUIET: Final[Mapping[str, str]] = {
     "backlog": "it arrived late and may be over",
     "absence": "the household is away",
 }
-_EVENTS: Final[Mapping[str, str]] = {
-    "raised": "Raised",
-    "joined": "Another source says the same",
-    "raised_again": "Raised again",
-    "cleared": "One source reports that it ended",
-    "returned": "The condition ended by itself",
-    "ladder_started": "The ladder starts",
-    "suppressed": "Kept quiet",
-    "acknowledged": "Taken",
-    "shelved": "Put aside",
-    "unshelved": "Back from the shelf",
-    "closed": "Closed",
-    "notified": "Message prepared",
-    "reached_nobody": "There was nobody to reach",
-    "sent": "Sent",
-    "send_failed": "Sending failed",
-    "missed": "Nobody answered",
-    "answered": "Answered",
-    "help_asked": "Help was asked for",
-    "task_planned": "A task was given out",
-    "task_recalled": "An overdue task was called back",
-    "task_accepted": "The task was accepted",
-    "task_outcome": "An outcome was written down",
+_MEANINGS: Final[Mapping[str, str]] = {
+    "fine": "I am fine",
+    "help": "I need help",
+    "acknowledge": "I take it",
+    "unclear": "not understood",
 }
+_MEDIA: Final[Mapping[str, str]] = {"sms": "SMS", "call": "Call"}
+_EVENTS: Final[Mapping[str, str]] = {
+    "raised": "Raised by the rule {rule}: so since {onset}",
+    "joined": "Also seen by the rule {rule}",
+    "raised_again": "Raised again by the rule {rule}",
+    "cleared": "No longer seen by the rule {rule}, but by another",
+    "returned": "It ended by itself",
+    "ladder_started": "The ladder starts",
+    "suppressed": "Kept quiet: {why}",
+    "acknowledged": "Took it",
+    "shelved": "Put it aside until {until}",
+    "unshelved": "Took it from the shelf",
+    "closed": "Closed: {outcome}",
+    "notified": "{medium} to {person} prepared ({role})",
+    "reached_nobody": "{step}: there was nobody to reach",
+    "sent": "{medium} to {person} sent",
+    "send_failed": "{medium} to {person} failed",
+    "missed": "{person} did not answer the call",
+    "answered": "Answered {answer}: {meaning}",
+    "help_asked": "Help was asked for: everybody is called at once",
+    "task_planned": "{task} planned for {person}, due {due}",
+    "task_recalled": "{task} is overdue: reminded",
+    "task_accepted": "{task} accepted by {person}",
+    "task_outcome": "{task}: {outcome}",
+}
+_ADDED: Final = ("reason", "note", "error")
+"""What people or channels said; it follows the phrase."""
 
 
 def word(_: Translate, words: Mapping[str, str], code: str) -> str:
@@ -133,26 +142,46 @@ def actor(_: Translate, actor: str, name: str | None) -> str:
     return _("the system") if what == "system" else which
 
 
-def event(_: Translate, kind: str, detail: Mapping[str, Any]) -> str:
-    """Return one line of a timeline: what happened, then what is known of it."""
-    told = word(_, _EVENTS, kind)
-    known = [_known(_, key, value) for key, value in detail.items() if value not in (None, "", [], {})]
-    said = [part for part in known if part]
-    return f"{told}: {', '.join(said)}" if said else told
+def event(_: Translate, kind: str, detail: Mapping[str, Any], about: str | None, when: Callable[[int], str]) -> str:
+    """Return one line of a timeline.
+
+    `about` is the name of the person it tells of; `when` writes an instant (microseconds UTC) in local time.
+    """
+    told = word(_, _EVENTS, kind).format_map(_Known(_, detail, about, when))
+    said = [str(detail[key]) for key in _ADDED if detail.get(key)]
+    return ". ".join([told, *said])
 
 
-def _known(_: Translate, key: str, value: Any) -> str:
-    if key in _UNSAID:
-        return ""
-    if key == "outcome":
-        return word(_, OUTCOMES, str(value))
-    if key == "role":
-        return word(_, ROLES, str(value)).lower()
-    if key == "why":
-        return why_quiet(_, str(value))
-    if key in ("do", "who", "medium", "source", "text", "note", "reason", "answer", "name", "error", "kind"):
-        return str(value).replace("_", " ")
-    return f"{key.replace('_', ' ')} {value}"
+class _Known(dict[str, str]):
+    """The words for what an event's detail holds, each made when a phrase asks for it."""
+
+    def __init__(self, _: Translate, detail: Mapping[str, Any], about: str | None, when: Callable[[int], str]) -> None:
+        super().__init__()
+        self._translate = _
+        self._detail = detail
+        self._about = about
+        self._when = when
+
+    def __missing__(self, key: str) -> str:
+        _, detail = self._translate, self._detail
+        if key == "person":
+            return self._about or str(detail.get("by") or _("whoever is there")).removeprefix("token:")
+        if key == "step":
+            return step(_, detail)
+        if key == "task":
+            return word(_, TASKS, str(detail.get("kind", "")))
+        if key in ("onset", "until", "due"):
+            return self._when(int(detail[key])) if key in detail else "…"
+        words = _WORDS.get(key)
+        value = str(detail.get(key, "…"))
+        return word(_, words, value) if words else value
 
 
-_UNSAID: Final = frozenset({"notification", "task", "message_id", "step", "no", "person", "phone"})
+_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "why": _WHY_QUIET,
+    "outcome": OUTCOMES,
+    "role": ROLES,
+    "meaning": _MEANINGS,
+    "medium": _MEDIA,
+    "severity": SEVERITIES,
+}

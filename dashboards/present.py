@@ -78,7 +78,7 @@ def bucket(row: Row) -> Bucket:
 
 
 def refused(row: Row) -> Refused:
-    """Return a refused message; its bytes as text, with what is no UTF-8 written as \\xNN."""
+    """Return a refused message; its payload as text, what is no UTF-8 with backslashes."""
     return Refused.model_validate({**row, "payload": bytes(row["payload"]).decode("utf-8", "backslashreplace")})
 
 

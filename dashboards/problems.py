@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -71,49 +72,56 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of an application a problem."""
+ErrorPage = Callable[[Request, int, str], Response | None]
+"""Shows a status and its advice to a reader of pages; None for everybody else."""
+
+
+def install(app: FastAPI, page: ErrorPage) -> None:
+    """Make every error of an application a problem, or a page for those who asked for one."""
+
+    def told(request: Request, status: int, detail: str, faults: list[Fault] | None = None, **headers: str) -> Response:
+        return page(request, status, detail) or response(status, detail, faults, **headers)
 
     @app.exception_handler(HTTPException)
-    def refused(_: Request, error: HTTPException) -> Response:
-        return response(error.status_code, _advice(error), None, **(error.headers or {}))
+    def refused(request: Request, error: HTTPException) -> Response:
+        return told(request, error.status_code, _advice(error), None, **(error.headers or {}))
 
     @app.exception_handler(RequestValidationError)
-    def invalid(_: Request, error: RequestValidationError) -> Response:
+    def invalid(request: Request, error: RequestValidationError) -> Response:
         faults = [
-            Fault(field=".".join(str(part) for part in fault["loc"]), advice=fault["msg"])
-            for fault in error.errors()
+            Fault(field=".".join(str(part) for part in fault["loc"]), advice=fault["msg"]) for fault in error.errors()
         ]
-        told = "; ".join(f"{fault.field}: {fault.advice}" for fault in faults)
-        return response(422, f"The request does not fit: {told}", faults)
+        summary = "; ".join(f"{fault.field}: {fault.advice}" for fault in faults)
+        return told(request, 422, f"The request does not fit: {summary}", faults)
 
     @app.exception_handler(DataError)
-    def unstorable(_: Request, error: DataError) -> Response:
-        return response(422, f"The request holds a value that cannot be stored: {str(error).strip()}")
+    def unstorable(request: Request, error: DataError) -> Response:
+        return told(request, 422, f"The request holds a value that cannot be stored: {str(error).strip()}")
 
     @app.exception_handler(UnicodeEncodeError)
-    def unwritable(_: Request, error: UnicodeEncodeError) -> Response:
-        return response(422, f"The request holds characters that are no text ({error.reason}): send valid Unicode")
+    def unwritable(request: Request, error: UnicodeEncodeError) -> Response:
+        return told(request, 422, f"The request holds characters that are no text: send Unicode ({error.reason})")
 
     @app.exception_handler(ShouwangError)
-    def impossible(_: Request, error: ShouwangError) -> Response:
+    def impossible(request: Request, error: ShouwangError) -> Response:
         faults = (
             [Fault(field=f"body.{field}", advice=advice) for field, advice in error.problems]
             if isinstance(error, InvalidEntryError)
             else None
         )
-        return response(_status(error), str(error), faults)
+        return told(request, _status(error), str(error), faults)
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(PoolTimeout)
-    def unreachable(_: Request, error: Exception) -> Response:
+    def unreachable(request: Request, error: Exception) -> Response:
         _log.error("database unreachable", error=str(error))
-        return response(503, "The database does not answer: try again in a moment", None, **{"Retry-After": "5"})
+        advice = "The database does not answer: try again in a moment"
+        return told(request, 503, advice, None, **{"Retry-After": "5"})
 
     @app.exception_handler(Exception)
-    def failed(_: Request, error: Exception) -> Response:
+    def failed(request: Request, error: Exception) -> Response:
         _log.error("request failed", exc_info=error)
-        return response(500, "The service failed on this request: report it with the time it happened")
+        return told(request, 500, "The service failed on this request: report it with the time it happened")
 
 
 def _status(error: ShouwangError) -> int:

@@ -29,7 +29,7 @@ class LowUse:
     litre register). Levels in one cell count as its first, so that s is never too early and an alarm never
     too soon; it is late by at most the time in which litres / 30 were used.
 
-    Source: Changning and Longgang less than 10 L in 12 h, Taicang in 24 h. 816 bytes a sensor.
+    Source: Changning and Longgang less than 10 L in 12 h, Taicang in 24 h. 808 bytes a sensor.
     """
 
     def __init__(

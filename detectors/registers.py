@@ -28,8 +28,8 @@ from registry.readings import Flag, Flags, Observations, ReadingBatch, Sensors, 
 _ABOUT = "registers 1"
 _CUMULATIVE = np.array([False, *(quantity.cumulative for quantity in Quantity)])
 _MODULI = np.append(10.0 ** np.arange(5, 13), np.inf)
-_PASS = 512
-"""Rows of one sensor looked at between two irregular ones; bounds the work a register gone mad can cause."""
+_PART = 128
+"""Rows of one sensor read together; bounds the work that a register gone mad can cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,44 +116,47 @@ class Registers:
         return Interpreted(batch, use[back], total[back], known[back], flags[back], fresh[back])
 
     def _read(self, key: Sensors, value: Values, first: Mask, least_modulus: Values) -> tuple[Values, Values, Flags]:
-        """Read registers; rows come sensor by sensor in time order. Each pass reads up to the next irregular row."""
-        mark, offset, lost = self._bank["mark"], self._bank["offset"], self._bank["lost"]
+        """Read registers; rows come sensor by sensor in time order."""
         use, total, flags = np.zeros(len(key)), np.zeros(len(key)), np.zeros(len(key), np.int16)
-        pending: NDArray[np.intp] = np.arange(len(key))
-        while pending.size:
-            near = np.arange(pending.size) - Runs.of(key[pending]).start < _PASS
-            at = pending[near]
-            runs = Runs.of(key[at])
-            now = value[at]
-            self._begin(runs.key[runs.head], now[runs.head], first[at[runs.head]])
-
-            reached = np.maximum(runs.peak(now), mark[runs.key])
-            high = runs.previous(reached, mark[runs.key])
-            odd = high - now > np.clip(0.01 * high, 2.0, 50.0)
-            stopped = runs.latest(odd) >= 0
-            plain = ~stopped
-            use[at[plain]] = np.maximum(now - high, 0.0)[plain]
-            total[at[plain]] = (reached + offset[runs.key])[plain]
-            flags[at[plain]] = np.where(now < high, Flag.STEP_BACK, 0)[plain]
-            mark[runs.key[plain]] = reached[plain]
-
-            turn = np.flatnonzero(odd & ~runs.previous(stopped, np.zeros(len(at), np.bool_)))
-            sensor, row, low, old = runs.key[turn], at[turn], now[turn], high[turn]
-            modulus = _MODULI[np.searchsorted(_MODULI, old, side="right")]
-            rolled = (modulus >= least_modulus[row]) & (old >= 0.99 * modulus) & (low <= 0.01 * modulus)
-            use[row] = np.where(rolled, modulus - old + low, np.nan)
-            offset[sensor] += np.where(rolled, modulus, old - low)
-            mark[sensor] = low
-            lost[sensor] = np.where(rolled, np.nan, old)
-            total[row] = low + offset[sensor]
-            flags[row] = np.where(rolled, Flag.ROLLOVER, Flag.RESET)
-
-            read = np.zeros(pending.size, np.bool_)
-            read[np.flatnonzero(near)[plain]] = True
-            read[np.flatnonzero(near)[turn]] = True
-            pending = pending[~read]
+        part = (np.arange(len(key)) - Runs.of(key).start) // _PART
+        for number in range(part.max(initial=-1) + 1):
+            pending = np.flatnonzero(part == number)
+            while pending.size:
+                now = value[pending]
+                runs = Runs.of(key[pending])
+                self._begin(runs.key[runs.head], now[runs.head], first[pending[runs.head]])
+                read, used, sums, meant = self._pass(runs, now, least_modulus[pending])
+                use[pending[read]], total[pending[read]], flags[pending[read]] = used[read], sums[read], meant[read]
+                pending = pending[~read]
         use[first] = np.nan
         return use, total, flags
+
+    def _pass(self, runs: Runs, now: Values, least_modulus: Values) -> tuple[Mask, Values, Values, Flags]:
+        """Read each sensor's rows up to its first irregular one; return which rows that were, use, total, flags."""
+        mark, offset, lost = self._bank["mark"], self._bank["offset"], self._bank["lost"]
+        reached = np.maximum(runs.peak(now), mark[runs.key])
+        high = runs.previous(reached, mark[runs.key])
+        odd = high - now > np.clip(0.01 * high, 2.0, 50.0)
+        stopped = runs.latest(odd) >= 0
+        plain = ~stopped
+        use = np.maximum(now - high, 0.0)
+        total = reached + offset[runs.key]
+        flags = np.where(now < high, Flag.STEP_BACK, 0).astype(np.int16)
+        mark[runs.key[plain]] = reached[plain]
+
+        turn = np.flatnonzero(odd & ~runs.previous(stopped, np.zeros(len(now), np.bool_)))
+        sensor, low, old = runs.key[turn], now[turn], high[turn]
+        modulus = _MODULI[np.searchsorted(_MODULI, old, side="right")]
+        rolled = (modulus >= least_modulus[turn]) & (old >= 0.99 * modulus) & (low <= 0.01 * modulus)
+        use[turn] = np.where(rolled, modulus - old + low, np.nan)
+        offset[sensor] += np.where(rolled, modulus, old - low)
+        mark[sensor] = low
+        lost[sensor] = np.where(rolled, np.nan, old)
+        total[turn] = low + offset[sensor]
+        flags[turn] = np.where(rolled, Flag.ROLLOVER, Flag.RESET)
+        read = plain
+        read[turn] = True
+        return read, use, total, flags
 
     def _begin(self, sensor: Sensors, value: Values, first: Mask) -> None:
         """Start a new register at zero use, and take back a reset that its next reading shows to be none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -90,6 +91,7 @@ class Subscriber:
         self._connection = 0
         self._guard = threading.Lock()
         self._connected = threading.Event()
+        self._heard = time.monotonic()
         client = paho.Client(
             paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True
         )
@@ -107,6 +109,11 @@ class Subscriber:
     def connected(self) -> bool:
         """Whether the broker has answered and the subscriptions are asked for."""
         return self._connected.is_set()
+
+    @property
+    def quiet_seconds(self) -> float:
+        """How long nothing has come from the broker."""
+        return time.monotonic() - self._heard
 
     def start(self) -> None:
         """Connect and subscribe; a connection that is lost later is made again.
@@ -204,6 +211,7 @@ class Subscriber:
 
     def _on_message(self, _client: paho.Client, _userdata: object, sent: paho.MQTTMessage) -> None:
         properties = sent.properties
+        self._heard = time.monotonic()
         self._deliveries.put(
             Delivery(
                 message=Message(topic=sent.topic, payload=bytes(sent.payload), received=self._now()),

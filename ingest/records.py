@@ -85,7 +85,7 @@ class Decoded:
     places: Places = SENML_PLACES
 
 
-def shown(value: object) -> str:
+def shown(value: object, most: int = _SHOWN) -> str:
     """Return a value as a sentence repeats it: short, printable, and never slow however large it is."""
     match value:
         case None:
@@ -97,7 +97,7 @@ def shown(value: object) -> str:
         case float():
             return repr(value)
         case str():
-            return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…"
+            return repr(value) if len(value) <= most else f"{value[:most]!r}…"
         case list() | tuple():
             return "an array"
         case dict():

@@ -121,7 +121,7 @@ def _near_zones(value: str) -> list[str]:
     for folded, known in by_folded.items():
         if wanted and wanted in (folded, folded.rpartition("/")[2]):
             return [known]
-    return [by_folded[near] for near in difflib.get_close_matches(wanted, sorted(by_folded), 3, 0.75)]
+    return [by_folded[near] for near in difflib.get_close_matches(wanted, sorted(by_folded), 3, 0.85)]
 
 
 def phone(region: str) -> Callable[[str], str]:

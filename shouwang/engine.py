@@ -7,7 +7,7 @@ detectors' memory. Only after it is committed may the broker hear that the messa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -20,13 +20,15 @@ from detectors.finding import Finding
 from detectors.registers import Registers
 from detectors.rules import RuleSet, load
 from ingest.decoders import decode
-from ingest.records import Message
-from ingest.validation import Directory, Refusal, Validated, validate
-from registry.instants import to_datetime, to_micros
+from ingest.records import Decoded, Message, Reason
+from ingest.validation import Directory, Owner, Refusal, Tally, Validated, validate
+from registry.instants import to_micros
+from registry.quantities import BY_LABEL
 from registry.readings import ReadingBatch, SensorTable
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
 from storage import engine_state, readings, registry
+from storage.engine_state import Refused, Snapshot
 from storage.alerts import PostgresAlertBook
 
 log = structlog.get_logger(__name__)
@@ -45,12 +47,15 @@ class Outcome:
     stored: int = 0
     refused: int = 0
     findings: list[Finding] = field(default_factory=list)
-    by_message: list[tuple[int, int]] = field(default_factory=list)
+    tallies: Sequence[Tally] = ()
     """Per message: readings accepted, records refused."""
 
 
 class Engine:
-    """One rule set over one database. Not for several threads; a second engine on the same database is refused."""
+    """One rule set over one database, on a connection of its own. Not for several threads.
+
+    After an exception it is of no use: throw it away and load another, which finds everything in the database.
+    """
 
     def __init__(
         self,
@@ -70,8 +75,8 @@ class Engine:
         self._last_batch = 0
         self._sensors = SensorTable()
         self._registers = Registers()
-        self._rules: RuleSet
-        self._directory: Directory
+        self._rules: RuleSet = load(rules, self._sensors)
+        self._directory = Directory(0, {}, {})
 
     def load(self) -> int:
         """Read registry and memory, replay what was stored since, and return how many readings that were.
@@ -82,38 +87,121 @@ class Engine:
         row = self._conn.execute(_ONE_ENGINE).fetchone()
         if row is None or not row[0]:
             raise AnotherEngineError
-        self._sensors = SensorTable()
-        self._registers = Registers()
-        self._rules = load(self._rules_name, self._sensors)
         self._read_registry()
         self._last_batch = readings.last_batch(self._conn)
-        self._unsaved = 0
-        snapshot = engine_state.load_snapshot(self._conn, self._rules_name)
         now = self._clock.now()
-        start = 0
-        if snapshot is not None:
+        snapshot = engine_state.load_snapshot(self._conn, self._rules_name)
+        if snapshot is None:
+            start = readings.batch_before(self._conn, now - REMEMBERED)
+        else:
             states = dict(snapshot.states)
             self._registers.restore(states.pop(_REGISTERS))
             self._rules.restore(states)
             start = snapshot.batch
-        else:
-            start = readings.batch_before(self._conn, now - REMEMBERED)
         replayed = 0
         for batch in readings.since(self._conn, start):
-            self._rules.observe(self._registers.interpret(batch, self._sensors).observations)
+            self._rules.observe(self._registers.interpret(batch, self._sensors).observations())
             replayed += len(batch)
-        heard_until = engine_state.get_clock(self._conn)
-        if heard_until is not None and heard_until[1] < now:
-            self._rules.deaf(to_micros(heard_until[1]), to_micros(now))
+        heard = engine_state.get_clock(self._conn)
+        if heard is not None and heard[1] < now:
+            self._rules.deaf(to_micros(heard[1]), to_micros(now))
         return replayed
 
     def process(self, messages: Sequence[Message]) -> Outcome:
-        """Decode, check, interpret, judge and store messages in the order they came."""
+        """Decode, check, interpret, judge and store messages in the order they came; commit."""
         now = self._clock.now()
-        decoded = [(message, decode(message)) for message in messages]
-        validated = self._validate(decoded, now)
-        return self._commit(validated.batch, validated.refusals, now)
+        said = [(message, decode(message)) for message in messages]
+        validated = self._validated(said, now)
+        # One moment for the whole batch, as it is stored, so that a restart replays what was lived through.
+        received = np.full(len(validated.batch), to_micros(now))
+        outcome = self._commit(replace(validated.batch, received=received), validated.refusals, now)
+        outcome.tallies = validated.tallies
+        return outcome
 
     def take_readings(self, batch: ReadingBatch) -> Outcome:
-        """Judge and store readings that need no decoding, such as a town's history."""
+        """Judge and store readings that need no decoding, such as a town's history; commit."""
         return self._commit(batch, (), self._clock.now())
+
+    def refuse(self, message: Message, why: str) -> Outcome:
+        """Put a message that cannot be processed into quarantine; commit."""
+        gateway = decode(message).gateway
+        detail = f"this message could not be processed ({why}): please report it to whoever runs this service"
+        refusal = Refusal(gateway, message.topic, message.payload, Reason.MALFORMED, "$", detail)
+        return self._commit(_NOTHING, (refusal,), self._clock.now())
+
+    def tick(self) -> Outcome:
+        """Look at the clock: what only time can show, a changed registry; commit."""
+        now = self._clock.now()
+        if registry.version(self._conn) != self._directory.version:
+            self._read_registry()
+        findings = self._rules.tick(to_micros(now))
+        with self._conn.transaction():
+            if findings:
+                take(PostgresAlertBook(self._conn), findings, to_micros(now), self._policies)
+                self._save_snapshot(now)
+            engine_state.set_clock(self._conn, self._clock.kind, now)
+        return Outcome(findings=findings)
+
+    def save(self) -> None:
+        """Write the detectors' memory down; commit. The next start has that much less to replay."""
+        with self._conn.transaction():
+            self._save_snapshot(self._clock.now())
+
+    def close(self) -> None:
+        """Leave the database to another engine."""
+        self._conn.close()
+
+    def _validated(self, said: Sequence[tuple[Message, Decoded]], now: datetime) -> Validated:
+        validated = validate(said, self._directory, now)
+        stale = {Reason.UNKNOWN_DEVICE, Reason.WRONG_GATEWAY}
+        if any(refusal.reason in stale for refusal in validated.refusals) and (
+            registry.version(self._conn) != self._directory.version
+        ):
+            self._read_registry()
+            validated = validate(said, self._directory, now)
+        if validated.unborn:
+            pairs = [(device, BY_LABEL[label]) for device, label in validated.unborn]
+            born = registry.add_sensors(self._conn, pairs)
+            self._read_registry()
+            validated = validated.born({(device, quantity.label): at for (device, quantity), at in born.items()})
+        return validated
+
+    def _commit(self, batch: ReadingBatch, refusals: Sequence[Refusal], now: datetime) -> Outcome:
+        interpreted = self._registers.interpret(batch, self._sensors)
+        findings = self._rules.observe(interpreted.observations())
+        outcome = Outcome(readings=len(batch), refused=len(refusals), findings=findings)
+        with self._conn.transaction():
+            if len(batch):
+                self._last_batch += 1
+                outcome.stored = readings.write(
+                    self._conn, self._last_batch, now, batch, interpreted.use, interpreted.flags
+                )
+            engine_state.quarantine(self._conn, [Refused(*refusal) for refusal in refusals], now)
+            if findings:
+                take(PostgresAlertBook(self._conn), findings, to_micros(now), self._policies)
+            engine_state.set_clock(self._conn, self._clock.kind, now)
+            self._unsaved += len(batch)
+            if self._unsaved >= self._snapshot_after:
+                self._save_snapshot(now)
+        return outcome
+
+    def _save_snapshot(self, now: datetime) -> None:
+        states = {_REGISTERS: self._registers.snapshot(), **self._rules.snapshot()}
+        engine_state.save_snapshot(self._conn, self._rules_name, Snapshot(self._last_batch, now, states))
+        self._unsaved = 0
+
+    def _read_registry(self) -> None:
+        version = registry.version(self._conn)
+        devices: dict[str, Owner] = {}
+        sensors: dict[tuple[str, str], int] = {}
+        for row in registry.directory(self._conn):
+            devices[row.device] = Owner(row.gateway, row.household)
+            for quantity, sensor in row.sensors.items():
+                sensors[row.device, quantity.label] = sensor
+                self._sensors.add(sensor, row.device, quantity, row.household, row.zone)
+        self._directory = Directory(version, devices, sensors)
+
+
+_NOTHING = ReadingBatch(
+    np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64)
+)

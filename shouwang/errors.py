@@ -14,3 +14,11 @@ class AnotherEngineError(ShouwangError):
 
 class NoInstanceError(ShouwangError):
     """There is no service to talk to where one was looked for."""
+
+
+class PortTakenError(ShouwangError):
+    """Something else listens on a port that this service was told to use."""
+
+
+class WrongTimeError(ShouwangError):
+    """A data directory lives in another time than the one it is started with."""

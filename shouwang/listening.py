@@ -116,7 +116,7 @@ class Listening:
         self._subscriber.acknowledge(deliveries)
         for position, delivery in enumerate(deliveries):
             if delivery.response_topic is not None:
-                readings, rejected = outcome.by_message[position] if outcome else (0, 1)
+                readings, rejected = outcome.tallies[position] if outcome else (0, 1)
                 self._subscriber.receipt(delivery, msgspec.json.encode({"readings": readings, "rejected": rejected}))
 
     def _until_done(self, work: Callable[[Engine], Outcome]) -> Outcome | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 
+from ingest.recordings import Chunk
 from registry.instants import SECOND
-from registry.quantities import SCALES, Quantity
+from registry.quantities import SCALES
 from simulators.receipts import ReceiptedPublisher
 
 PACK = 200
@@ -18,15 +18,6 @@ GATEWAY = "replay"
 """The gateway that stands in for devices whose own is not in the registry."""
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Sample(NamedTuple):
-    """One recorded reading in SI units."""
-
-    device: str
-    quantity: Quantity
-    time: int
-    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +35,25 @@ class Pack:
         return f"telemetry/{self.gateway}/senml"
 
 
-def packs(samples: Iterable[Sample], gateways: Mapping[str, str], *, size: int = PACK) -> Iterator[Pack]:
-    """Yield SenML packs (RFC 8428) of up to `size` readings, never mixing gateways, in the samples' order."""
-    gathered: list[Sample] = []
+def packs(chunk: Chunk, gateways: Mapping[str, str], *, size: int = PACK) -> Iterator[Pack]:
+    """Yield SenML packs (RFC 8428) of up to `size` readings, never mixing gateways, in the order of the recording.
+
+    `gateways` maps registered devices to their gateways; the others are spoken for by `GATEWAY`.
+    """
+    names = [f"{series.device}/{series.quantity.label}" for series in chunk.known]
+    units = [SCALES[series.quantity].si or "/" for series in chunk.known]
+    speakers = [gateways.get(series.device, GATEWAY) for series in chunk.known]
+    gathered: list[dict[str, str | float]] = []
     gateway = ""
-    for sample in samples:
-        its_gateway = gateways.get(sample.device, GATEWAY)
-        if gathered and (its_gateway != gateway or len(gathered) >= size):
-            yield _packed(gateway, gathered)
+    until = 0
+    for series, time, value in zip(chunk.series.tolist(), chunk.time.tolist(), chunk.value.tolist(), strict=True):
+        if gathered and (speakers[series] != gateway or len(gathered) >= size):
+            yield Pack(gateway, _encode(gathered), len(gathered), until)
             gathered = []
-        gateway = its_gateway
-        gathered.append(sample)
+        gateway, until = speakers[series], time
+        gathered.append({"n": names[series], "u": units[series], "t": time / SECOND, "v": value})
     if gathered:
-        yield _packed(gateway, gathered)
+        yield Pack(gateway, _encode(gathered), len(gathered), until)
 
 
 def publish(
@@ -80,16 +77,3 @@ def publish(
             progress(pack.readings)
     publisher.flush()
     return sent
-
-
-def _packed(gateway: str, samples: list[Sample]) -> Pack:
-    records = [
-        {
-            "n": f"{sample.device}/{sample.quantity.label}",
-            "u": SCALES[sample.quantity].si or "/",
-            "t": sample.time / SECOND,
-            "v": sample.value,
-        }
-        for sample in samples
-    ]
-    return Pack(gateway, _encode(records), len(samples), samples[-1].time)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 
 from simulators.chance import Dice, Floats, Ints
@@ -16,32 +12,22 @@ TICK = 10
 """Seconds between readings while the air is changing."""
 CHANGING = 1.0
 """%/m above clean air from which a detector reports every tick; below it, every quarter of an hour."""
-_CLEARS = 600.0
+CLEARS = 600.0
+"""Time constant in seconds with which smoke clears; after six of them it is gone."""
 _TAIL = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Plumes:
-    """Sources of smoke, m rows: `row` of the household, `begin` and `lasts` in seconds of the day (which may
-    begin before midnight, as a negative number), `peak` in %/m above clean air, `shape` of the rise.
-    """  # fmt: skip
-
-    row: Ints
-    begin: Ints
-    lasts: Ints
-    peak: Floats
-    shape: Sequence[Literal["cooking", "flaming", "smouldering"]]
 
 
-def cooking(habits: Habits, plan: Plan, dice: Dice) -> tuple[Ints, Ints, Floats]:
-    """Return begin, duration and peak of what cooking puts into the air, (n, 3).
+def cooking(habits: Habits, plan: Plan, dice: Dice) -> Floats:
+    """Return the peak of what cooking each meal puts into the air, %/m, (n, 3).
 
     Peaks are lognormal about 0.22 %/m: three meals in a hundred pass 1 %/m, one in some thousands the alarm's
     threshold, which makes a few false alarms per hundred household-years (cooking is their commonest cause;
     Dinaburg and Gottuk, Smoke Alarm Nuisance Source Characterization, 2014).
     """
     peak = 0.22 * np.exp(0.75 * dice.normal(3)) * habits.fumes[:, None]
-    return plan.stove, plan.cooking, np.where(plan.cooked, peak, 0.0)
+    return np.where(plan.cooked, peak, 0.0)
 
 
 def plume(shape: str, elapsed: Floats, lasts: Floats | float, peak: Floats | float) -> Floats:
@@ -52,8 +38,8 @@ def plume(shape: str, elapsed: Floats, lasts: Floats | float, peak: Floats | flo
     are fits by eye to the photoelectric curves of NIST TN 1455). All clear exponentially once they end.
     """
     share = _rise(shape, np.minimum(elapsed, lasts), lasts)
-    after: Floats = np.exp(-np.maximum(elapsed - lasts, 0) / _CLEARS)
-    return np.where((elapsed > 0) & (elapsed < lasts + _TAIL * _CLEARS), peak * share * after, 0.0)
+    after: Floats = np.exp(-np.maximum(elapsed - lasts, 0) / CLEARS)
+    return np.where((elapsed > 0) & (elapsed < lasts + _TAIL * CLEARS), peak * share * after, 0.0)
 
 
 def _rise(shape: str, elapsed: Floats, lasts: Floats | float) -> Floats:

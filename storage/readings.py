@@ -45,6 +45,7 @@ WHERE reading.batch > %s AND reading.flags & %s = 0
 ORDER BY reading.batch, reading.time
 """
 _LAST_BATCH = "SELECT coalesce(max(id), 0) FROM batch"
+_BATCH_BEFORE = "SELECT coalesce(max(id), 0) FROM batch WHERE received_at < %s"
 
 
 def write(
@@ -79,6 +80,12 @@ def write(
 def last_batch(conn: psycopg.Connection) -> int:
     """Return the number of the last batch that was committed, 0 if none was."""
     row = conn.execute(_LAST_BATCH).fetchone()
+    return int(row[0]) if row else 0
+
+
+def batch_before(conn: psycopg.Connection, moment: datetime) -> int:
+    """Return the number of the last batch received before a moment of the engine's clock, 0 if none was."""
+    row = conn.execute(_BATCH_BEFORE, (moment,)).fetchone()
     return int(row[0]) if row else 0
 
 

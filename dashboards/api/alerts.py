@@ -61,9 +61,7 @@ def router() -> APIRouter:
             household=household,
             after=paging.after(tuple[datetime, UUID]),
         )
-        return paging.page(
-            rows, lambda row: present.alert(row, language), lambda row: (row["raised_at"], row["id"])
-        )
+        return paging.page(rows, lambda row: present.alert(row, language), lambda row: (row["raised_at"], row["id"]))
 
     @routes.get(
         "/alerts/{alert_id}",

@@ -52,9 +52,7 @@ def router() -> APIRouter:
         summary="Answer an SMS, or a call by pressing a key",
         responses=documented(404, 409),
     )
-    def answer(
-        message_id: UUID, asked: Answer, _who: Operator, view: Scoped, conn: Conn, given: Given
-    ) -> Call:
+    def answer(message_id: UUID, asked: Answer, _who: Operator, view: Scoped, conn: Conn, given: Given) -> Call:
         required(view, message_id)
         with conn.transaction():
             desk.answer(given.book(conn), message_id, asked.answer, to_micros(given.now()))

@@ -51,9 +51,7 @@ def _households() -> APIRouter:
         rows = queries.households(view, limit=paging.limit + 1, area=area or "", after=paging.after(str))
         return paging.page(rows, Household.model_validate, lambda row: row["id"])
 
-    @routes.post(
-        "/households", status_code=201, summary="Register a household", responses=documented(404, 409)
-    )
+    @routes.post("/households", status_code=201, summary="Register a household", responses=documented(404, 409))
     def add_household(asked: NewHousehold, who: Operator, conn: Conn) -> Household:
         _within(who, asked.area)
         return Household.model_validate(registry.add_household(conn, model.Household(**asked.model_dump())))
@@ -72,9 +70,7 @@ def _people() -> APIRouter:
         role: Annotated[model.Role | None, Query(description="Of this role only")] = None,
         household: Annotated[Word | None, Query(description="Its residents and its contacts only")] = None,
     ) -> Page[Person]:
-        rows = queries.people(
-            view, limit=paging.limit + 1, role=role, household=household, after=paging.after(str)
-        )
+        rows = queries.people(view, limit=paging.limit + 1, role=role, household=household, after=paging.after(str))
         return paging.page(rows, Person.model_validate, lambda row: row["id"])
 
     @routes.post("/people", status_code=201, summary="Register a person", responses=documented(404, 409))
@@ -92,17 +88,11 @@ def _contacts() -> APIRouter:
     routes = APIRouter(tags=["people"])
 
     @routes.get("/contacts", summary="List whom to ask about a household, in order", responses=documented())
-    def list_contacts(
-        _who: Viewer, view: Scoped, paging: Paged, household: OfHousehold = None
-    ) -> Page[Contact]:
-        rows = queries.contacts(
-            view, limit=paging.limit + 1, household=household, after=paging.after(tuple[str, int])
-        )
+    def list_contacts(_who: Viewer, view: Scoped, paging: Paged, household: OfHousehold = None) -> Page[Contact]:
+        rows = queries.contacts(view, limit=paging.limit + 1, household=household, after=paging.after(tuple[str, int]))
         return paging.page(rows, Contact.model_validate, lambda row: (row["household"], row["position"]))
 
-    @routes.post(
-        "/contacts", status_code=201, summary="Register whom to ask", responses=documented(404, 409)
-    )
+    @routes.post("/contacts", status_code=201, summary="Register whom to ask", responses=documented(404, 409))
     def add_contact(asked: NewContact, _who: Operator, view: Scoped, conn: Conn) -> Contact:
         _household(view, asked.household)
         return Contact.model_validate(registry.add_contact(conn, model.Contact(**asked.model_dump())))
@@ -130,9 +120,7 @@ def _devices() -> APIRouter:
     def add_device(asked: NewDevice, _who: Operator, view: Scoped, conn: Conn) -> Device:
         _household(view, asked.household)
         device = registry.add_device(conn, model.Device(**asked.model_dump()))
-        return Device(
-            id=device.id, household=device.household, gateway=device.gateway, model=device.model, sensors=[]
-        )
+        return Device(id=device.id, household=device.household, gateway=device.gateway, model=device.model, sensors=[])
 
     return routes
 
@@ -141,12 +129,8 @@ def _absences() -> APIRouter:
     routes = APIRouter(tags=["absences"])
 
     @routes.get("/absences", summary="List absences in the order of their entry", responses=documented())
-    def list_absences(
-        _who: Viewer, view: Scoped, paging: Paged, household: OfHousehold = None
-    ) -> Page[Absence]:
-        rows = queries.absences(
-            view, limit=paging.limit + 1, household=household, after=paging.after(int)
-        )
+    def list_absences(_who: Viewer, view: Scoped, paging: Paged, household: OfHousehold = None) -> Page[Absence]:
+        rows = queries.absences(view, limit=paging.limit + 1, household=household, after=paging.after(int))
         return paging.page(rows, Absence.model_validate, lambda row: row["id"])
 
     @routes.post("/absences", status_code=201, summary="Register an absence", responses=documented(404, 409))

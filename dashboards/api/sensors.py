@@ -77,9 +77,7 @@ def router() -> APIRouter:
         first = after + width if after else bucket_start(start, width, sensor["zone"])
         rows: list[Row] = []
         if first < stop:
-            rows = queries.buckets(
-                view, sensor["id"], start=first, stop=stop, every=width, limit=paging.limit + 1
-            )
+            rows = queries.buckets(view, sensor["id"], start=first, stop=stop, every=width, limit=paging.limit + 1)
         buckets = paging.page(rows, present.bucket, lambda row: row["time"])
         return series.model_copy(update=dict(buckets))
 

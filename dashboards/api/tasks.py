@@ -61,9 +61,7 @@ def router() -> APIRouter:
             assignee=assignee,
             after=paging.after(tuple[datetime, UUID]),
         )
-        return paging.page(
-            rows, lambda row: present.task(row, language), lambda row: (row["created_at"], row["id"])
-        )
+        return paging.page(rows, lambda row: present.task(row, language), lambda row: (row["created_at"], row["id"]))
 
     @routes.get("/tasks/{task_id}", summary="One task", responses=documented(404))
     def get_task(task_id: UUID, _who: Viewer, view: Scoped, language: Language) -> Task:
@@ -84,9 +82,7 @@ def router() -> APIRouter:
             desk.accept(given.book(conn), task_id, who.actor, person, to_micros(given.now()))
         return present.task(required(view, task_id), language)
 
-    @routes.post(
-        "/tasks/{task_id}/outcome", summary="Write down what was found", responses=documented(404, 409)
-    )
+    @routes.post("/tasks/{task_id}/outcome", summary="Write down what was found", responses=documented(404, 409))
     def outcome(
         task_id: UUID,
         asked: Found,
@@ -98,9 +94,7 @@ def router() -> APIRouter:
     ) -> Task:
         required(view, task_id)
         with conn.transaction():
-            desk.record_outcome(
-                given.book(conn), task_id, who.actor, asked.outcome, asked.note, to_micros(given.now())
-            )
+            desk.record_outcome(given.book(conn), task_id, who.actor, asked.outcome, asked.note, to_micros(given.now()))
         return present.task(required(view, task_id), language)
 
     return routes

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 from ingest.errors import IngestError
 from ingest.records import Reason, Record, Reject, shown, within
 
-MAX_RECORDS = 20_000
-"""Records of a pack at the most: a day of 13 sensors by the minute."""
+MAX_RECORDS = 10_000
+"""Records of a pack at the most: a day of seven sensors by the minute."""
+_PLACES = tuple(f"[{index}]" for index in range(MAX_RECORDS))
 
 _RELATIVE_BELOW = 2**28  # RFC 8428 §4.5.3
 _FARTHEST = 1e15  # seconds; beyond it, microseconds would not be exact
@@ -23,7 +24,7 @@ _VERSION = 10
 _VERSION_WITH_SECONDARY_UNITS = 26
 
 # RFC 8428 §4.5.1 allows these characters; the one slash parts the device from its quantity.
-_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9:._-]*)/([A-Za-z0-9:._-]+)")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*/[A-Za-z0-9:._-]+")
 _SWITCHES = ("alarm", "tamper")
 
 _PLAIN = frozenset({"n", "u", "v", "t"})
@@ -49,9 +50,9 @@ def resolve(pack: object, received: int) -> tuple[list[Record], list[Reject]]:
         return [], [Reject(Reason.TOO_LARGE, "$", sentence)]
     records: list[Record] = []
     resolver = _Resolver(received)
-    for index, item in enumerate(pack):
+    for item, place in zip(pack, _PLACES, strict=False):
         try:
-            record = resolver.record(item, f"[{index}]")
+            record = resolver.record(item, place)
         except _RefusedError as refused:
             resolver.rejects.append(refused.reject)
             if refused.ends_the_pack:
@@ -107,10 +108,10 @@ class _Resolver:
         name = item.get("n", "")
         if type(name) is not str:
             _refuse(Reason.WRONG_TYPE, place, "n", f"n is {shown(name)}: write the name as a string")
-        matched = _NAME.fullmatch(self._name + name)
-        if matched is None:
-            _refuse_name(self._name + name, place)
-        device, quantity = matched.groups()
+        name = self._name + name
+        if _NAME.fullmatch(name) is None:
+            _refuse_name(name, place)
+        device, _, quantity = name.partition("/")
 
         unit = item.get("u", self._unit)
         if type(unit) is not str:
@@ -127,7 +128,7 @@ class _Resolver:
         micros = round(seconds * 1e6)
         if seconds < _RELATIVE_BELOW:
             micros += self._received
-        return Record(device, quantity, unit, value, micros, place)
+        return Record._make((device, quantity, unit, value, micros, place))
 
     def _value_of(self, item: Mapping[str, Any], quantity: str, place: str) -> float:
         """Return the value of a record in any of its forms, with the base value added."""

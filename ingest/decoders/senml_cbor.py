@@ -72,29 +72,36 @@ def _foreign(_content: object, _immutable: bool) -> object:  # noqa: FBT001 -- t
 
 def _decimal_fraction(content: object, _immutable: bool) -> object:  # noqa: FBT001 -- the signature cbor2 asks for
     """Return tag 4 as the nearest double. The library's own decimals take minutes for a mantissa of 250 kB."""
-    match content:
-        case [int(exponent), int(mantissa)] if abs(mantissa) < 10**40 and abs(exponent) < 10**6:
-            return float(f"{mantissa}e{exponent}")
-        case [int() | float(), int() | float()]:
-            return math.inf
-        case _:
-            return _FOREIGN
+    if not isinstance(content, (list, tuple)) or len(content) != 2:
+        return _FOREIGN
+    exponent, mantissa = content
+    if type(exponent) is not int:
+        return _FOREIGN
+    if type(mantissa) is int:
+        return float(f"{mantissa}e{exponent}")
+    if type(mantissa) is not float:  # a bignum is a double by now
+        return _FOREIGN
+    try:
+        return float(mantissa * 10.0**exponent)
+    except OverflowError:
+        return math.inf
 
 
-def _bignum(content: object, sign: int) -> object:
+def _bignum(content: object, *, negative: bool) -> object:
     """Return tags 2 and 3 as a double, which is all that a measurement can be, infinite where it is too large."""
     if not isinstance(content, bytes):
         return _FOREIGN
+    number = int.from_bytes(content.lstrip(b"\0")[:129], "big")
     try:
-        return float(sign * int.from_bytes(content.lstrip(b"\0")[:129], "big"))
+        return float(-1 - number if negative else number)
     except OverflowError:
-        return sign * math.inf
+        return -math.inf if negative else math.inf
 
 
 _TAGS: Mapping[int, Any] = {
     **dict.fromkeys(_FOREIGN_TAGS, _foreign),
-    2: lambda content, _immutable: _bignum(content, 1),
-    3: lambda content, _immutable: _bignum(content, -1),
+    2: lambda content, _immutable: _bignum(content, negative=False),
+    3: lambda content, _immutable: _bignum(content, negative=True),
     4: _decimal_fraction,
 }
 
@@ -107,7 +114,7 @@ def _read(payload: bytes) -> object:
     except cbor2.CBORDecodeEOF as error:
         raise _NotCborError("the payload ends before its CBOR does: send it whole") from error
     except cbor2.CBORDecodeError as error:
-        raise _NotCborError(f"the payload is no CBOR ({error}): send a SenML pack in CBOR") from error
+        raise _NotCborError(f"the payload is no CBOR ({shown(str(error), 120)}): send a SenML pack in CBOR") from error
     if stream.tell() != len(payload):
         raise _NotCborError(
             f"{len(payload) - stream.tell()} bytes follow the pack from byte {stream.tell()} on: send one pack a message"

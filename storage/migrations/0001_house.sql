@@ -159,22 +159,37 @@ CREATE TABLE alert (
     opened_at timestamptz NOT NULL,        -- engine clock when the service said it
     score double precision NOT NULL,
     facts jsonb NOT NULL,                  -- what its sentence is made of
-    sources jsonb NOT NULL,                -- what still reports the condition: {source: onset}
+    sources jsonb NOT NULL,                -- what still reports the condition: {rule source: onset, microseconds}
     policy jsonb NOT NULL,                 -- the ladder it began with
     held_by text,                          -- who holds it: a person, a token's owner
     suppressed_why text,
     returned_at timestamptz,
     acknowledged_at timestamptz,
     shelved_until timestamptz,
+    help_at timestamptz,                   -- when a resident asked for help
     closed_at timestamptz,
     outcome text,
     note text,
+    event_count integer NOT NULL DEFAULT 0,  -- timeline events and steps so far: the next takes the next number
+    step_count integer NOT NULL DEFAULT 0,
     CHECK ((status = 'closed') = (closed_at IS NOT NULL)),
     CHECK (status <> 'acknowledged' OR held_by IS NOT NULL)
 );
 CREATE UNIQUE INDEX alert_one_open ON alert (household, kind) WHERE status <> 'closed';
 CREATE INDEX alert_raised ON alert (raised_at DESC, id);
 CREATE INDEX alert_status ON alert (status, raised_at DESC);
+
+-- What detectors said, so that it is taken once however often it is told.
+CREATE TABLE finding (
+    household text NOT NULL REFERENCES household,
+    kind text NOT NULL,
+    rule text NOT NULL,
+    source text NOT NULL,
+    onset timestamptz NOT NULL,
+    phase text NOT NULL CHECK (phase IN ('raised', 'cleared')),
+    time timestamptz NOT NULL,             -- event time at which it could be said
+    PRIMARY KEY (household, kind, rule, source, onset, phase)
+);
 
 -- Everything that ever happened to an alert, with its time and actor. Rows are never changed.
 CREATE TABLE alert_event (
@@ -259,6 +274,7 @@ CREATE TABLE task (
     accepted_at timestamptz,
     accepted_by text,
     done_at timestamptz,
+    done_by text,
     outcome text,
     note text,
     UNIQUE (alert, step)

@@ -146,10 +146,11 @@ def load(conn: Connection[Any]) -> Registry:
     return Registry(**{table: tuple(_rows(conn, table)) for table in _KINDS})
 
 
-def _rows(conn: Connection[Any], table: str) -> list[Any]:
+def _rows(conn: Connection[Any], table: str, only: list[str] | None = None) -> list[Any]:
     kind: type[Any] = _KINDS[table]
+    query = _LOAD[table] if only is None else f"{_LOAD[table]} WHERE {_KEYS[table][0]} = ANY(%(only)s::text[])"
     with conn.cursor(row_factory=class_row(kind)) as cursor:
-        rows = cursor.execute(_LOAD[table]).fetchall()
+        rows = cursor.execute(query, {"only": only}).fetchall()
     if table == "absences":
         return [_in_utc(row) for row in rows]
     return rows
@@ -189,7 +190,8 @@ def _save_table(conn: Connection[Any], table: str, given: Iterable[Any]) -> Coun
     given = tuple(given)
     if not given:
         return Count()
-    present = {_key(table, row): row for row in _rows(conn, table)}
+    first = {str(getattr(row, _KEYS[table][0])) for row in given}
+    present = {_key(table, row): row for row in _rows(conn, table, sorted(first))}
     added = [row for row in given if _key(table, row) not in present]
     changed = [row for row in given if present.get(_key(table, row), row) != row]
     different = added + changed

@@ -58,11 +58,13 @@ GROUP BY a.status
 """
 
 _TIMELINE = """
-SELECT e.seq, e.at, e.actor, p.name AS actor_name, e.kind, e.detail
+SELECT e.seq, e.at, e.actor, p.name AS actor_name, e.kind, e.detail, about.name AS about_name
 FROM alert_event e
 JOIN alert a ON a.id = e.alert
 JOIN household h ON h.id = a.household
 LEFT JOIN person p ON 'person:' || p.id = e.actor
+LEFT JOIN person about ON about.id = coalesce(
+    e.detail ->> 'person', e.detail ->> 'assignee', substring(e.detail ->> 'by' FROM '^person:(.+)$'))
 WHERE e.alert = %(id)s AND starts_with(h.area, %(scope)s)
 ORDER BY e.seq
 """

@@ -66,9 +66,7 @@ def raw(
     return view.rows(_RAW, sensor=sensor, start=start, stop=stop, limit=limit, after=after)
 
 
-def buckets(
-    view: View, sensor: int, *, start: datetime, stop: datetime, every: timedelta, limit: int
-) -> list[Row]:
+def buckets(view: View, sensor: int, *, start: datetime, stop: datetime, every: timedelta, limit: int) -> list[Row]:
     """Return at most `limit` buckets of width `every` that begin in [start, stop), the first at `start`.
 
     `count` is the number of readings; the rest is None where that is 0 (the sensor did not report), and `use`

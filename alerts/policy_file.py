@@ -1,0 +1,152 @@
+"""Policies as people write them: TOML in, checked policies out, every error naming file, policy and key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import time
+from enum import Enum
+from importlib.resources import files
+from itertools import pairwise
+from typing import NoReturn, TypeVar
+
+from alerts.errors import PolicyError
+from alerts.policy import SENDS, TASKS, TIMERS, Action, Do, Hours, OnReturn, Policies, Policy, Rule, Rung
+from alerts.wording import MESSAGES
+from detectors.finding import Kind, Severity
+from registry.instants import DAY, HOUR, MINUTE, SECOND
+
+_E = TypeVar("_E", bound=Enum)
+
+_UNITS: Mapping[str, int] = {"s": SECOND, "min": MINUTE, "h": HOUR, "day": DAY, "days": DAY}
+_DURATION = re.compile(r"(\d{1,6}) ?(s|min|h|days?)")
+_HOURS = re.compile(r"([01]?\d|2[0-3])(?::([0-5]\d))?-([01]?\d|2[0-3])(?::([0-5]\d))?")
+_WHO = re.compile(r"resident|contacts|contact-[1-9]\d?|caseworker|duty_officer")
+_POLICY_KEYS = frozenset({"kinds", "severities", "hours", "on_return", "repeat", "steps"})
+_STEP_KEYS = frozenset({"after", "who", "do", "message", "within"})
+_STAFF = frozenset({"caseworker", "duty_officer"})
+
+
+def built_in() -> Policies:
+    """Return the ladders that come with the system (`alerts/policies.toml`)."""
+    return parse(files("alerts").joinpath("policies.toml").read_text(encoding="utf-8"), "alerts/policies.toml")
+
+
+def parse(text: str, file: str) -> Policies:
+    """Read policies from TOML; `file` is what error messages call it.
+
+    Raises:
+        PolicyError: something is wrong, or some alert would have no ladder.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"{file} is not TOML: {error}") from error
+    policies = Policies(tuple(_Reader(file, name).rule(table) for name, table in document.items()))
+    for kind, severity, moment in policies.gaps():
+        raise PolicyError(
+            f"{file}: no policy covers kind {kind.value!r} of severity {severity.label!r} at {moment:%H:%M}; "
+            "add one without hours after the others"
+        )
+    return policies
+
+
+class _Reader:
+    """Reads one policy; knows where it is, so that errors can say so."""
+
+    def __init__(self, file: str, policy: str) -> None:
+        self._file = file
+        self._policy = policy
+
+    def rule(self, table: object) -> Rule:
+        if not isinstance(table, dict):
+            self._refuse("", "is no policy; write [name] with its keys below")
+        self._known(table, _POLICY_KEYS, "")
+        kinds = self._choices(table.get("kinds"), "kinds", Kind)
+        severities = (
+            self._choices(table["severities"], "severities", Severity) if "severities" in table else frozenset(Severity)
+        )
+        repeat = self._duration(table.get("repeat"), "repeat")
+        if repeat < MINUTE:
+            self._refuse("repeat", "is shorter than a minute; nobody could answer in between")
+        policy = Policy(
+            self._policy, self._choice(table.get("on_return"), "on_return", OnReturn), repeat, self._rungs(table)
+        )
+        return Rule(policy, kinds, severities, self._hours(table.get("hours")))
+
+    def _rungs(self, table: Mapping[str, object]) -> tuple[Rung, ...]:
+        steps = table.get("steps")
+        if not isinstance(steps, list) or not steps:
+            self._refuse("steps", "is missing or empty; a policy needs at least one step")
+        rungs = tuple(self._rung(step, f"steps[{at}]") for at, step in enumerate(steps, 1))
+        for at, (earlier, later) in enumerate(pairwise(rungs), 2):
+            if later.after < earlier.after:
+                self._refuse(f"steps[{at}].after", "is earlier than the step before it; put steps in order")
+        return rungs
+
+    def _rung(self, step: object, key: str) -> Rung:
+        if not isinstance(step, dict):
+            self._refuse(key, "is no step; write { after = …, who = …, do = … }")
+        self._known(step, _STEP_KEYS, f"{key}.")
+        do = self._choice(step.get("do"), f"{key}.do", Do, without=TIMERS)
+        who = step.get("who")
+        if not isinstance(who, str) or not _WHO.fullmatch(who):
+            self._refuse(
+                f"{key}.who",
+                f"is {who!r}; write resident, contact-1 (or -2, …), contacts, caseworker or duty_officer",
+            )
+        if do in TASKS and who not in _STAFF:
+            self._refuse(f"{key}.who", f"is {who!r}, but a {do.value} is a task for caseworker or duty_officer")
+        message = step.get("message", "")
+        if message not in MESSAGES and (do in SENDS or message != ""):
+            self._refuse(f"{key}.message", f"is {message!r}; choose one of {', '.join(sorted(MESSAGES))}")
+        if (do in TASKS) != ("within" in step):
+            self._refuse(f"{key}.within", "says how long a task may take: give it to tasks, and only to them")
+        within = self._duration(step["within"], f"{key}.within") if do in TASKS else 0
+        if do in TASKS and within < MINUTE:
+            self._refuse(f"{key}.within", "is shorter than a minute")
+        return Rung(self._duration(step.get("after"), f"{key}.after"), Action(do, who, str(message), within))
+
+    def _duration(self, value: object, key: str) -> int:
+        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            self._refuse(key, f"is {value!r}; write a duration such as '30 s', '5 min', '2 h' or '1 day'")
+        return int(found[1]) * _UNITS[found[2]]
+
+    def _hours(self, value: object) -> Hours | None:
+        if value is None:
+            return None
+        found = _HOURS.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            self._refuse("hours", f"is {value!r}; write local hours such as '23-06' or '22:30-06:00'")
+        start = time(int(found[1]), int(found[2] or 0))
+        end = time(int(found[3]), int(found[4] or 0))
+        if start == end:
+            self._refuse("hours", "begins and ends at the same time; leave it out for the whole day")
+        return Hours(start, end)
+
+    def _choices(self, value: object, key: str, choices: type[_E]) -> frozenset[_E]:
+        if not isinstance(value, list) or not value:
+            self._refuse(key, "is missing; write a list of one or more")
+        return frozenset(self._choice(one, key, choices) for one in value)
+
+    def _choice(self, value: object, key: str, choices: type[_E], without: Iterable[_E] = ()) -> _E:
+        by_word = {_word(one): one for one in choices if one not in without}
+        word = value.lower() if isinstance(value, str) else value
+        if not isinstance(word, str) or word not in by_word:
+            self._refuse(key, f"is {value!r}; choose of {', '.join(by_word)}")
+        return by_word[word]
+
+    def _known(self, table: Mapping[str, object], keys: frozenset[str], prefix: str) -> None:
+        for key in table:
+            if key not in keys:
+                self._refuse(f"{prefix}{key}", f"is unknown; the keys here are {', '.join(sorted(keys))}")
+
+    def _refuse(self, key: str, problem: str) -> NoReturn:
+        place = f"{self._policy}.{key}" if key else self._policy
+        raise PolicyError(f"{self._file}: {place} {problem}")
+
+
+def _word(choice: Enum) -> str:
+    return choice.label if isinstance(choice, Severity) else str(choice.value)

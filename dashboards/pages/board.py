@@ -1,0 +1,67 @@
+"""`/`: the board. What is open, who holds it, what happens next; telephones that ring and visits beside it."""
+
+from __future__ import annotations
+
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dashboards.access import Conn, Scoped, caller
+from dashboards.context import Given
+from dashboards.languages import Language
+from dashboards.pages.frame import Framed, frame
+from dashboards.pages.signin import sign_in
+from storage.views import View, alerts, handsets, tasks
+
+_ALERTS: Final = 100
+_BESIDE: Final = 12
+_QUIET: Final = ("shelved", "suppressed")
+
+
+def router() -> APIRouter:
+    """Return the front page and the pieces of it that refresh."""
+    routes = APIRouter()
+
+    @routes.get("/")
+    def front(request: Request, given: Given, conn: Conn, language: Language, token: str | None = None) -> Response:
+        if token is not None:
+            return sign_in(request, conn, token)
+        who = caller(request, conn, None, request.cookies.get("shouwang_session"))
+        around = frame(request, who, language, given)
+        view = View(conn, who.area)
+        return around.page(
+            "board.html",
+            **_alerts(view),
+            visits=tasks.to_do(view, limit=_BESIDE),
+            calls=handsets.recent(view, limit=_BESIDE) if who.may("operator") else [],
+            local=around.now.astimezone(ZoneInfo(around.zone)),
+        )
+
+    @routes.get("/parts/alerts")
+    def part_alerts(around: Framed, view: Scoped) -> Response:
+        return around.page("parts/alerts.html", **_alerts(view))
+
+    @routes.get("/parts/beside")
+    def part_beside(around: Framed, view: Scoped) -> Response:
+        return around.page(
+            "parts/beside.html",
+            visits=tasks.to_do(view, limit=_BESIDE),
+            calls=handsets.recent(view, limit=_BESIDE) if around.who.may("operator") else [],
+        )
+
+    return routes
+
+
+def _alerts(view: View) -> dict[str, object]:
+    rows = alerts.board(view, limit=_ALERTS)
+    counts = alerts.open_counts(view)
+    return {
+        "alerts": [row for row in rows if row["status"] not in _QUIET],
+        "quiet": [row for row in rows if row["status"] in _QUIET],
+        "waiting": counts.get("unacknowledged", 0),
+        "total": sum(counts.values()),
+        "shown": len(rows),
+    }

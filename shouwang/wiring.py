@@ -1,0 +1,190 @@
+"""The one place where the parts are put together; `up` and the production roles differ only in which they start."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from psycopg_pool import ConnectionPool
+
+from alerts.book import AlertBook, Books
+from alerts.channels.handset import RINGS, HandsetChannel
+from alerts.policy import Policies
+from alerts.policy_file import built_in, parse
+from dashboards.app import create_app
+from dashboards.context import Context, Readiness
+from dashboards.live import Broadcaster
+from ingest.decoders import TOPICS
+from ingest.mqtt import Endpoint, Subscriber
+from registry.instants import SECOND
+from shouwang.clock import Clock, micros
+from shouwang.engine import Engine
+from shouwang.errors import PortTakenError
+from shouwang.escalating import Escalating, EscalationMetrics
+from shouwang.listening import IngestMetrics, Listening
+from storage.alerts import PostgresAlertBook
+from storage.database import connect
+
+log = structlog.get_logger(__name__)
+
+_SEEN_SECONDS = 5
+"""How long a call rings at least in real time, however fast the town's clock runs, so that somebody can see it."""
+
+
+def policies(path: Path | None) -> Policies:
+    """Return the ladders of a TOML file, or the built-in ones.
+
+    Raises:
+        ShouwangError: the file is missing or wrong; the message names the place.
+    """
+    return built_in() if path is None else parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def books(pool: ConnectionPool) -> Books:
+    """Return what opens an alert book: one transaction on a connection of the pool."""
+
+    @contextmanager
+    def book() -> Iterator[AlertBook]:
+        with pool.connection() as conn, conn.transaction():
+            yield PostgresAlertBook(conn)
+
+    return book
+
+
+def engine(database: str, rules: str, ladders: Policies, clock: Clock) -> Engine:
+    """Return a loaded engine on a connection of its own."""
+    made = Engine(connect(database, name="shouwang engine"), rules, ladders, clock)
+    try:
+        replayed = made.load()
+    except BaseException:
+        made.close()
+        raise
+    if replayed:
+        log.info("caught up with what is stored", readings=replayed)
+    return made
+
+
+def subscriber(endpoint: Endpoint, client_id: str, clock: Clock) -> Subscriber:
+    """Return the service's MQTT client, listening to everything a gateway may say."""
+    topics = {"telemetry/#" if topic.startswith("telemetry/") else topic for topic in TOPICS}
+    return Subscriber(endpoint, sorted(topics), client_id=client_id, now=lambda: micros(clock))
+
+
+def listening(
+    client: Subscriber, make: Callable[[], Engine], stop: threading.Event, metrics: CollectorRegistry
+) -> Listening:
+    """Return the loop from broker to database."""
+    return Listening(client, make, stop, IngestMetrics(metrics))
+
+
+def escalating(
+    database: str, pool: ConnectionPool, clock: Clock, stop: threading.Event, metrics: CollectorRegistry
+) -> Escalating:
+    """Return the loop that climbs the ladders, with every channel there is."""
+    opened = books(pool)
+    rings = max(RINGS, int(_SEEN_SECONDS * clock.speed * SECOND))
+    channels = {HandsetChannel.name: HandsetChannel(opened, rings)}
+    return Escalating(database, opened, channels, clock, stop, EscalationMetrics(metrics))
+
+
+def web(
+    database: str,
+    pool: ConnectionPool,
+    clock: Clock,
+    ready: Callable[[], Readiness],
+    metrics: CollectorRegistry,
+    *,
+    embedded: bool,
+) -> FastAPI:
+    """Return the dashboard."""
+
+    def book(conn: psycopg.Connection) -> AlertBook:
+        return PostgresAlertBook(conn)
+
+    return create_app(
+        Context(
+            pool=pool,
+            now=clock.now,
+            speed=clock.speed,
+            ready=ready,
+            embedded=embedded,
+            events=Broadcaster(database),
+            book=book,
+            metrics=metrics,
+        )
+    )
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that leaves signals to us: we have more to stop than it knows."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Change nothing about signals."""
+        yield
+
+
+def server(app: FastAPI) -> Server:
+    """Return a web server that does not keep live viewers waiting when it is told to stop."""
+    return Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; a port that a killed predecessor has just left is waited for.
+
+    Raises:
+        PortTakenError: something else listens there.
+    """
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((host, port))
+    except OSError as error:
+        probe.close()
+        raise PortTakenError(f"cannot listen on {host}:{port} ({error.strerror}): choose another --http-port") from error
+    return probe
+
+
+@contextmanager
+def told_to_stop(act: Callable[[], None]) -> Iterator[None]:
+    """Call `act` on Ctrl-C and SIGTERM for as long as the block runs."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda *_: act())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Threads:
+    """Loops beside the main one; when any of them falls over, `fallen` is called with its name."""
+
+    def __init__(self, fallen: Callable[[str], None]) -> None:
+        self._fallen = fallen
+        self._threads: list[threading.Thread] = []
+
+    def start(self, name: str, loop: Callable[[], object]) -> threading.Thread:
+        """Run a loop in a thread of its own."""
+
+        def guarded() -> None:
+            try:
+                loop()
+            except BaseException:
+                log.exception("a loop fell over; the service stops", loop=name)
+                self._fallen(name)
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread

@@ -1,0 +1,272 @@
+"""How the values of `alerts.model` look as rows, there and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from alerts.model import (
+    Alert,
+    AlertEvent,
+    HandsetMessage,
+    Medium,
+    MessageStatus,
+    Notification,
+    NotificationStatus,
+    Outcome,
+    Role,
+    Status,
+    Step,
+    StepStatus,
+    Suppression,
+    Task,
+    TaskKind,
+    TaskStatus,
+)
+from alerts.policy import Action, Policy
+from detectors.finding import Finding, Kind, Severity
+from registry.instants import to_datetime, to_micros
+
+Row = Mapping[str, Any]
+
+
+def to_alert(row: Row) -> Alert:
+    """Return the alert in a row of `alert`."""
+    return Alert(
+        id=row["id"],
+        household=row["household"],
+        kind=Kind(row["kind"]),
+        rule=row["rule"],
+        severity=Severity(row["severity"]),
+        status=Status(row["status"]),
+        onset=to_micros(row["onset"]),
+        raised_at=to_micros(row["raised_at"]),
+        opened_at=to_micros(row["opened_at"]),
+        score=row["score"],
+        facts=row["facts"],
+        sources=row["sources"],
+        policy=Policy.from_json(row["policy"]),
+        held_by=row["held_by"],
+        suppressed_why=None if row["suppressed_why"] is None else Suppression(row["suppressed_why"]),
+        returned_at=_micros(row["returned_at"]),
+        acknowledged_at=_micros(row["acknowledged_at"]),
+        shelved_until=_micros(row["shelved_until"]),
+        help_at=_micros(row["help_at"]),
+        closed_at=_micros(row["closed_at"]),
+        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+        note=row["note"],
+        event_count=row["event_count"],
+        step_count=row["step_count"],
+    )
+
+
+def from_alert(alert: Alert) -> dict[str, Any]:
+    """Return an alert as parameters."""
+    return {
+        "id": alert.id,
+        "household": alert.household,
+        "kind": alert.kind.value,
+        "rule": alert.rule,
+        "severity": int(alert.severity),
+        "status": alert.status.value,
+        "onset": to_datetime(alert.onset),
+        "raised_at": to_datetime(alert.raised_at),
+        "opened_at": to_datetime(alert.opened_at),
+        "score": alert.score,
+        "facts": Jsonb(dict(alert.facts)),
+        "sources": Jsonb(dict(alert.sources)),
+        "policy": Jsonb(alert.policy.to_json()),
+        "held_by": alert.held_by,
+        "suppressed_why": alert.suppressed_why and alert.suppressed_why.value,
+        "returned_at": _moment(alert.returned_at),
+        "acknowledged_at": _moment(alert.acknowledged_at),
+        "shelved_until": _moment(alert.shelved_until),
+        "help_at": _moment(alert.help_at),
+        "closed_at": _moment(alert.closed_at),
+        "outcome": alert.outcome and alert.outcome.value,
+        "note": alert.note,
+        "event_count": alert.event_count,
+        "step_count": alert.step_count,
+    }
+
+
+def from_event(event: AlertEvent) -> dict[str, Any]:
+    """Return a line of a timeline as parameters."""
+    return {
+        "alert": event.alert,
+        "seq": event.seq,
+        "at": to_datetime(event.at),
+        "actor": event.actor,
+        "kind": event.kind.value,
+        "detail": Jsonb(dict(event.detail)),
+    }
+
+
+def from_finding(finding: Finding) -> dict[str, Any]:
+    """Return what identifies a finding as parameters."""
+    return {
+        "household": finding.household,
+        "kind": finding.kind.value,
+        "rule": finding.rule,
+        "source": finding.source,
+        "onset": to_datetime(finding.onset),
+        "phase": finding.phase.value,
+        "time": to_datetime(finding.time),
+    }
+
+
+def to_step(row: Row) -> Step:
+    """Return the step in a row of `step`."""
+    return Step(
+        alert=row["alert"],
+        no=row["no"],
+        due=to_micros(row["due"]),
+        action=Action.from_json(row["action"]),
+        status=StepStatus(row["status"]),
+        ran_at=_micros(row["ran_at"]),
+        result=row["result"],
+    )
+
+
+def from_step(step: Step) -> dict[str, Any]:
+    """Return a step as parameters."""
+    return {
+        "alert": step.alert,
+        "no": step.no,
+        "due": to_datetime(step.due),
+        "action": Jsonb(step.action.to_json()),
+        "status": step.status.value,
+        "ran_at": _moment(step.ran_at),
+        "result": step.result,
+    }
+
+
+def to_notification(row: Row) -> Notification:
+    """Return the notification in a row of `notification`."""
+    return Notification(
+        id=row["id"],
+        alert=row["alert"],
+        step=row["step"],
+        person=row["person"],
+        role=Role(row["role"]),
+        phone=row["phone"],
+        channel=row["channel"],
+        medium=Medium(row["medium"]),
+        language=row["language"],
+        text=row["text"],
+        status=NotificationStatus(row["status"]),
+        next_attempt_at=to_micros(row["next_attempt_at"]),
+        created_at=to_micros(row["created_at"]),
+        attempts=row["attempts"],
+        sent_at=_micros(row["sent_at"]),
+        error=row["error"],
+    )
+
+
+def from_notification(notification: Notification) -> dict[str, Any]:
+    """Return a notification as parameters."""
+    return {
+        "id": notification.id,
+        "alert": notification.alert,
+        "step": notification.step,
+        "person": notification.person,
+        "role": notification.role.value,
+        "phone": notification.phone,
+        "channel": notification.channel,
+        "medium": notification.medium.value,
+        "language": notification.language,
+        "text": notification.text,
+        "status": notification.status.value,
+        "next_attempt_at": to_datetime(notification.next_attempt_at),
+        "created_at": to_datetime(notification.created_at),
+        "attempts": notification.attempts,
+        "sent_at": _moment(notification.sent_at),
+        "error": notification.error,
+    }
+
+
+def to_task(row: Row) -> Task:
+    """Return the task in a row of `task`."""
+    return Task(
+        id=row["id"],
+        alert=row["alert"],
+        step=row["step"],
+        kind=TaskKind(row["kind"]),
+        household=row["household"],
+        area=row["area"],
+        assignee=row["assignee"],
+        status=TaskStatus(row["status"]),
+        created_at=to_micros(row["created_at"]),
+        due=to_micros(row["due"]),
+        accepted_at=_micros(row["accepted_at"]),
+        accepted_by=row["accepted_by"],
+        done_at=_micros(row["done_at"]),
+        done_by=row["done_by"],
+        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+        note=row["note"],
+    )
+
+
+def from_task(task: Task) -> dict[str, Any]:
+    """Return a task as parameters."""
+    return {
+        "id": task.id,
+        "alert": task.alert,
+        "step": task.step,
+        "kind": task.kind.value,
+        "household": task.household,
+        "area": task.area,
+        "assignee": task.assignee,
+        "status": task.status.value,
+        "created_at": to_datetime(task.created_at),
+        "due": to_datetime(task.due),
+        "accepted_at": _moment(task.accepted_at),
+        "accepted_by": task.accepted_by,
+        "done_at": _moment(task.done_at),
+        "done_by": task.done_by,
+        "outcome": task.outcome and task.outcome.value,
+        "note": task.note,
+    }
+
+
+def to_message(row: Row) -> HandsetMessage:
+    """Return the message in a row of `handset_message`."""
+    return HandsetMessage(
+        id=row["id"],
+        phone=row["phone"],
+        person=row["person"],
+        medium=Medium(row["medium"]),
+        text=row["text"],
+        at=to_micros(row["at"]),
+        status=MessageStatus(row["status"]),
+        rings_until=_micros(row["rings_until"]),
+        answer=row["answer"],
+        answered_at=_micros(row["answered_at"]),
+    )
+
+
+def from_message(message: HandsetMessage) -> dict[str, Any]:
+    """Return a message on a handset as parameters."""
+    return {
+        "id": message.id,
+        "phone": message.phone,
+        "person": message.person,
+        "medium": message.medium.value,
+        "text": message.text,
+        "at": to_datetime(message.at),
+        "status": message.status.value,
+        "rings_until": _moment(message.rings_until),
+        "answer": message.answer,
+        "answered_at": _moment(message.answered_at),
+    }
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else to_micros(moment)
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else to_datetime(micros)

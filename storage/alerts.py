@@ -1,0 +1,313 @@
+"""Where alerts rest: the port `alerts.book.AlertBook` on PostgreSQL.
+
+Whoever touches what belongs to an alert holds the alert's row first; steps are claimed together with their alert and
+never waited for. So two loops, an engine and a hundred answers at once cannot wait in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection, Cursor
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
+
+from alerts.audit import Watched
+from alerts.book import AlertBook, Books
+from alerts.change import Change
+from alerts.model import Alert, HandsetMessage, Notification, People, Place, Status, Step, StepStatus, Task
+from detectors.finding import Finding, Kind
+from registry.instants import to_datetime, to_micros
+from storage import alert_people, alert_rows
+
+ALERTS = "alerts"
+"""Notified with an alert's id on every change of it."""
+STEPS = "steps"
+"""Notified when a step is due at once."""
+NOTIFICATIONS = "notifications"
+"""Notified when a message is queued."""
+
+_RECORD_FINDING = """
+INSERT INTO finding (household, kind, rule, source, onset, phase, time)
+VALUES (%(household)s, %(kind)s, %(rule)s, %(source)s, %(onset)s, %(phase)s, %(time)s)
+ON CONFLICT DO NOTHING
+"""
+
+# A household's row stands for the alert that is not there yet: two engines do not open it twice.
+_LOCK_HOUSEHOLD = "SELECT 1 FROM household WHERE id = %(household)s FOR NO KEY UPDATE"
+_OPEN_ALERT = """
+SELECT * FROM alert WHERE household = %(household)s AND kind = %(kind)s AND status <> 'closed' FOR UPDATE
+"""
+_FIND_ALERT = "SELECT * FROM alert WHERE id = %(id)s FOR UPDATE"
+
+_SAVE_ALERT = """
+INSERT INTO alert (
+    id, household, kind, rule, severity, status, onset, raised_at, opened_at, score, facts, sources, policy,
+    held_by, suppressed_why, returned_at, acknowledged_at, shelved_until, help_at, closed_at, outcome, note,
+    event_count, step_count
+)
+VALUES (
+    %(id)s, %(household)s, %(kind)s, %(rule)s, %(severity)s, %(status)s, %(onset)s, %(raised_at)s, %(opened_at)s,
+    %(score)s, %(facts)s, %(sources)s, %(policy)s, %(held_by)s, %(suppressed_why)s, %(returned_at)s,
+    %(acknowledged_at)s, %(shelved_until)s, %(help_at)s, %(closed_at)s, %(outcome)s, %(note)s, %(event_count)s,
+    %(step_count)s
+)
+ON CONFLICT (id) DO UPDATE SET
+    severity = excluded.severity, status = excluded.status, sources = excluded.sources,
+    held_by = excluded.held_by, suppressed_why = excluded.suppressed_why, returned_at = excluded.returned_at,
+    acknowledged_at = excluded.acknowledged_at, shelved_until = excluded.shelved_until,
+    help_at = excluded.help_at, closed_at = excluded.closed_at, outcome = excluded.outcome,
+    note = excluded.note, event_count = excluded.event_count, step_count = excluded.step_count
+"""
+_SAVE_EVENT = """
+INSERT INTO alert_event (alert, seq, at, actor, kind, detail)
+VALUES (%(alert)s, %(seq)s, %(at)s, %(actor)s, %(kind)s, %(detail)s)
+"""
+
+_CANCEL_STEPS = """
+UPDATE step SET status = 'cancelled' WHERE alert = %(alert)s AND status = 'pending' AND no <> ALL (%(but)s)
+"""
+_SAVE_STEP = """
+INSERT INTO step (alert, no, due, action, status, ran_at, result)
+VALUES (%(alert)s, %(no)s, %(due)s, %(action)s, %(status)s, %(ran_at)s, %(result)s)
+ON CONFLICT (alert, no) DO UPDATE SET
+    due = excluded.due, status = excluded.status, ran_at = excluded.ran_at, result = excluded.result
+"""
+_NEXT_DUE = """
+SELECT step.* FROM step JOIN alert ON alert.id = step.alert
+WHERE step.status = 'pending' AND step.due <= %(now)s
+ORDER BY step.due, step.alert, step.no
+LIMIT 1
+FOR UPDATE OF alert, step SKIP LOCKED
+"""
+_PENDING = "SELECT * FROM step WHERE alert = %(alert)s AND status = 'pending' ORDER BY no"
+_STEP = "SELECT * FROM step WHERE alert = %(alert)s AND no = %(no)s"
+
+_CANCEL_TASKS = """
+UPDATE task SET status = 'cancelled'
+WHERE alert = %(alert)s AND status IN ('open', 'accepted') AND kind = ANY (%(kinds)s) AND id <> ALL (%(but)s)
+"""
+_SAVE_TASK = """
+INSERT INTO task (
+    id, alert, step, kind, household, area, assignee, status, created_at, due, accepted_at, accepted_by, done_at,
+    done_by, outcome, note
+)
+VALUES (
+    %(id)s, %(alert)s, %(step)s, %(kind)s, %(household)s, %(area)s, %(assignee)s, %(status)s, %(created_at)s,
+    %(due)s, %(accepted_at)s, %(accepted_by)s, %(done_at)s, %(done_by)s, %(outcome)s, %(note)s
+)
+ON CONFLICT (id) DO UPDATE SET
+    assignee = excluded.assignee, status = excluded.status, accepted_at = excluded.accepted_at,
+    accepted_by = excluded.accepted_by, done_at = excluded.done_at, done_by = excluded.done_by,
+    outcome = excluded.outcome, note = excluded.note
+"""
+_TASKS = "SELECT * FROM task WHERE alert = %(alert)s AND status IN ('open', 'accepted') ORDER BY created_at, id"
+_TASK = "SELECT * FROM task WHERE id = %(id)s"
+_LOCK_ALERT_OF_TASK = "SELECT 1 FROM alert WHERE id = (SELECT alert FROM task WHERE id = %(id)s) FOR UPDATE"
+
+_CANCEL_NOTIFICATIONS = """
+UPDATE notification SET status = 'cancelled'
+WHERE alert = %(alert)s AND status = 'queued' AND id <> ALL (%(but)s)
+"""
+_SAVE_NOTIFICATION = """
+INSERT INTO notification (
+    id, alert, step, person, role, phone, channel, medium, language, text, status, attempts, next_attempt_at,
+    created_at, sent_at, error
+)
+VALUES (
+    %(id)s, %(alert)s, %(step)s, %(person)s, %(role)s, %(phone)s, %(channel)s, %(medium)s, %(language)s, %(text)s,
+    %(status)s, %(attempts)s, %(next_attempt_at)s, %(created_at)s, %(sent_at)s, %(error)s
+)
+ON CONFLICT (id) DO UPDATE SET
+    status = excluded.status, next_attempt_at = excluded.next_attempt_at, sent_at = excluded.sent_at,
+    error = excluded.error
+"""
+_CLAIM = """
+UPDATE notification SET attempts = attempts + 1, next_attempt_at = %(lease_until)s
+WHERE id = (
+    SELECT id FROM notification
+    WHERE status = 'queued' AND next_attempt_at <= %(now)s
+    ORDER BY next_attempt_at, created_at, id
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING *
+"""
+_NOTIFICATION = "SELECT * FROM notification WHERE id = %(id)s"
+_LOCK_ALERT_OF_NOTIFICATION = """
+SELECT 1 FROM alert WHERE id = (SELECT alert FROM notification WHERE id = %(id)s) FOR UPDATE
+"""
+
+_LAY_MESSAGE = """
+INSERT INTO handset_message (id, phone, person, medium, text, at, rings_until, status, answer, answered_at)
+VALUES (
+    %(id)s, %(phone)s, %(person)s, %(medium)s, %(text)s, %(at)s, %(rings_until)s, %(status)s, %(answer)s,
+    %(answered_at)s
+)
+ON CONFLICT (id) DO NOTHING
+"""
+_SAVE_MESSAGE = """
+UPDATE handset_message SET status = %(status)s, answer = %(answer)s, answered_at = %(answered_at)s
+WHERE id = %(id)s
+"""
+_MESSAGE = "SELECT * FROM handset_message WHERE id = %(id)s"
+_RUNG_OUT = """
+SELECT id FROM handset_message WHERE status = 'ringing' AND rings_until <= %(now)s ORDER BY rings_until, id
+"""
+
+_WATCHED = """
+SELECT alert.id, alert.household, alert.status, alert.held_by, min(step.due) AS next_due
+FROM alert LEFT JOIN step ON step.alert = alert.id AND step.status = 'pending'
+WHERE alert.status <> 'closed'
+GROUP BY alert.id
+"""
+
+_NOTIFY = "SELECT pg_notify(%(channel)s, %(payload)s)"
+
+
+class PostgresAlertBook:
+    """An alert book on one connection, within whatever transaction its caller has opened."""
+
+    def __init__(self, conn: Connection[Any]) -> None:
+        self._conn = conn
+
+    def place(self, household: str) -> Place:
+        """Return where a registered household is."""
+        return alert_people.place(self._conn, household)
+
+    def people(self, household: str) -> People:
+        """Return whom to tell about a household."""
+        return alert_people.people(self._conn, household)
+
+    def newest_reading(self, household: str) -> int | None:
+        """Return the time of the household's newest reading."""
+        return alert_people.newest_reading(self._conn, household)
+
+    def absence_end(self, household: str, at: int) -> int | None:
+        """Return when the absence that covers an instant ends."""
+        return alert_people.absence_end(self._conn, household, at)
+
+    def record(self, finding: Finding) -> bool:
+        """Write a finding down; False if it was there already."""
+        return self._run(_RECORD_FINDING, alert_rows.from_finding(finding)).rowcount == 1
+
+    def open_alert(self, household: str, kind: Kind) -> Alert | None:
+        """Lock a household for new alerts and return its open alert of a kind, locked."""
+        self._run(_LOCK_HOUSEHOLD, {"household": household})
+        row = self._run(_OPEN_ALERT, {"household": household, "kind": kind.value}).fetchone()
+        return None if row is None else alert_rows.to_alert(row)
+
+    def find(self, alert: UUID) -> Alert | None:
+        """Return an alert, locked."""
+        row = self._run(_FIND_ALERT, {"id": alert}).fetchone()
+        return None if row is None else alert_rows.to_alert(row)
+
+    def save(self, change: Change) -> None:
+        """Write a change down and tell whoever listens."""
+        alert = change.alert.id
+        self._run(_SAVE_ALERT, alert_rows.from_alert(change.alert))
+        if change.cancel_steps:
+            self._run(_CANCEL_STEPS, {"alert": alert, "but": [step.no for step in change.steps]})
+        if change.cancel_notifications:
+            but = [notification.id for notification in change.notifications]
+            self._run(_CANCEL_NOTIFICATIONS, {"alert": alert, "but": but})
+        if change.cancel_tasks:
+            kinds = [kind.value for kind in change.cancel_tasks]
+            self._run(_CANCEL_TASKS, {"alert": alert, "kinds": kinds, "but": [task.id for task in change.tasks]})
+        self._run_each(_SAVE_EVENT, [alert_rows.from_event(event) for event in change.events])
+        self._run_each(_SAVE_STEP, [alert_rows.from_step(step) for step in change.steps])
+        self._run_each(_SAVE_TASK, [alert_rows.from_task(task) for task in change.tasks])
+        self._run_each(_SAVE_NOTIFICATION, [alert_rows.from_notification(one) for one in change.notifications])
+        self._run_each(_SAVE_MESSAGE, [alert_rows.from_message(message) for message in change.messages])
+        self._notify(ALERTS, str(alert))
+        if any(step.status is StepStatus.PENDING and step.due <= change.at for step in change.steps):
+            self._notify(STEPS, "")
+        if change.notifications:
+            self._notify(NOTIFICATIONS, "")
+
+    def next_due(self, now: int) -> Step | None:
+        """Return the pending step that has been due longest, locked with its alert."""
+        row = self._run(_NEXT_DUE, {"now": to_datetime(now)}).fetchone()
+        return None if row is None else alert_rows.to_step(row)
+
+    def pending(self, alert: UUID) -> Sequence[Step]:
+        """Return the pending steps of a locked alert."""
+        return [alert_rows.to_step(row) for row in self._run(_PENDING, {"alert": alert})]
+
+    def step(self, alert: UUID, no: int) -> Step | None:
+        """Return one step of a locked alert."""
+        row = self._run(_STEP, {"alert": alert, "no": no}).fetchone()
+        return None if row is None else alert_rows.to_step(row)
+
+    def tasks(self, alert: UUID) -> Sequence[Task]:
+        """Return the open and accepted tasks of a locked alert."""
+        return [alert_rows.to_task(row) for row in self._run(_TASKS, {"alert": alert})]
+
+    def task(self, task: UUID) -> Task | None:
+        """Return a task, its alert locked."""
+        self._run(_LOCK_ALERT_OF_TASK, {"id": task})
+        row = self._run(_TASK, {"id": task}).fetchone()
+        return None if row is None else alert_rows.to_task(row)
+
+    def claim(self, now: int, lease_until: int) -> Notification | None:
+        """Take the queued notification that has waited longest until the lease ends."""
+        about = {"now": to_datetime(now), "lease_until": to_datetime(lease_until)}
+        row = self._run(_CLAIM, about).fetchone()
+        return None if row is None else alert_rows.to_notification(row)
+
+    def notification(self, notification: UUID) -> Notification | None:
+        """Return a notification, its alert locked."""
+        self._run(_LOCK_ALERT_OF_NOTIFICATION, {"id": notification})
+        row = self._run(_NOTIFICATION, {"id": notification}).fetchone()
+        return None if row is None else alert_rows.to_notification(row)
+
+    def lay(self, message: HandsetMessage) -> None:
+        """Lay a message on a simulated telephone, once."""
+        self._run(_LAY_MESSAGE, alert_rows.from_message(message))
+
+    def message(self, message: UUID) -> HandsetMessage | None:
+        """Return what lies on a simulated telephone, its alert locked."""
+        self._run(_LOCK_ALERT_OF_NOTIFICATION, {"id": message})
+        row = self._run(_MESSAGE, {"id": message}).fetchone()
+        return None if row is None else alert_rows.to_message(row)
+
+    def rung_out(self, now: int) -> Sequence[UUID]:
+        """Return the ids of calls that still ring and should not any more."""
+        return [row["id"] for row in self._run(_RUNG_OUT, {"now": to_datetime(now)})]
+
+    def watched(self) -> Sequence[Watched]:
+        """Return what the auditor needs to know of every alert that is not closed."""
+        return [
+            Watched(
+                alert=row["id"],
+                household=row["household"],
+                status=Status(row["status"]),
+                held_by=row["held_by"],
+                next_due=None if row["next_due"] is None else to_micros(row["next_due"]),
+            )
+            for row in self._run(_WATCHED, {})
+        ]
+
+    def _run(self, query: str, parameters: Mapping[str, Any]) -> Cursor[DictRow]:
+        return self._conn.cursor(row_factory=dict_row).execute(query, parameters)
+
+    def _run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            self._conn.cursor().executemany(query, rows)
+
+    def _notify(self, channel: str, payload: str) -> None:
+        self._run(_NOTIFY, {"channel": channel, "payload": payload})
+
+
+def books_on(pool: ConnectionPool) -> Books:
+    """Return what opens a book on a connection of a pool, in a transaction of its own."""
+
+    @contextmanager
+    def opened() -> Iterator[AlertBook]:
+        with pool.connection() as conn, conn.transaction():
+            yield PostgresAlertBook(conn)
+
+    return opened
