@@ -86,6 +86,14 @@ def text_for(message: str, recipient: Recipient, alert: Alert, place: Place) -> 
     A resident is called by name and never told an address; the sentence keeps the household's time.
     """
     chinese = recipient.language.lower().startswith("zh")
-    told = sentence(alert.kind, alert.facts, "zh_CN" if chinese else "en", place.zone)
+    told = _told(alert, "zh_CN" if chinese else "en", place.zone)
     template = MESSAGES[message]["zh" if chinese else _FALLBACK]
     return template.format(name=recipient.name, sentence=told, address=place.address or alert.household)
+
+
+def _told(alert: Alert, language: str, zone: str) -> str:
+    """Return the alert's sentence; facts it cannot be made of (a user's own rule) must not keep a call back."""
+    try:
+        return sentence(alert.kind, alert.facts, language, zone)
+    except (LookupError, TypeError, ValueError):
+        return f"{alert.kind.value} ({alert.rule})."

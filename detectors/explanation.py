@@ -167,7 +167,7 @@ def sentence(kind: Kind, facts: Mapping[str, Fact], language: str, zone: str) ->
     told = "zh_CN" if told.lower().startswith("zh") else "en"
     words = _Words(told, ZoneInfo(zone))
     template = str(facts.get("template", ""))
-    if facts.get(_HABIT.get(template, "template")) == 0:
+    if template in _HABIT and not facts[_HABIT[template]]:
         template += "_new"
     pattern = _TEMPLATES[told].get(template)
     if pattern is None:

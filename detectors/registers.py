@@ -18,7 +18,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column, pack, unpack
 from detectors.runs import Mask, Runs

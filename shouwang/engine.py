@@ -87,7 +87,7 @@ class Engine:
         row = self._conn.execute(_ONE_ENGINE).fetchone()
         if row is None or not row[0]:
             raise AnotherEngineError
-        self._read_registry()
+        self.read_registry()
         self._last_batch = readings.last_batch(self._conn)
         now = self._clock.now()
         snapshot = engine_state.load_snapshot(self._conn, self._rules_name)
@@ -133,7 +133,7 @@ class Engine:
         """Look at the clock: what only time can show, a changed registry; commit."""
         now = self._clock.now()
         if registry.version(self._conn) != self._directory.version:
-            self._read_registry()
+            self.read_registry()
         findings = self._rules.tick(to_micros(now))
         with self._conn.transaction():
             if findings:
@@ -147,6 +147,18 @@ class Engine:
         with self._conn.transaction():
             self._save_snapshot(self._clock.now())
 
+    def read_registry(self) -> None:
+        """Take over what is registered now; what changes while the engine runs it notices by itself."""
+        version = registry.version(self._conn)
+        devices: dict[str, Owner] = {}
+        sensors: dict[tuple[str, str], int] = {}
+        for row in registry.directory(self._conn):
+            devices[row.device] = Owner(row.gateway, row.household)
+            for quantity, sensor in row.sensors.items():
+                sensors[row.device, quantity.label] = sensor
+                self._sensors.add(sensor, row.device, quantity, row.household, row.zone)
+        self._directory = Directory(version, devices, sensors)
+
     def close(self) -> None:
         """Leave the database to another engine."""
         self._conn.close()
@@ -157,12 +169,12 @@ class Engine:
         if any(refusal.reason in stale for refusal in validated.refusals) and (
             registry.version(self._conn) != self._directory.version
         ):
-            self._read_registry()
+            self.read_registry()
             validated = validate(said, self._directory, now)
         if validated.unborn:
             pairs = [(device, BY_LABEL[label]) for device, label in validated.unborn]
             born = registry.add_sensors(self._conn, pairs)
-            self._read_registry()
+            self.read_registry()
             validated = validated.born({(device, quantity.label): at for (device, quantity), at in born.items()})
         return validated
 
@@ -189,17 +201,6 @@ class Engine:
         states = {_REGISTERS: self._registers.snapshot(), **self._rules.snapshot()}
         engine_state.save_snapshot(self._conn, self._rules_name, Snapshot(self._last_batch, now, states))
         self._unsaved = 0
-
-    def _read_registry(self) -> None:
-        version = registry.version(self._conn)
-        devices: dict[str, Owner] = {}
-        sensors: dict[tuple[str, str], int] = {}
-        for row in registry.directory(self._conn):
-            devices[row.device] = Owner(row.gateway, row.household)
-            for quantity, sensor in row.sensors.items():
-                sensors[row.device, quantity.label] = sensor
-                self._sensors.add(sensor, row.device, quantity, row.household, row.zone)
-        self._directory = Directory(version, devices, sensors)
 
 
 _NOTHING = ReadingBatch(

@@ -19,7 +19,7 @@ from dashboards.context import Check
 from ingest.broker import EmbeddedBroker
 from ingest.mqtt import Endpoint, Subscriber
 from shouwang import wiring
-from shouwang.errors import ShouwangError
+from registry.errors import ShouwangError
 from shouwang.instance import Instance
 from shouwang.listening import Listening
 from shouwang.roles import check
@@ -59,14 +59,15 @@ def up(settings: Settings, options: Options, console: Console) -> int:
         database = settings.database_url or house.enter_context(EmbeddedPostgres(settings.data_dir / "postgres")).conninfo
         with connect(database) as conn:
             migrate(conn)
-            clock = clock_for(conn, options.town)
+            clock = clock_for(conn, settings.data_dir, options.town)
         gateways, service = _brokers(settings, options, house)
         metrics = CollectorRegistry()
         pool = house.enter_context(open_pool(database, size=24))
 
         engine = wiring.engine(database, settings.rules, ladders, clock)
-        town = TownHall(options.town, clock, Endpoint.parse(gateways), pool, console) if options.town else None
-        if town is not None:
+        town = None
+        if options.town is not None:
+            town = TownHall(options.town, clock, Endpoint.parse(gateways), pool, settings.data_dir, console)
             town.settle(engine)
         client = wiring.subscriber(Endpoint.parse(service), settings.mqtt_client_id, clock)
         client.start()

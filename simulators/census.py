@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import phonenumbers
 
-from registry.instants import DAY, MINUTE, to_datetime
+from registry.instants import MINUTE, to_datetime
 from registry.model import (
-    Absence, Area, Category, Contact, Device, Household, Level, Person, PreferredChannel, Registry, Risk,
+    Absence,
+    Area,
+    Category,
+    Contact,
+    Device,
+    Household,
+    Person,
+    PreferredChannel,
+    Registry,
+    Risk,
 )  # fmt: skip
-from simulators.chance import scattered
+from simulators.chance import Floats, scattered
 from simulators.events import TOWN_ZONE
 from simulators.lives import midnight
 from simulators.residents import Habits, trips
 
+_T = TypeVar("_T")
 _PEOPLE = 51
 _HOMES_PER_COMMUNITY = 25
 
@@ -105,11 +116,11 @@ def _areas(communities: int) -> tuple[list[Area], list[str]]:
             areas.append(Area(streets[-1], "street", street_name))
     codes = []
     for at in range(communities):
-        turn, street = divmod(at, len(streets))
+        turn, which = divmod(at, len(streets))
         chinese, pinyin = _COMMUNITIES[at % len(_COMMUNITIES)]
         again = at // len(_COMMUNITIES)
         name = f"{chinese}{again + 1 if again else ''}社区 {pinyin} Community" + (f" {again + 1}" if again else "")
-        codes.append(f"{streets[street]}{turn + 1:03d}")
+        codes.append(f"{streets[which]}{turn + 1:03d}")
         areas.append(Area(codes[-1], "community", name))
     return areas, sorted(codes)
 
@@ -132,37 +143,52 @@ def _staffed(key: str, name: str, area: str, phones: Iterator[str], *, caseworke
     return Person(key, name, role, None, area, next(phones), "zh_CN", channel)  # type: ignore[arg-type]
 
 
-def _household(number: str, code: str, area: str, worker: str, draw: np.ndarray, *, alone: bool) -> Household:
+def _household(number: str, code: str, area: str, worker: str, draw: Floats, *, alone: bool) -> Household:
     category: Category = "elderly_alone" if alone and draw[0] < 0.8 else _pick(("disabled", "relief", "other"), draw[1])
     risk: Risk = _pick(("low", "low", "medium", "medium", "high"), draw[2])
     building, stair, floor, door = (1 + int(draw[k] * size) for k, size in ((3, 18), (4, 3), (5, 9), (6, 4)))
-    address = f"{area.split()[0]}{building}栋{stair}单元{floor}{door:02d}室"
+    address = f"{area.split(maxsplit=1)[0]}{building}栋{stair}单元{floor}{door:02d}室"
     return Household(
         f"household-{number}", code, TOWN_ZONE, "en" if draw[7] < 0.15 else "zh_CN", category, risk, address, worker
     )
 
 
-def _people(number: str, language: str, draw: np.ndarray, phones: Iterator[str], *, alone: bool) -> tuple[list[Person], list[Person], list[Contact]]:
+def _people(
+    number: str, language: str, draw: Floats, phones: Iterator[str], *, alone: bool
+) -> tuple[list[Person], list[Person], list[Contact]]:
     home = f"household-{number}"
     lives, cares, contacts = [], [], []
     for k in range(1 if alone else 2):
         given = _WOMEN if (draw[8] < 0.62) == (k == 0) else _MEN
-        lives.append(Person(f"resident-{number}-{k + 1}", _name(draw[10 + 3 * k :], given), "resident", home, None, next(phones), language, "call"))
+        lives.append(
+            Person(
+                f"resident-{number}-{k + 1}",
+                _name(draw[10 + 3 * k :], given),
+                "resident",
+                home,
+                None,
+                next(phones),
+                language,
+                "call",
+            )
+        )
     for k in range(1 + int(draw[20] * 2.4)):
         relation = _pick(_RELATIONS if k else _RELATIONS[:3], draw[22 + 5 * k])
         tongue = "en" if draw[23 + 5 * k] < 0.1 else "zh_CN"
         channel: PreferredChannel = "call" if draw[24 + 5 * k] < 0.4 else "sms"
         key = f"contact-{number}-{k + 1}"
-        cares.append(Person(key, _name(draw[25 + 5 * k :], _YOUNG), "contact", None, None, next(phones), tongue, channel))
+        cares.append(
+            Person(key, _name(draw[25 + 5 * k :], _YOUNG), "contact", None, None, next(phones), tongue, channel)
+        )
         contacts.append(Contact(home, k + 1, key, relation))
     return lives, cares, contacts
 
 
-def _name(draw, given: tuple[str, ...]) -> str:
+def _name(draw: Floats, given: tuple[str, ...]) -> str:
     return _SURNAMES[int(draw[0] * len(_SURNAMES))] + given[int(draw[1] * len(given))]
 
 
-def _pick(choices, chance):
+def _pick(choices: tuple[_T, ...], chance: float) -> _T:
     return choices[int(chance * len(choices))]
 
 

@@ -91,7 +91,8 @@ def negative_binomial(chance: Floats, mean: Floats, deviation: Floats, most: int
 def _inverted(chance: Floats, first: Floats, ratio: Floats) -> Ints:
     terms = first * np.cumprod(ratio, axis=-1)
     below = np.cumsum(np.concatenate([np.broadcast_to(first, (*terms.shape[:-1], 1)), terms], axis=-1), axis=-1)
-    return (below[..., :-1] <= chance[..., None]).sum(axis=-1)
+    counts: Ints = (below[..., :-1] <= chance[..., None]).sum(axis=-1, dtype=np.int64)
+    return counts
 
 
 def chi_square(normal: Floats, freedom: float) -> Floats:
@@ -118,4 +119,5 @@ def placed(weight: Floats, chance: Floats, width: int) -> Ints:
     share = np.take_along_axis(weight / np.where(total > 0, total, 1.0), at, axis=1)
     inside = np.clip(1 - (above - chance) / np.where(share > 0, share, 1.0), 0.0, 1.0)
     seconds: Ints = np.minimum((at + inside) * width, bins * width - 1).astype(np.int64)
-    return np.minimum(seconds, at * width + width - 1)
+    within: Ints = np.minimum(seconds, at * width + width - 1)
+    return within

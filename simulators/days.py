@@ -60,7 +60,7 @@ def plan(seed: int, habits: Habits, dice: Dice, day: int) -> Plan:
     likely = np.stack([habits.market, habits.strolls, habits.dances, np.full((n, 2), 1 / 30)], axis=1)
     goes = (chance < likely) & (end > begin)
 
-    minute = np.arange(BINS) * (WIDTH / 60)
+    minute = minutes()
     out = (goes[..., None] & (minute >= begin[..., None] - 5) & (minute < end[..., None])).any(axis=1)
     away_from, away_to = absent(seed, habits.who, day)
     away = (minute >= away_from[:, None] - 5) & (minute < away_to[:, None])
@@ -75,13 +75,18 @@ def plan(seed: int, habits: Habits, dice: Dice, day: int) -> Plan:
     before = np.clip((meals - 15) // 5, 0, BINS - 1).astype(np.int64)
     someone = np.take_along_axis(active.any(axis=1), before, axis=1)
     cooked = someone & (dice.uniform(3) < habits.cooks[:, None])
-    minutes = np.array([6.0, 14.0, 12.0]) + np.array([4.0, 12.0, 10.0]) * dice.uniform(3)
-    cooking = np.rint(60 * minutes).astype(np.int64)
+    burns = np.array([6.0, 14.0, 12.0]) + np.array([4.0, 12.0, 10.0]) * dice.uniform(3)
+    cooking = np.rint(60 * burns).astype(np.int64)
     stove = (60 * meals).astype(np.int64) - cooking
     return Plan(up, bed, inside, active, meals, cooked, stove, cooking)
 
 
 def during(weight: Floats, chance: Floats) -> tuple[Ints, Bools]:
     """Return where events fall by a weight per bin (n, 288), in seconds, and which can take place at all."""
-    possible = np.broadcast_to((weight > 0).any(axis=1)[:, None], chance.shape)
-    return placed(weight, chance, WIDTH), possible
+    able = np.any(weight > 0, axis=1, keepdims=True)
+    return placed(weight, chance, WIDTH), np.broadcast_to(able, chance.shape)
+
+
+def minutes() -> Floats:
+    """Return the minute of the day at which each bin begins, (288,)."""
+    return np.arange(BINS, dtype=np.float64) * (WIDTH / 60)

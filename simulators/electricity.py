@@ -12,7 +12,7 @@ import numpy as np
 
 from simulators.chance import Dice, Floats, Ints, poisson
 from simulators.climate import daylight, outdoor
-from simulators.days import BINS, WIDTH, Plan, during
+from simulators.days import BINS, WIDTH, Plan, during, minutes
 from simulators.registers import Uses, joined, used
 from simulators.residents import Bools, Habits
 
@@ -22,7 +22,7 @@ _MILLIWATT_HOURS = 1000 / 3600
 
 def steady(habits: Habits, day: int) -> Ints:
     """Return what runs without anybody, refrigerator and standby, as milliwatt-hours per bin (n, 288)."""
-    minute = np.arange(BINS) * (WIDTH / 60)
+    minute = minutes()
     # The compressor's rhythm goes on over midnight: its phase is counted from 1970.
     turn = (day * 1440 + minute + habits.fridge_phase[:, None]) / habits.fridge_period[:, None] % 1.0
     cooling = habits.fridge[:, None] * (turn < habits.fridge_duty[:, None])
@@ -34,7 +34,7 @@ def comfort(seed: int, habits: Habits, plan: Plan, dice: Dice, day: int) -> Ints
 
     Heating begins below 10 °C outside, cooling above 27 °C; both grow with the distance.
     """
-    minute = np.arange(BINS) * (WIDTH / 60)
+    minute = minutes()
     temperature = outdoor(seed, day, minute)
     sunrise, sunset = daylight(day)
     dark = (minute < sunrise + 10) | (minute > sunset - 10)
@@ -55,7 +55,7 @@ def appliances(habits: Habits, plan: Plan, dice: Dice, showers: Uses, fills: Use
     machine with its fills, an electric boiler with the shower (25 K: 29 Wh a litre).
     """
     n = len(habits.who)
-    awake = plan.active.any(axis=1).astype(np.float64)
+    awake: Floats = np.any(plan.active, axis=1).astype(np.float64)
     start, possible = during(awake, dice.uniform(_KETTLES))
     start[:, 0] = (60 * (plan.up[:, 0] + 10)).astype(np.int64)
     count = 1 + poisson(dice.uniform(1), 2.5, _KETTLES - 1)

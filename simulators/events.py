@@ -181,7 +181,11 @@ def spans(events: Iterable[Event], household_of: Mapping[str, str]) -> tuple[Spa
         form, end = FORMS[each.kind], each.at + each.lasting
         where = household_of.get(each.target, each.target)
         if form.ended_by is not None:
-            ends = [o.at for o in told if o.kind == form.ended_by and o.at > each.at and where == household_of.get(o.target, o.target)]
+            ends = [
+                o.at
+                for o in told
+                if o.kind == form.ended_by and o.at > each.at and where == household_of.get(o.target, o.target)
+            ]
             end = min([end, *ends])
         found.append(Span(each, each.at, end))
     return tuple(found)

@@ -12,12 +12,13 @@ from registry.quantities import Quantity
 from registry.readings import Sensors, Times, Values
 from simulators.chance import Floats, Ints, scattered
 from simulators.days import DAY_SECONDS
+from simulators.detector import episode, smoky
 from simulators.errors import SimulationError
 from simulators.events import Happening, Span
 from simulators.lives import Befalls, Lives, befalling, day_of, lives, midnight
 from simulators.registers import accumulated, metered, totals
-from simulators.residents import Habits
-from simulators.smoke import CHANGING, CLEARS, alarms, plume, quiet, ticks
+from simulators.residents import Bools, Habits
+from simulators.smoke import quiet
 
 JITTER = 10
 """Seconds by which a device's report may come late; its clock does not drift."""
@@ -40,9 +41,11 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Readings in event order, n rows: `sensor` int32 numbers in the town, `time` int64 microseconds UTC,
-    `value` float64 SI; registers as the meter shows them, in whole litres and watt-hours.
-    """  # fmt: skip
+    """Readings in event order, n rows.
+
+    `sensor` int32 numbers in the town, `time` int64 microseconds UTC, `value` float64 SI; registers as the
+    meter shows them, in whole litres and watt-hours.
+    """
 
     sensor: Sensors
     time: Times
@@ -105,8 +108,8 @@ class Meters:
         """Take what befalls the rows from now on; it changes nothing before the day `since`."""
         self._spans = tuple(spans)
         self._totals = {day: kept for day, kept in self._totals.items() if day < since}
-        fixed = (lambda day: day <= since) if since >= self._base else (lambda day: since < day <= self._base)
-        self._openings = {day: kept for day, kept in self._openings.items() if fixed(day)}
+        low, high = (-1, since) if since >= self._base else (since + 1, self._base)
+        self._openings = {day: kept for day, kept in self._openings.items() if low <= day <= high}
         exchanges = [each for each in self._spans if each[1].event.kind == Happening.REPLACE]
         self._exchanges = {each: self._standing(*each) for each in exchanges}
 
@@ -143,7 +146,9 @@ class Meters:
 
     def _reported(self, told: Lives, opening: Ints, rows: slice) -> Columns:
         habits, day = told.habits, told.day
-        befalls = befalling([(row - rows.start, span) for row, span in self._spans if rows.start <= row < rows.stop], day)
+        befalls = befalling(
+            [(row - rows.start, span) for row, span in self._spans if rows.start <= row < rows.stop], day
+        )
         slots = np.arange(DAY_SECONDS // EVERY)
         device = np.arange(3)[None, :, None]
         late = scattered(self._seed, _JITTER, habits.who[:, None, None], device, day, slots)
@@ -159,15 +164,21 @@ class Meters:
         report.add(Kinds.VOLUME, times[:, 0], water // 1000)
         report.add(Kinds.ENERGY, times[:, 1], energy // 1000)
         beats = times[:, 2, :: 6 * 3600 // EVERY] + 1
-        sounding, calm = np.zeros(beats.shape), np.ones(air.shape, np.bool_)
-        for row in _smoky(told, befalls):
-            self._episode(report, told, row, times[row, 2], calm, beats, sounding, befalls)
-        report.add(Kinds.SMOKE, times[:, 2], np.round(np.maximum(air, 0.0), 2), calm)
-        report.add(Kinds.ALARM, beats, sounding, sounding >= 0)
+        sounding, beating, calm = np.zeros(beats.shape), np.ones(beats.shape, np.bool_), np.ones(air.shape, np.bool_)
+        for row in smoky(told, befalls):
+            heard = episode(self._seed, told, row, befalls)
+            turns, ticked = heard.turns(), heard.told()
+            report.one(Kinds.SMOKE, row, heard.at[ticked], heard.obscuration[ticked])
+            report.one(Kinds.ALARM, row, heard.at[turns], heard.sounds[turns].astype(np.float64))
+            calm[row] = ~heard.covers(times[row, 2])
+            sounding[row] = heard.sounding(beats[row])
+            beating[row] = ~np.isin(beats[row], heard.at[turns])
+        report.add(Kinds.SMOKE, times[:, 2], np.round(air.clip(0.0), 2), calm)
+        report.add(Kinds.ALARM, beats, sounding, beating)
         level = 100 - 65 * ((day * 0.03 / 65 + habits.battery) % 1.0)
         at = times[:, [0, 2], 12] + 2
         for number, kind in enumerate((Kinds.WATER_BATTERY, Kinds.SMOKE_BATTERY)):
-            report.add(kind, at[:, number : number + 1], np.floor(level[:, number : number + 1]))
+            report.add(kind, at[:, number : number + 1], np.floor(level[:, number : number + 1]).astype(np.int64))
         return report.columns(befalls)
 
     def _exchange(self, water: Ints, energy: Ints, times: Ints, rows: slice, day: int) -> None:
@@ -187,55 +198,6 @@ class Meters:
                 moved = round(1000 * earlier.event.amount) - standing
         return moved
 
-    def _episode(
-        self, report: _Report, told: Lives, row: int, slots: Ints,
-        calm: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], beats: Ints, sounding: Floats, befalls: Sequence[Befalls],
-    ) -> None:  # fmt: skip
-        """Report a time of changing air tick by tick, and the alarm it sets off."""
-        habits = told.habits
-        fires = [each for each in befalls if each.row == row and each.span.event.kind in _FIRES]
-        meals = np.flatnonzero(told.fumes[row] > CHANGING)
-        windows = [(each.begin, _until(each)) for each in fires]
-        windows += [(int(told.plan.stove[row, m]), int(told.plan.stove[row, m] + told.plan.cooking[row, m]) + 2400) for m in meals]
-        grid = np.unique(np.concatenate([ticks(a, b, int(habits.phase[row, 2]) % 10) for a, b in windows]))
-        air = quiet(habits.haze[[row]], told.plan.stove[[row]], told.plan.cooking[[row]], told.fumes[[row]], grid[None])[0]
-        for fire in fires:
-            air = air + _fire(fire, grid)
-        changing = air > habits.haze[row] + CHANGING
-        sounds = alarms(air, float(habits.threshold[row]))
-        today = (grid >= 0) & (grid < DAY_SECONDS)
-        noise = scattered(self._seed, _NOISE, int(habits.who[row]), told.day * DAY_SECONDS + grid)
-        value = np.round(np.clip(air * (0.98 + 0.04 * noise), 0, 100), 2)
-        report.one(Kinds.SMOKE, row, grid[today & changing], value[today & changing])
-        turns = np.flatnonzero(np.diff(sounds.astype(np.int8), prepend=0))
-        turns = turns[today[turns]]
-        report.one(Kinds.ALARM, row, grid[turns], sounds[turns].astype(np.float64))
-        # Between two changing ticks nothing else is said of the air.
-        near = np.searchsorted(grid, slots, side="right") - 1
-        busy = (near >= 0) & changing[near] & (slots - grid[near] < 10)
-        calm[row] &= ~busy
-        last = np.searchsorted(grid, beats[row], side="right") - 1
-        sounding[row] = np.where((last >= 0) & (beats[row] - grid[last] < 10), sounds[last], 0.0)
-        sounding[row] = np.where(np.isin(beats[row], grid[turns]), -1.0, sounding[row])
-
-
-_FIRES = (Happening.KETTLE_FIRE, Happening.SMOULDER)
-
-
-def _smoky(told: Lives, befalls: Iterable[Befalls]) -> list[int]:
-    fires = {each.row for each in befalls if each.span.event.kind in _FIRES}
-    return sorted(fires | {int(row) for row in np.flatnonzero((told.fumes > CHANGING).any(axis=1))})
-
-
-def _until(fire: Befalls) -> int:
-    return fire.end + int(6 * CLEARS)
-
-
-def _fire(fire: Befalls, at: Ints) -> Floats:
-    shape = "flaming" if fire.span.event.kind == Happening.KETTLE_FIRE else "smouldering"
-    lasts = float(fire.end - fire.begin)
-    return plume(shape, (at - fire.begin).astype(np.float64), lasts, fire.span.event.amount)
-
 
 def _summed(told: Lives) -> Ints:
     n = len(told.habits.who)
@@ -250,7 +212,13 @@ class _Report:
         self._begin = midnight(day)
         self._parts: list[Columns] = []
 
-    def add(self, kind: int, times: Ints, value: Ints | Floats, told: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] | None = None) -> None:
+    def add(
+        self,
+        kind: int,
+        times: Ints,
+        value: Ints | Floats,
+        told: Bools | None = None,
+    ) -> None:
         """Add (n, k) readings of one kind, those that are `told`."""
         sensor = np.broadcast_to((self._who * Kinds.COUNT + kind)[:, None], times.shape)
         keep = np.ones(times.shape, np.bool_) if told is None else told

@@ -16,9 +16,11 @@ _SPAN = 4 * DAY_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """Uses within one day, m rows: `row` of the household, `start` and `duration` in seconds of the day,
-    `amount` in the register's smallest unit (millilitres, milliwatt-hours), drawn evenly.
-    """  # fmt: skip
+    """Uses within one day, m rows.
+
+    `row` of the household, `start` and `duration` in seconds of the day, `amount` in the register's smallest
+    unit (millilitres, milliwatt-hours), drawn evenly.
+    """
 
     row: Ints
     start: Ints

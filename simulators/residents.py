@@ -124,7 +124,7 @@ def habits(seed: int, who: Ints) -> Habits:
         electric_hob=chance(0.5),
         electric_boiler=chance(0.35),
         heater=spread(300, 900),
-        cooler=spread(350, 750),
+        cooler=spread(250, 600),
         kettle=spread(1300, 1800),
         haze=spread(0.04, 0.22),
         fumes=np.exp(0.3 * dice.normal(1)[:, 0]),

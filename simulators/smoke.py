@@ -17,8 +17,6 @@ CLEARS = 600.0
 _TAIL = 6
 
 
-
-
 def cooking(habits: Habits, plan: Plan, dice: Dice) -> Floats:
     """Return the peak of what cooking each meal puts into the air, %/m, (n, 3).
 
@@ -74,6 +72,8 @@ def alarms(obscuration: Floats, threshold: float) -> Bools:
     fifths of it.
     """
     sounds = np.zeros(len(obscuration), np.bool_)
+    if obscuration.max(initial=0.0) < threshold:
+        return sounds
     above, below, on = 0, 0, False
     for tick, value in enumerate(obscuration.tolist()):
         above = above + 1 if value >= threshold else 0

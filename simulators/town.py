@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from registry.instants import DAY, SECOND, to_micros
+from registry.instants import SECOND, to_micros
 from registry.model import Registry
 from registry.quantities import Quantity
 from simulators.census import census
@@ -182,7 +182,9 @@ class Town:
         found = []
         for day in range(day_of(first), day_of(last) + 1):
             uses = self._meters.lives(day, slice(row, row + 1)).water
-            for start, lasts, amount in zip(uses.start.tolist(), uses.duration.tolist(), uses.amount.tolist(), strict=True):
+            for start, lasts, amount in zip(
+                uses.start.tolist(), uses.duration.tolist(), uses.amount.tolist(), strict=True
+            ):
                 at = midnight(day) + start * SECOND
                 if first <= at < last:
                     found.append((at, at + lasts * SECOND, amount / 1000))
@@ -217,7 +219,7 @@ class Town:
             return self._row_of[household]
         except KeyError:
             raise SimulationError(
-                f'"{household}" is no household of this town; choose one from {self.households[0]} to {self.households[-1]}'
+                f'"{household}" is no household of this town; its last is {self.households[-1]}'
             ) from None
 
     def _check(self, event: Event) -> None:
@@ -227,7 +229,9 @@ class Town:
         if target == "device" and event.target not in self._household_of:
             raise EventError(f'"{event.target}" is no device; write one such as wm-{self._census.numbers[-1]}')
         if target == "area" and not self._rows_in(event.target):
-            raise EventError(f'nobody lives in "{event.target}"; write an area\'s code such as {self._census.communities[-1]}')
+            raise EventError(
+                f'nobody lives in "{event.target}"; write an area\'s code such as {self._census.communities[-1]}'
+            )
         if event.kind == Happening.REPLACE and event.target.startswith("sd-"):
             raise EventError(f'"{event.target}" has no register to restart; write a water or electricity meter')
         if event.kind == Happening.BATTERY and event.target.startswith("em-"):

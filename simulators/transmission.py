@@ -131,7 +131,7 @@ class Radio:
         base = int(got.time[rows[0]]) // SECOND
         binary = self._binary(gateway)
         name, unit, number, time, zero = (0, 1, 2, 6, -3) if binary else ("n", "u", "v", "t", "bt")
-        records = []
+        records: list[dict[int | str, object]] = []
         for row in rows.tolist():
             sensor, value = int(got.sensor[row]), float(got.value[row])
             si = SCALES[Kinds.QUANTITIES[sensor % Kinds.COUNT]].si

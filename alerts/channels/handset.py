@@ -27,11 +27,13 @@ class HandsetChannel:
 
     name = "handset"
 
-    def __init__(self, handsets: Callable[[], AbstractContextManager[Handsets]]) -> None:
+    def __init__(self, handsets: Callable[[], AbstractContextManager[Handsets]], rings: int = RINGS) -> None:
+        """`rings` is how long a call rings, in microseconds of the engine's clock."""
         self._handsets = handsets
+        self._rings = rings
 
     def send(self, notification: Notification, now: int) -> Receipt:
-        """Lay an SMS on the telephone, or let it ring for half a minute."""
+        """Lay an SMS on the telephone, or let it ring."""
         rings = notification.medium is Medium.CALL
         message = HandsetMessage(
             id=notification.id,
@@ -41,7 +43,7 @@ class HandsetChannel:
             text=notification.text,
             at=now,
             status=MessageStatus.RINGING if rings else MessageStatus.DELIVERED,
-            rings_until=now + RINGS if rings else None,
+            rings_until=now + self._rings if rings else None,
         )
         with self._handsets() as handsets:
             handsets.lay(message)

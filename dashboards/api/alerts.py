@@ -111,6 +111,19 @@ def router() -> APIRouter:
         return _story(view, alert_id, language)
 
     @routes.post(
+        "/alerts/{alert_id}/unshelve",
+        summary="Take an alert off the shelf before its time",
+        responses=documented(404, 409),
+    )
+    def unshelve(
+        alert_id: UUID, who: Officer, view: Scoped, conn: Conn, given: Given, language: Language
+    ) -> AlertStory:
+        required(view, alert_id)
+        with conn.transaction():
+            desk.unshelve(given.book(conn), alert_id, who.actor, to_micros(given.now()))
+        return _story(view, alert_id, language)
+
+    @routes.post(
         "/alerts/{alert_id}/close",
         summary="End an alert and say what was found",
         responses=documented(404, 409),

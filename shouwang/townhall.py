@@ -1,0 +1,227 @@
+"""The virtual town of an embedded instance: registered, its past learned, then lived on the town's clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+import psycopg
+import structlog
+from psycopg_pool import ConnectionPool
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from alerts import desk
+from alerts.errors import AlertError
+from alerts.model import Medium, Role
+from ingest.mqtt import Endpoint
+from registry.instants import to_micros
+from registry.readings import ReadingBatch
+from shouwang.clock import Clock, LiveClock, TownClock
+from shouwang.engine import Engine
+from shouwang.errors import WrongTimeError
+from shouwang.wiring import Threads
+from simulators.gateway import Gateways
+from simulators.people import react
+from simulators.town import Town
+from storage import engine_state, registry
+from storage.alerts import PostgresAlertBook
+from storage.handsets import unanswered
+
+log = structlog.get_logger(__name__)
+
+_FILE = "town.json"
+_ZONE = ZoneInfo("Asia/Shanghai")
+_OPENING = 8.5  # hours after local midnight: a town that is up and about
+_OVERLAP = timedelta(minutes=10)
+"""Town time published again after a restart: what the broker had not handed on is gone, the rest changes nothing."""
+_CHUNK = timedelta(hours=12)
+_LOOK_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class TownOptions:
+    """What town it is, and how fast its time runs."""
+
+    households: int
+    speed: float
+    seed: int
+    history_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What makes a town the same town at the next start; kept in the data directory."""
+
+    households: int
+    seed: int
+    start: datetime
+    learned: bool
+
+    @classmethod
+    def read(cls, data_dir: Path) -> Deed | None:
+        """Return the deed of the town that lives in a data directory, None if none does."""
+        try:
+            return msgspec.json.decode((data_dir / _FILE).read_bytes(), type=cls)
+        except FileNotFoundError:
+            return None
+
+    def write(self, data_dir: Path) -> None:
+        """Keep the deed."""
+        draft = data_dir / f"{_FILE}.new"
+        draft.write_bytes(msgspec.json.encode(asdict(self)))
+        draft.replace(data_dir / _FILE)
+
+
+def opening(today: datetime) -> datetime:
+    """Return when a town that is founded today begins: this morning, by its own clocks."""
+    midnight = today.astimezone(_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (midnight + timedelta(hours=_OPENING)).astimezone(UTC)
+
+
+def clock_for(conn: psycopg.Connection, data_dir: Path, town: TownOptions | None) -> Clock:
+    """Return the clock that a data directory goes on with: a town's from where it stood.
+
+    Raises:
+        WrongTimeError: it lived by the other kind of clock before.
+    """
+    known = engine_state.get_clock(conn)
+    if town is None:
+        if known is not None and known[0] == "town":
+            raise WrongTimeError("a town lives in this data directory: leave out --no-town, or choose another --data-dir")
+        return LiveClock()
+    if known is not None and known[0] == "live":
+        raise WrongTimeError("real meters report to this data directory: add --no-town, or choose another --data-dir")
+    deed = Deed.read(data_dir)
+    if deed is None or known is None or not deed.learned:
+        start = deed.start if deed is not None else opening(LiveClock().now())
+        Deed(town.households, town.seed, start, learned=False).write(data_dir)
+        return TownClock(start, town.speed)
+    return TownClock(known[1], town.speed)
+
+
+class TownHall:
+    """Settles a town in an instance and lets it live there."""
+
+    def __init__(
+        self, options: TownOptions, clock: Clock, broker: Endpoint, pool: ConnectionPool, data_dir: Path, console: Console
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._broker = broker
+        self._pool = pool
+        self._data_dir = data_dir
+        self._console = console
+        self._stop = threading.Event()
+        self._running: list[threading.Thread] = []
+        self._town: Town
+
+    def settle(self, engine: Engine) -> None:
+        """Register the town, and let the engine learn its past if it has not yet.
+
+        A start that was interrupted goes on where the past was last committed: readings stored already are not
+        stored, nor judged, again.
+        """
+        deed = Deed.read(self._data_dir)
+        assert deed is not None  # noqa: S101 - clock_for wrote it
+        if (deed.households, deed.seed) != (self._options.households, self._options.seed):
+            self._console.print(
+                f"The town in {self._data_dir} has {deed.households} households and seed {deed.seed}; it lives on. "
+                "For another town choose another --data-dir."
+            )
+        with self._console.status("Founding the town …"):
+            town = self._town = Town(deed.seed, deed.households, deed.start)
+            town.inject(*town.story(deed.start))
+            with self._pool.connection() as conn:
+                if not deed.learned:
+                    registry.save(conn, town.registry)
+                ids = registry.add_sensors(conn, town.sensors)
+        engine.read_registry()
+        if not deed.learned:
+            self._learn(engine, deed, np.array([ids[sensor] for sensor in town.sensors], np.int32))
+            Deed(deed.households, deed.seed, deed.start, learned=True).write(self._data_dir)
+
+    def begin(self) -> None:
+        """Let the town's time run."""
+        if isinstance(self._clock, TownClock):
+            self._clock.begin()
+
+    def live(self, threads: Threads) -> None:
+        """Publish what the meters measure, and let the residents answer their telephones."""
+        begin = self._clock.now() - _OVERLAP
+        gateways = Gateways(self._town, self._clock, self._broker.host, self._broker.port, begin=begin)
+        self._running = [
+            threads.start("gateways", lambda: gateways.run(self._stop)),
+            threads.start("residents", self._answer),
+        ]
+
+    def leave(self) -> None:
+        """Let the town fall silent."""
+        self._stop.set()
+        for thread in self._running:
+            thread.join(timeout=10)
+
+    def _learn(self, engine: Engine, deed: Deed, ids: np.ndarray[tuple[int], np.dtype[np.int32]]) -> None:
+        columns = (
+            TextColumn("Learning {task.fields[days]} days of {task.fields[households]} households"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[readings]:,} readings"),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self._console) as progress:
+            days = self._options.history_days
+            bar = progress.add_task("", total=days, days=days, households=deed.households, readings=0)
+            total = 0
+            for batch in self._past(deed.start - timedelta(days=days), deed.start, ids):
+                engine.take_readings(batch)
+                total += len(batch)
+                progress.update(bar, advance=_CHUNK / timedelta(days=1), readings=total)
+        engine.save()
+
+    def _past(
+        self, begin: datetime, end: datetime, ids: np.ndarray[tuple[int], np.dtype[np.int32]]
+    ) -> Iterator[ReadingBatch]:
+        while begin < end:
+            until = min(begin + _CHUNK, end)
+            columns = self._town.readings(begin, until)
+            # Heard when they were measured: silence in the past is judged as it would have been then.
+            yield ReadingBatch(ids[columns.sensor], columns.time, columns.value, columns.time)
+            begin = until
+
+    def _answer(self) -> None:
+        """Be the residents: whoever can, takes the telephone after a while."""
+        looked = self._clock.now() - timedelta(hours=1)
+        heard: dict[UUID, tuple[datetime, str] | None] = {}
+        while not self._stop.wait(_LOOK_SECONDS):
+            with self._pool.connection() as conn:
+                waiting = unanswered(conn, looked)
+            now = self._clock.now()
+            for message in waiting:
+                if message.id not in heard:
+                    reaction = react(self._town, message.household, Role(message.role), Medium(message.medium), message.at)
+                    heard[message.id] = (
+                        None
+                        if reaction is None
+                        else (message.at + timedelta(seconds=reaction.after), reaction.answer)
+                    )
+                plan = heard[message.id]
+                if plan is not None and plan[0] <= now:
+                    self._say(message.id, plan[1], now)
+                    heard[message.id] = None
+            if len(heard) > 10_000:
+                looked = now - timedelta(hours=12)
+                heard = {message.id: heard[message.id] for message in waiting if message.id in heard}
+
+    def _say(self, message: UUID, answer: str, now: datetime) -> None:
+        try:
+            with self._pool.connection() as conn, conn.transaction():
+                desk.answer(PostgresAlertBook(conn), message, answer, to_micros(now))
+        except AlertError as error:
+            log.info("a resident's answer came too late", message=str(message), why=str(error))

@@ -1,0 +1,185 @@
+"""An alert book in memory: as strict as PostgreSQL about what may be written, and quick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from alerts.audit import Watched
+from alerts.book import AlertBook
+from alerts.change import Change
+from alerts.model import (
+    Alert,
+    AlertEvent,
+    HandsetMessage,
+    Notification,
+    NotificationStatus,
+    People,
+    Place,
+    Status,
+    Step,
+    StepStatus,
+    Task,
+    TaskStatus,
+)
+from detectors.finding import Finding, Kind
+
+
+@dataclass
+class MemoryBook:
+    """The port `AlertBook`, and the shelves to look into."""
+
+    places: dict[str, Place] = field(default_factory=dict)
+    neighbours: dict[str, People] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
+    absences: list[tuple[str, int, int]] = field(default_factory=list)
+    findings: set[tuple[str, ...]] = field(default_factory=set)
+    by_id: dict[UUID, Alert] = field(default_factory=dict)
+    timeline: list[AlertEvent] = field(default_factory=list)
+    ladder: dict[tuple[UUID, int], Step] = field(default_factory=dict)
+    outbox: dict[UUID, Notification] = field(default_factory=dict)
+    work: dict[UUID, Task] = field(default_factory=dict)
+    drawer: dict[UUID, HandsetMessage] = field(default_factory=dict)
+
+    @contextmanager
+    def opened(self) -> Iterator[AlertBook]:
+        yield self
+
+    def place(self, household: str) -> Place:
+        return self.places[household]
+
+    def people(self, household: str) -> People:
+        return self.neighbours[household]
+
+    def newest_reading(self, household: str) -> int | None:
+        return self.newest.get(household)
+
+    def absence_end(self, household: str, at: int) -> int | None:
+        ends = [end for who, start, end in self.absences if who == household and start <= at < end]
+        return max(ends, default=None)
+
+    def record(self, finding: Finding) -> bool:
+        key = (finding.household, finding.kind, finding.rule, finding.source, str(finding.onset), finding.phase)
+        new = key not in self.findings
+        self.findings.add(key)
+        return new
+
+    def open_alert(self, household: str, kind: Kind) -> Alert | None:
+        found = [one for one in self.by_id.values() if (one.household, one.kind) == (household, kind)]
+        return next((one for one in found if one.status is not Status.CLOSED), None)
+
+    def find(self, alert: UUID) -> Alert | None:
+        return self.by_id.get(alert)
+
+    def save(self, change: Change) -> None:
+        alert = change.alert
+        other = self.open_alert(alert.household, alert.kind)
+        assert other is None or other.id == alert.id, "a second open alert of one kind in one household"
+        assert (alert.status is Status.CLOSED) == (alert.closed_at is not None)
+        assert alert.status is not Status.ACKNOWLEDGED or alert.held_by is not None
+        self.by_id[alert.id] = alert
+        kept = {step.no for step in change.steps}
+        if change.cancel_steps:
+            for step in self.pending(alert.id):
+                if step.no not in kept:
+                    self.ladder[alert.id, step.no] = replace(step, status=StepStatus.CANCELLED)
+        if change.cancel_notifications:
+            for one in self.outbox.values():
+                if one.alert == alert.id and one.status is NotificationStatus.QUEUED:
+                    self.outbox[one.id] = replace(one, status=NotificationStatus.CANCELLED)
+        for task in self.tasks(alert.id):
+            if task.kind in change.cancel_tasks:
+                self.work[task.id] = replace(task, status=TaskStatus.CANCELLED)
+        for event in change.events:
+            last = max((one.seq for one in self.timeline if one.alert == alert.id), default=0)
+            assert event.seq == last + 1, "timeline numbers have no gaps"
+            self.timeline.append(event)
+        self.ladder |= {(alert.id, step.no): step for step in change.steps}
+        self.work |= {task.id: task for task in change.tasks}
+        for notification in change.notifications:
+            known = self.outbox.get(notification.id)
+            attempts = known.attempts if known else notification.attempts
+            self.outbox[notification.id] = replace(notification, attempts=attempts)
+        self.drawer |= {message.id: message for message in change.messages}
+
+    def next_due(self, now: int) -> Step | None:
+        due = [step for step in self.ladder.values() if step.status is StepStatus.PENDING and step.due <= now]
+        return min(due, key=lambda step: (step.due, step.alert, step.no), default=None)
+
+    def pending(self, alert: UUID) -> Sequence[Step]:
+        mine = [step for step in self.ladder.values() if step.alert == alert]
+        return [step for step in mine if step.status is StepStatus.PENDING]
+
+    def step(self, alert: UUID, no: int) -> Step | None:
+        return self.ladder.get((alert, no))
+
+    def tasks(self, alert: UUID) -> Sequence[Task]:
+        mine = [task for task in self.work.values() if task.alert == alert]
+        return [task for task in mine if task.status in (TaskStatus.OPEN, TaskStatus.ACCEPTED)]
+
+    def task(self, task: UUID) -> Task | None:
+        return self.work.get(task)
+
+    def claim(self, now: int, lease_until: int) -> Notification | None:
+        queued = [
+            one
+            for one in self.outbox.values()
+            if one.status is NotificationStatus.QUEUED and one.next_attempt_at <= now
+        ]
+        if not queued:
+            return None
+        first = min(queued, key=lambda one: (one.next_attempt_at, one.created_at, one.id))
+        claimed = replace(first, attempts=first.attempts + 1, next_attempt_at=lease_until)
+        self.outbox[first.id] = claimed
+        return claimed
+
+    def notification(self, notification: UUID) -> Notification | None:
+        return self.outbox.get(notification)
+
+    def lay(self, message: HandsetMessage) -> None:
+        self.drawer.setdefault(message.id, message)
+
+    def message(self, message: UUID) -> HandsetMessage | None:
+        return self.drawer.get(message)
+
+    def rung_out(self, now: int) -> Sequence[UUID]:
+        return [
+            one.id
+            for one in self.drawer.values()
+            if one.status.value == "ringing" and one.rings_until is not None and one.rings_until <= now
+        ]
+
+    def watched(self) -> Sequence[Watched]:
+        return [
+            Watched(
+                one.id,
+                one.household,
+                one.status,
+                one.held_by,
+                min((step.due for step in self.pending(one.id)), default=None),
+            )
+            for one in self.by_id.values()
+            if one.status is not Status.CLOSED
+        ]
+
+    # What a test looks at; PostgreSQL's twin reads the same from its tables.
+
+    def all_alerts(self) -> list[Alert]:
+        return sorted(self.by_id.values(), key=lambda one: (one.opened_at, one.raised_at))
+
+    def all_events(self, alert: UUID) -> list[AlertEvent]:
+        return [one for one in self.timeline if one.alert == alert]
+
+    def all_steps(self, alert: UUID) -> list[Step]:
+        return sorted((one for one in self.ladder.values() if one.alert == alert), key=lambda one: one.no)
+
+    def all_notifications(self) -> list[Notification]:
+        return sorted(self.outbox.values(), key=lambda one: (one.created_at, one.step, one.medium, one.person))
+
+    def all_tasks(self) -> list[Task]:
+        return sorted(self.work.values(), key=lambda one: (one.created_at, one.step))
+
+    def all_messages(self) -> list[HandsetMessage]:
+        return sorted(self.drawer.values(), key=lambda one: (one.at, one.medium, one.person))

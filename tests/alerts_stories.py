@@ -1,0 +1,651 @@
+"""Stories of alerts, told once and run against every alert book."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alerts import desk
+from alerts.answers import Meaning
+from alerts.channels.handset import HandsetChannel
+from alerts.channels.port import ChannelError, Receipt
+from alerts.delivery import MOST_ATTEMPTS
+from alerts.errors import Conflict, Invalid, NotFound
+from alerts.model import (
+    MessageStatus,
+    Notification,
+    NotificationStatus,
+    Outcome,
+    Status,
+    StepStatus,
+    Suppression,
+    TaskKind,
+    TaskStatus,
+    episode_id,
+)
+from detectors.finding import Kind, Severity
+from registry.instants import DAY, HOUR, MINUTE, SECOND
+from tests.alerts_world import EMPTY, HOME, MUTE, NOON, World, finding
+
+OFFICER = "token:desk"
+
+
+class Flaky:
+    """A channel that does what a test tells it to."""
+
+    name = "handset"
+
+    def __init__(self, error: BaseException | None, inner: HandsetChannel | None = None) -> None:
+        self.error = error
+        self.inner = inner
+        self.tried: list[Notification] = []
+
+    def send(self, notification: Notification, now: int) -> Receipt:
+        self.tried.append(notification)
+        if self.inner is not None:
+            self.inner.send(notification, now)
+        if self.error is not None:
+            raise self.error
+        return Receipt("flaky")
+
+
+class Stories:
+    """Subclasses give the fixture `world`."""
+
+    # the ladder -----------------------------------------------------------------------------------------------
+
+    def test_nobody_answers_and_the_ladder_is_climbed_to_its_top(self, world: World) -> None:
+        world.take(finding())
+        world.wait(46 * MINUTE)
+        assert world.sent() == [
+            (0, "li", "call"),
+            (0, "li", "sms"),
+            (300, "li", "call"),
+            (600, "son", "call"),
+            (900, "wang", "sms"),
+            (1800, "zhao", "call"),
+            (2700, "zhao", "call"),
+        ]
+        (visit,) = world.shelves.all_tasks()
+        assert (visit.kind, visit.assignee, visit.status) == (TaskKind.VISIT, "wang", TaskStatus.OPEN)
+        assert (visit.created_at, visit.due) == (NOON + 15 * MINUTE, NOON + 60 * MINUTE)
+        assert [(step.status, step.ran_at) for step in world.steps()[:6]] == [
+            (StepStatus.DONE, NOON + after * MINUTE) for after in (0, 0, 5, 10, 15, 30)
+        ]
+        assert world.alert().status is Status.UNACKNOWLEDGED
+
+    def test_at_night_the_duty_officer_is_called_before_the_caseworker_is_sent(self, world: World) -> None:
+        world.now = NOON + 12 * HOUR
+        world.take(finding(at=world.now))
+        world.wait(16 * MINUTE)
+        people = [person for _, person, _ in world.sent(NOON + 12 * HOUR)]
+        assert people.index("zhao") < people.index("wang")
+        assert world.alert().policy.name == "inactivity-night"
+
+    def test_first_steps_of_a_fresh_finding_are_due_at_once(self, world: World) -> None:
+        world.take(finding(at=NOON - 5 * MINUTE))
+        assert [step.due for step in world.steps()][:2] == [NOON, NOON]
+
+    def test_whom_nobody_can_reach_falls_to_the_next_rung_at_once(self, world: World) -> None:
+        world.take(finding(household=MUTE))
+        world.run()
+        assert world.sent() == [(0, "wang", "sms")]
+        assert world.story().count("reached_nobody") == 4
+        (visit,) = world.shelves.all_tasks()
+        assert visit.assignee == "wang"
+        world.wait(30 * MINUTE)
+        assert world.sent()[1:] == [(1800, "zhao", "call")]
+
+    def test_a_household_without_anybody_is_never_let_go(self, world: World) -> None:
+        world.take(finding(household=EMPTY))
+        world.wait(2 * HOUR)
+        assert world.sent() == []
+        (visit,) = world.shelves.all_tasks()
+        assert visit.assignee is None
+        assert [step.due for step in world.steps() if step.status is StepStatus.PENDING] == [world.now + 15 * MINUTE]
+
+    def test_maintenance_is_a_task_and_is_recalled_when_overdue(self, world: World) -> None:
+        world.take(finding(Kind.OFFLINE, source="meter"))
+        world.wait(HOUR)
+        (ticket,) = world.shelves.all_tasks()
+        assert ticket.kind is TaskKind.MAINTENANCE
+        assert world.sent() == []
+        world.wait(7 * DAY)
+        assert world.shelves.all_tasks() == [ticket]
+        assert world.story().count("task_recalled") == 1
+
+    # acknowledging --------------------------------------------------------------------------------------------
+
+    def test_an_acknowledgement_stops_everything_at_once(self, world: World) -> None:
+        world.take(finding())
+        world.wait(2 * MINUTE)
+        with world.books() as book:
+            held = desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        assert (held.status, held.held_by) == (Status.ACKNOWLEDGED, OFFICER)
+        before = world.sent()
+        world.wait(DAY)
+        assert world.sent() == before
+        assert {step.status for step in world.steps()} == {StepStatus.DONE, StepStatus.CANCELLED}
+
+    def test_an_acknowledgement_calls_queued_messages_back(self, world: World) -> None:
+        world.channels = {"handset": Flaky(ChannelError("busy", NOON + MINUTE))}
+        world.take(finding())
+        world.run()
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        assert {one.status for one in world.shelves.all_notifications()} == {NotificationStatus.CANCELLED}
+        world.wait(HOUR)
+        assert {one.attempts for one in world.shelves.all_notifications()} == {1}
+
+    def test_acknowledging_twice_changes_nothing_and_by_another_is_refused(self, world: World) -> None:
+        world.take(finding())
+        with world.books() as book:
+            first = desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+            assert desk.acknowledge(book, world.alert().id, OFFICER, world.now + 5) == first
+            with pytest.raises(Conflict, match="token:desk holds this alert"):
+                desk.acknowledge(book, world.alert().id, "person:wang", world.now)
+        assert world.story().count("acknowledged") == 1
+
+    @pytest.mark.parametrize("said", ["4", "４", "知道了", " ACK! ", "1"])
+    def test_a_contact_takes_charge_by_telephone(self, world: World, said: str) -> None:
+        world.take(finding())
+        world.wait(10 * MINUTE)
+        assert world.answers("son", said) == "acknowledge"
+        assert world.alert().held_by == "person:son"
+        before = world.sent()
+        world.wait(HOUR)
+        assert world.sent() == before
+
+    def test_taking_charge_of_what_another_holds_is_only_written_down(self, world: World) -> None:
+        world.take(finding())
+        world.wait(10 * MINUTE)
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.answers("son", "4")
+        assert world.alert().held_by == OFFICER
+        assert world.story()[-1] == "answered"
+
+    # residents answer -----------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("said", ["1", "１。", "Fine", "好", "没事"])
+    def test_i_am_fine_closes_inactivity(self, world: World, said: str) -> None:
+        world.take(finding())
+        world.wait(20 * MINUTE)
+        sms = next(one for one in world.shelves.all_messages() if one.medium.value == "sms")
+        with world.books() as book:
+            assert desk.answer(book, sms.id, said, world.now) is Meaning.FINE
+        alert = world.alert()
+        assert (alert.status, alert.outcome, alert.held_by) == (
+            Status.CLOSED,
+            Outcome.RESIDENT_FINE,
+            "person:li",
+        )
+        (visit,) = world.shelves.all_tasks()
+        assert visit.status is TaskStatus.CANCELLED
+        (answered,) = [one for one in world.shelves.all_messages() if one.id == sms.id]
+        assert (answered.status, answered.answer, answered.answered_at) == (
+            MessageStatus.ANSWERED,
+            said,
+            world.now,
+        )
+
+    def test_i_am_fine_never_closes_smoke_that_is_still_reported(self, world: World) -> None:
+        world.take(finding(Kind.SMOKE, onset=NOON, source="detector/alarm", severity=Severity.URGENT))
+        world.run()
+        assert world.answers("li", "1") == "fine"
+        assert world.alert().status is Status.UNACKNOWLEDGED
+        world.wait(3 * MINUTE)
+        assert [person for _, person, _ in world.sent()] == ["li", "son", "zhao", "wang"]
+        assert "answered" in world.story()
+
+    def test_smoke_that_is_gone_goes_on_up_the_ladder_until_the_resident_is_heard(self, world: World) -> None:
+        smoke = finding(Kind.SMOKE, onset=NOON, source="detector/alarm")
+        world.take(smoke)
+        world.run()
+        world.take(finding(Kind.SMOKE, onset=NOON, source="detector/alarm", cleared=True))
+        assert world.alert().status is Status.RETURNED
+        world.wait(MINUTE)
+        assert len(world.sent()) == 3
+        with world.books() as book, pytest.raises(Conflict):
+            desk.answer(book, world.last_message("li").id, "1", world.now)  # that call has rung out
+
+    def test_i_am_fine_closes_smoke_that_is_gone(self, world: World) -> None:
+        world.take(finding(Kind.SMOKE, onset=NOON, source="detector/alarm"))
+        world.run()
+        world.take(finding(Kind.SMOKE, onset=NOON, source="detector/alarm", cleared=True))
+        world.answers("li", "1")
+        assert (world.alert().status, world.alert().outcome) == (Status.CLOSED, Outcome.RESIDENT_FINE)
+
+    def test_help_jumps_to_the_visit_and_the_duty_officer(self, world: World) -> None:
+        world.take(finding())
+        world.wait(MINUTE)
+        sms = next(one for one in world.shelves.all_messages() if one.medium.value == "sms")
+        with world.books() as book:
+            assert desk.answer(book, sms.id, "2", world.now) is Meaning.HELP
+        world.run()
+        assert world.alert().severity is Severity.URGENT
+        assert world.sent(world.now) == [(60, "zhao", "call"), (60, "wang", "sms")]
+        (visit,) = world.shelves.all_tasks()
+        assert (visit.kind, visit.created_at) == (TaskKind.VISIT, world.now)
+        assert sum(step.status is StepStatus.CANCELLED for step in world.steps()) == 4
+        world.wait(20 * MINUTE)  # nobody takes it: the officer is called again
+        assert world.sent()[-1] == (960, "zhao", "call")
+
+    def test_fine_after_help_closes_nothing(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.answers("li", "2")
+        world.answers("li", "1")
+        assert world.alert().status is Status.UNACKNOWLEDGED
+
+    def test_help_wakes_what_somebody_holds(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.answers("li", "2")
+        world.run()
+        assert world.alert().status is Status.UNACKNOWLEDGED
+        assert {person for _, person, _ in world.sent()} == {"li", "zhao", "wang"}
+
+    def test_help_is_never_too_late(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.answers("li", "1")
+        closed = world.alert()
+        world.wait(HOUR)
+        sms = next(one for one in world.shelves.all_messages() if one.medium.value == "sms")
+        with world.books() as book:
+            desk.answer(book, sms.id, "救命", world.now)
+        world.run()
+        old, new = world.shelves.all_alerts()
+        assert old.id == closed.id
+        assert old.outcome is Outcome.RESIDENT_FINE
+        assert (new.status, new.severity, new.household) == (Status.UNACKNOWLEDGED, Severity.URGENT, HOME)
+        assert [person for _, person, _ in world.sent(world.now)] == ["zhao", "wang"]
+
+    def test_the_same_answer_twice_changes_nothing(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.answers("li", "2")
+        before = (world.story(), world.steps())
+        assert world.answers("li", "2") == "help"
+        assert (world.story(), world.steps()) == before
+
+    def test_what_is_not_understood_is_asked_again_once(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        assert world.answers("li", "喂？") == "unclear"
+        world.now += SECOND
+        world.run()
+        assert world.sent(world.now) == [(1, "li", "sms")]
+        assert world.answers("li", "啊") == "unclear"
+        world.now += SECOND
+        world.run()
+        assert world.sent(world.now) == []
+        assert world.alert().status is Status.UNACKNOWLEDGED
+
+    def test_a_call_rings_for_half_a_minute(self, world: World) -> None:
+        world.take(finding())
+        world.wait(29 * SECOND)
+        call = next(one for one in world.shelves.all_messages() if one.medium.value == "call")
+        assert call.status is MessageStatus.RINGING
+        world.wait(SECOND)
+        call = next(one for one in world.shelves.all_messages() if one.medium.value == "call")
+        assert call.status is MessageStatus.MISSED
+        assert world.story()[-1] == "missed"
+        with world.books() as book, pytest.raises(Conflict, match="rings no more"):
+            desk.answer(book, call.id, "1", world.now)
+
+    # tasks ----------------------------------------------------------------------------------------------------
+
+    def test_accepting_the_visit_holds_the_alert(self, world: World) -> None:
+        world.take(finding())
+        world.wait(15 * MINUTE)
+        (visit,) = world.shelves.all_tasks()
+        with world.books() as book:
+            accepted = desk.accept(book, visit.id, "token:phone", "wang", world.now)
+            assert accepted.status is TaskStatus.ACCEPTED
+            assert desk.accept(book, visit.id, "token:phone", "wang", world.now + 1) == accepted
+            with pytest.raises(Conflict, match="person:wang has accepted"):
+                desk.accept(book, visit.id, "person:zhao", "zhao", world.now)
+        assert (world.alert().status, world.alert().held_by) == (Status.ACKNOWLEDGED, "person:wang")
+        world.wait(DAY)
+        assert world.sent()[-1] == (900, "wang", "sms")
+
+    def test_a_closed_door_calls_the_duty_officer_and_sends_again(self, world: World) -> None:
+        world.take(finding())
+        world.wait(15 * MINUTE)
+        (visit,) = world.shelves.all_tasks()
+        with world.books() as book:
+            desk.accept(book, visit.id, "person:wang", "wang", world.now)
+        world.wait(20 * MINUTE)
+        with world.books() as book:
+            done = desk.record_outcome(book, visit.id, "person:wang", Outcome.NOT_AT_HOME, "dark", world.now)
+        assert (done.status, done.outcome) == (TaskStatus.DONE, Outcome.NOT_AT_HOME)
+        assert world.alert().status is Status.UNACKNOWLEDGED
+        left = world.now
+        world.wait(30 * MINUTE)
+        assert world.sent(left)[0] == (35 * 60, "zhao", "call")
+        _, again = world.shelves.all_tasks()
+        assert (again.kind, again.created_at) == (TaskKind.VISIT, left + 30 * MINUTE)
+        with world.books() as book:
+            desk.record_outcome(book, again.id, "person:wang", Outcome.FOUND_WELL, "asleep", world.now)
+            with pytest.raises(Conflict, match="found_well already"):
+                desk.record_outcome(book, again.id, "person:wang", Outcome.HELPED, "", world.now)
+            repeated = desk.record_outcome(book, again.id, "person:wang", Outcome.FOUND_WELL, "asleep", world.now + 9)
+        assert repeated.done_at == world.now
+        assert (world.alert().status, world.alert().outcome) == (Status.CLOSED, Outcome.FOUND_WELL)
+
+    def test_the_system_alone_says_over_before_arrival(self, world: World) -> None:
+        world.take(finding())
+        world.wait(15 * MINUTE)
+        (visit,) = world.shelves.all_tasks()
+        with world.books() as book:
+            with pytest.raises(Invalid):
+                desk.record_outcome(book, visit.id, "person:wang", Outcome.OVER_BEFORE_ARRIVAL, "", world.now)
+            with pytest.raises(Invalid):
+                desk.close(book, world.alert().id, OFFICER, Outcome.OVER_BEFORE_ARRIVAL, "", world.now)
+            with pytest.raises(Invalid, match="closes nothing"):
+                desk.close(book, world.alert().id, OFFICER, Outcome.NOT_AT_HOME, "", world.now)
+
+    # closing and shelving -------------------------------------------------------------------------------------
+
+    def test_closing_twice(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        alert = world.alert().id
+        with world.books() as book:
+            closed = desk.close(book, alert, OFFICER, Outcome.FALSE_ALARM, "", world.now)
+            assert desk.close(book, alert, OFFICER, Outcome.FALSE_ALARM, "", world.now + 1) == closed
+            with pytest.raises(Conflict):
+                desk.close(book, alert, OFFICER, Outcome.HELPED, "", world.now)
+            with pytest.raises(Conflict):
+                desk.close(book, alert, "token:other", Outcome.FALSE_ALARM, "", world.now)
+            with pytest.raises(Conflict, match="closed"):
+                desk.acknowledge(book, alert, OFFICER, world.now)
+            with pytest.raises(Conflict, match="closed"):
+                desk.shelve(book, alert, OFFICER, world.now + HOUR, "builders", world.now)
+
+    def test_what_is_not_there_is_not_found(self, world: World) -> None:
+        nothing = episode_id("nowhere", Kind.LEAK, 0)
+        with world.books() as book:
+            with pytest.raises(NotFound):
+                desk.acknowledge(book, nothing, OFFICER, world.now)
+            with pytest.raises(NotFound):
+                desk.accept(book, nothing, OFFICER, "wang", world.now)
+            with pytest.raises(NotFound):
+                desk.answer(book, nothing, "1", world.now)
+
+    def test_a_shelved_alert_comes_back(self, world: World) -> None:
+        world.take(finding())
+        world.wait(MINUTE)
+        before = world.sent()
+        with world.books() as book:
+            with pytest.raises(Invalid, match="reason"):
+                desk.shelve(book, world.alert().id, OFFICER, world.now + HOUR, " ", world.now)
+            with pytest.raises(Invalid, match="7 days"):
+                desk.shelve(book, world.alert().id, OFFICER, world.now + 8 * DAY, "builders", world.now)
+            desk.shelve(book, world.alert().id, OFFICER, world.now + HOUR, "builders", world.now)
+        world.wait(59 * MINUTE)
+        assert world.sent() == before
+        world.wait(MINUTE)
+        assert world.alert().status is Status.UNACKNOWLEDGED
+        assert world.sent()[len(before) :] == [(3660, "li", "call"), (3660, "li", "sms")]
+
+    def test_an_alert_that_ended_on_the_shelf_is_reviewed(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        with world.books() as book:
+            desk.shelve(book, world.alert().id, OFFICER, world.now + HOUR, "builders", world.now)
+        world.take(finding(cleared=True))
+        with world.books() as book:
+            desk.unshelve(book, world.alert().id, OFFICER, world.now)
+            with pytest.raises(Conflict, match="not shelved"):
+                desk.unshelve(book, world.alert().id, OFFICER, world.now)
+        world.run()
+        assert world.alert().status is Status.RETURNED
+        assert [task.kind for task in world.shelves.all_tasks()] == [TaskKind.REVIEW]
+
+    # conditions end and begin again -----------------------------------------------------------------------------
+
+    def test_a_condition_that_ends_leaves_a_review(self, world: World) -> None:
+        world.take(finding())
+        world.wait(16 * MINUTE)
+        world.take(replace(finding(cleared=True), time=world.now))
+        world.run()
+        assert world.alert().status is Status.RETURNED
+        visit, review = world.shelves.all_tasks()
+        assert (visit.status, review.kind, review.status) == (
+            TaskStatus.CANCELLED,
+            TaskKind.REVIEW,
+            TaskStatus.OPEN,
+        )
+        world.wait(3 * HOUR)
+        assert "zhao" not in [person for _, person, _ in world.sent()]
+        with world.books() as book:
+            desk.record_outcome(book, review.id, "person:wang", Outcome.FALSE_ALARM, "slept long", world.now)
+        assert world.alert().status is Status.CLOSED
+
+    def test_raised_again_the_ladder_starts_anew_under_new_numbers(self, world: World) -> None:
+        world.take(finding())
+        world.wait(MINUTE)
+        world.take(replace(finding(cleared=True), time=world.now))
+        world.wait(MINUTE)
+        again = finding(at=world.now, onset=world.now - HOUR)
+        world.take(again)
+        world.wait(MINUTE)
+        alert = world.alert()
+        assert alert.status is Status.UNACKNOWLEDGED
+        assert world.sent(world.now - MINUTE) == [(120, "li", "call"), (120, "li", "sms")]
+        assert [step.no for step in world.steps()] == list(range(1, 15))
+        assert world.story().count("raised_again") == 1
+        (review,) = world.shelves.all_tasks()
+        assert review.status is TaskStatus.CANCELLED
+
+    def test_held_alerts_stay_held_when_the_condition_ends(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.take(finding(cleared=True))
+        alert = world.alert()
+        assert (alert.status, alert.held_by, alert.returned_at) == (Status.ACKNOWLEDGED, OFFICER, world.now)
+
+    def test_one_of_two_sources_ends(self, world: World) -> None:
+        world.take(
+            finding(Kind.SMOKE, onset=NOON, source="kitchen/alarm"),
+            finding(Kind.SMOKE, onset=NOON, source="hall/alarm", severity=Severity.URGENT),
+        )
+        world.take(finding(Kind.SMOKE, onset=NOON, source="kitchen/alarm", cleared=True))
+        alert = world.alert()
+        assert alert.status is Status.UNACKNOWLEDGED
+        assert list(alert.sources.values()) == [NOON]
+        assert alert.severity is Severity.URGENT
+        assert world.story() == ["raised", "joined", "cleared"]
+
+    def test_a_second_rule_with_the_same_onset_after_a_close_is_an_alert_of_its_own(self, world: World) -> None:
+        world.take(finding(rule="12 h"))
+        world.run()
+        world.answers("li", "1")
+        world.wait(12 * HOUR)
+        world.take(finding(rule="24 h", at=world.now, onset=NOON - 12 * HOUR))
+        first, second = world.shelves.all_alerts()
+        assert first.id != second.id
+        assert (first.status, second.status) == (Status.CLOSED, Status.UNACKNOWLEDGED)
+
+    # twice is once --------------------------------------------------------------------------------------------
+
+    def test_the_same_findings_twice_change_nothing(self, world: World) -> None:
+        told = [
+            finding(),
+            finding(rule="second"),
+            finding(Kind.LEAK),
+            replace(finding(cleared=True), time=NOON + 1),
+            finding(Kind.SMOKE, onset=NOON - DAY, at=NOON - DAY),
+            finding(Kind.SMOKE, onset=NOON - DAY, at=NOON - DAY + 1, cleared=True),
+        ]
+        assert len(world.take(*told)) == 3
+        before = [(one, world.shelves.all_events(one.id)) for one in world.shelves.all_alerts()]
+        assert world.take(*reversed(told)) == []
+        world.now += HOUR
+        assert world.take(*told) == []
+        assert [(one, world.shelves.all_events(one.id)) for one in world.shelves.all_alerts()] == before
+
+    def test_a_finding_told_again_after_its_alert_was_closed_opens_nothing(self, world: World) -> None:
+        world.take(finding(), finding(rule="second", onset=NOON - 11 * HOUR))
+        world.run()
+        world.answers("li", "1")
+        assert world.take(finding(), finding(rule="second", onset=NOON - 11 * HOUR)) == []
+        assert world.alert().status is Status.CLOSED
+
+    # backlog and absence --------------------------------------------------------------------------------------
+
+    def test_what_came_late_and_is_over_wakes_nobody(self, world: World) -> None:
+        raised, over = NOON - 6 * HOUR, NOON - 2 * HOUR
+        world.reads(HOME, NOON)
+        world.take(finding(at=raised))
+        alert = world.alert()
+        assert (alert.status, alert.suppressed_why) == (Status.SUPPRESSED, Suppression.BACKLOG)
+        world.take(finding(at=over, onset=raised - 12 * HOUR, cleared=True))
+        world.wait(HOUR)
+        alert = world.alert()
+        assert (alert.status, alert.outcome, alert.closed_at, alert.held_by) == (
+            Status.CLOSED,
+            Outcome.OVER_BEFORE_ARRIVAL,
+            over,
+            None,
+        )
+        assert world.sent() == []
+        assert [
+            (event.kind.value, event.at, event.actor)
+            for event in world.shelves.all_events(alert.id)
+        ] == [
+            ("raised", raised, "sensor:meter/volume"),
+            ("suppressed", raised, "system"),
+            ("returned", over, "sensor:meter/volume"),
+            ("closed", over, "system"),
+        ]  # fmt: skip
+
+    def test_what_came_late_and_is_not_over_starts_its_ladder(self, world: World) -> None:
+        world.reads(HOME, NOON - HOUR)
+        world.take(finding(at=NOON - 6 * HOUR))
+        world.wait(119 * SECOND)
+        assert world.sent() == []
+        world.wait(SECOND)
+        assert world.alert().status is Status.UNACKNOWLEDGED
+        assert world.sent() == [(120, "li", "call"), (120, "li", "sms")]
+        assert "ladder_started" in world.story()
+
+    def test_a_recording_stays_quiet_and_leaves_no_trace_of_waiting(self, world: World) -> None:
+        world.reads(HOME, NOON - 24 * HOUR)
+        world.take(finding(at=NOON - 400 * DAY))
+        story = world.story()
+        world.wait(30 * HOUR)
+        assert world.alert().status is Status.SUPPRESSED
+        assert world.story() == story == ["raised", "suppressed"]
+        (timer,) = world.steps()
+        assert (timer.status, timer.due) == (StepStatus.PENDING, NOON + 2 * MINUTE + 30 * HOUR)
+
+    def test_a_fresh_finding_wakes_a_late_alert(self, world: World) -> None:
+        world.take(finding(at=NOON - HOUR), finding(rule="second", at=NOON))
+        assert world.alert().status is Status.UNACKNOWLEDGED
+
+    def test_late_news_of_a_returned_alert_waits_before_it_wakes(self, world: World) -> None:
+        world.take(finding())
+        world.wait(MINUTE)
+        world.take(replace(finding(cleared=True), time=world.now))
+        world.wait(2 * HOUR)
+        world.reads(HOME, world.now)
+        before = len(world.sent())
+        world.take(finding(at=world.now - HOUR, onset=NOON + MINUTE))
+        assert world.alert().status is Status.RETURNED
+        world.wait(MINUTE)
+        assert len(world.sent()) == before
+        world.wait(MINUTE)
+        assert world.alert().status is Status.UNACKNOWLEDGED
+        assert len(world.sent()) == before + 2
+
+    def test_nobody_is_woken_about_silence_in_a_registered_absence(self, world: World) -> None:
+        world.leaves(HOME, NOON - DAY, NOON + 3 * HOUR)
+        world.take(finding())
+        alert = world.alert()
+        assert (alert.status, alert.suppressed_why) == (Status.SUPPRESSED, Suppression.ABSENCE)
+        world.wait(3 * HOUR - SECOND)
+        assert world.sent() == []
+        world.wait(SECOND)
+        assert world.alert().status is Status.UNACKNOWLEDGED
+        assert len(world.sent()) == 2
+
+    def test_an_absence_that_was_extended_is_waited_for(self, world: World) -> None:
+        world.leaves(HOME, NOON - DAY, NOON + 3 * HOUR)
+        world.take(finding())
+        world.leaves(HOME, NOON + HOUR, NOON + 5 * HOUR)
+        world.wait(5 * HOUR - SECOND)
+        assert world.alert().status is Status.SUPPRESSED
+        world.wait(SECOND)
+        assert world.alert().status is Status.UNACKNOWLEDGED
+
+    def test_use_during_an_absence_ends_the_silence(self, world: World) -> None:
+        world.leaves(HOME, NOON - DAY, NOON + 3 * HOUR)
+        world.take(finding())
+        world.take(replace(finding(cleared=True), time=NOON + 1))
+        assert (world.alert().status, world.alert().outcome) == (Status.CLOSED, Outcome.OVER_BEFORE_ARRIVAL)
+        world.wait(4 * HOUR)
+        assert world.sent() == []
+
+    def test_a_leak_in_an_absence_wakes(self, world: World) -> None:
+        world.leaves(HOME, NOON - DAY, NOON + 3 * HOUR)
+        world.take(finding(Kind.LEAK))
+        assert world.alert().status is Status.UNACKNOWLEDGED
+
+    # channels fail --------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("error", [ChannelError("wrong number"), RuntimeError("bug")])
+    def test_a_failed_channel_never_blocks_the_next_step(self, world: World, error: Exception) -> None:
+        world.channels = {"handset": Flaky(error)}
+        world.take(finding())
+        world.wait(35 * MINUTE)
+        assert {one.status for one in world.shelves.all_notifications()} == {NotificationStatus.FAILED}
+        assert [step.status for step in world.steps()][:6] == [StepStatus.DONE] * 6
+        assert len(world.shelves.all_tasks()) == 1
+        assert "send_failed" in world.story()
+
+    def test_retries_are_limited(self, world: World) -> None:
+        flaky = Flaky(RuntimeError("down"))
+        world.channels = {"handset": flaky}
+        world.take(finding(Kind.LEAK))
+        world.wait(HOUR)
+        (sms,) = world.shelves.all_notifications()
+        assert (sms.status, sms.attempts, len(flaky.tried)) == (
+            NotificationStatus.FAILED,
+            MOST_ATTEMPTS,
+            MOST_ATTEMPTS,
+        )
+        assert sms.error == "RuntimeError: down"
+
+    def test_a_channel_nobody_configured_is_a_failure_with_a_reason(self, world: World) -> None:
+        world.channels = {}
+        world.take(finding(Kind.LEAK))
+        world.run()
+        (sms,) = world.shelves.all_notifications()
+        assert sms.error == "there is no channel 'handset'; configure it"
+
+    def test_a_crash_between_sending_and_recording_leads_to_one_message(self, world: World) -> None:
+        class Crash(BaseException):
+            """No Exception: what kill -9 is to a channel."""
+
+        handset = HandsetChannel(world.books)
+        world.channels = {"handset": Flaky(Crash(), handset)}
+        world.take(finding(Kind.LEAK))
+        with pytest.raises(Crash):
+            world.run()
+        (sms,) = world.shelves.all_notifications()
+        assert sms.status is NotificationStatus.QUEUED
+        world.channels = {"handset": handset}
+        world.wait(2 * MINUTE)
+        (sms,) = world.shelves.all_notifications()
+        assert (sms.status, sms.attempts) == (NotificationStatus.SENT, 2)
+        assert len(world.sent()) == 1
+        assert world.story().count("sent") == 1

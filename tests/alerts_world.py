@@ -1,0 +1,183 @@
+"""A street with three households, a clock that a test turns, and everybody's telephones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID
+
+from alerts import desk
+from alerts.audit import audit
+from alerts.book import Books
+from alerts.channels.handset import HandsetChannel
+from alerts.channels.port import Channel
+from alerts.delivery import deliver_due, expire_calls
+from alerts.escalation import run_due, take
+from alerts.model import (
+    Alert,
+    AlertEvent,
+    HandsetMessage,
+    Medium,
+    Notification,
+    People,
+    Place,
+    Recipient,
+    Role,
+    Step,
+    StepStatus,
+    Task,
+)
+from alerts.policy import Policies
+from alerts.policy_file import built_in
+from detectors.finding import Finding, Kind, Phase, Severity
+from registry.instants import HOUR, SECOND, to_micros
+
+NOON = to_micros(datetime(2026, 3, 10, 4, 0, tzinfo=UTC))
+"""Twelve o'clock in Shanghai."""
+
+LI = Recipient("li", "李奶奶", Role.RESIDENT, "+8613800000001", "zh_CN", Medium.SMS)
+SON = Recipient("son", "李明", Role.CONTACT, "+8613800000002", "zh_CN", Medium.CALL)
+DAUGHTER = Recipient("daughter", "Li Hua", Role.CONTACT, "+8613800000003", "en", Medium.SMS)
+WANG = Recipient("wang", "王社工", Role.CASEWORKER, "+8613800000004", "zh_CN", Medium.SMS)
+ZHAO = Recipient("zhao", "赵值班", Role.DUTY_OFFICER, "+8613800000005", "zh_CN", Medium.CALL)
+
+HOME = "home"
+EMPTY = "nobody-known"
+MUTE = "no-telephones"
+
+PLACES: Mapping[str, Place] = {
+    HOME: Place(HOME, "440103001", "Asia/Shanghai", "和平路1号"),
+    EMPTY: Place(EMPTY, "990000000", "Asia/Shanghai", ""),
+    MUTE: Place(MUTE, "440103001", "Asia/Shanghai", "和平路2号"),
+}
+NEIGHBOURS: Mapping[str, People] = {
+    HOME: People((LI,), (SON, DAUGHTER), WANG, (ZHAO,)),
+    EMPTY: People(),
+    MUTE: People(
+        (Recipient("old", "陈爷爷", Role.RESIDENT, None, "zh_CN", Medium.SMS),),
+        (Recipient("far", "陈远", Role.CONTACT, None, "zh_CN", Medium.SMS),),
+        WANG,
+        (ZHAO,),
+    ),
+}
+
+
+class Shelves(Protocol):
+    """Everything a book holds, to look at."""
+
+    def all_alerts(self) -> list[Alert]: ...
+    def all_events(self, alert: UUID) -> list[AlertEvent]: ...
+    def all_steps(self, alert: UUID) -> list[Step]: ...
+    def all_notifications(self) -> list[Notification]: ...
+    def all_tasks(self) -> list[Task]: ...
+    def all_messages(self) -> list[HandsetMessage]: ...
+
+
+def finding(
+    kind: Kind = Kind.INACTIVITY,
+    *,
+    household: str = HOME,
+    at: int = NOON,
+    onset: int | None = None,
+    cleared: bool = False,
+    source: str = "meter/volume",
+    rule: str = "rule",
+    severity: Severity = Severity.HIGH,
+) -> Finding:
+    """Return what a detector might say; by default that it began 12 h ago."""
+    return Finding(
+        household=household,
+        kind=kind,
+        rule=rule,
+        source=source,
+        phase=Phase.CLEARED if cleared else Phase.RAISED,
+        severity=severity,
+        onset=at - 12 * HOUR if onset is None else onset,
+        time=at,
+        score=1.0,
+        facts={"window": 43200, "limit": 10.0},
+    )
+
+
+class World:
+    """Drives alerts as the engine and the escalation loop do, one instant at a time."""
+
+    def __init__(
+        self,
+        books: Books,
+        shelves: Shelves,
+        *,
+        reads: Callable[[str, int], None],
+        leaves: Callable[[str, int, int], None],
+        now: int = NOON,
+    ) -> None:
+        self.books = books
+        self.shelves = shelves
+        self.now = now
+        self.policies: Policies = built_in()
+        self.channels: dict[str, Channel] = {"handset": HandsetChannel(books)}
+        self.reads = reads
+        """Gives a household a reading at an instant."""
+        self.leaves = leaves
+        """Registers a household's absence from one instant to another."""
+
+    def take(self, *findings: Finding) -> list[UUID]:
+        with self.books() as book:
+            return take(book, findings, self.now, self.policies)
+
+    def run(self) -> None:
+        """Do all that is due now, and let the auditor look: nobody may be forgotten."""
+        with self.books() as book:
+            while run_due(book, self.now, 10):
+                pass
+        while deliver_due(self.books, self.channels, self.now):
+            pass
+        expire_calls(self.books, self.now)
+        with self.books() as book:
+            assert audit(book.watched(), self.now, 0) == []
+
+    def wait(self, duration: int) -> None:
+        """Let time pass, stopping wherever something is due."""
+        self.run()
+        end = self.now + duration
+        while self.now < end:
+            self.now = min(end, self._next() or end)
+            self.run()
+
+    def alert(self) -> Alert:
+        (one,) = self.shelves.all_alerts()
+        return one
+
+    def steps(self) -> list[Step]:
+        return self.shelves.all_steps(self.alert().id)
+
+    def story(self) -> list[str]:
+        return [event.kind.value for event in self.shelves.all_events(self.alert().id)]
+
+    def sent(self, since: int = 0) -> list[tuple[int, str, str]]:
+        """Return (seconds since noon, person, medium) of what lies on telephones."""
+        return [
+            ((one.at - NOON) // SECOND, one.person, one.medium.value)
+            for one in self.shelves.all_messages()
+            if one.at >= since
+        ]
+
+    def last_message(self, person: str) -> HandsetMessage:
+        return [one for one in self.shelves.all_messages() if one.person == person][-1]
+
+    def answers(self, person: str, said: str) -> str:
+        with self.books() as book:
+            meaning = desk.answer(book, self.last_message(person).id, said, self.now)
+        return meaning.value
+
+    def _next(self) -> int | None:
+        dues = [
+            step.due
+            for alert in self.shelves.all_alerts()
+            for step in self.shelves.all_steps(alert.id)
+            if step.status is StepStatus.PENDING
+        ]
+        dues += [one.next_attempt_at for one in self.shelves.all_notifications() if one.status.value == "queued"]
+        dues += [one.rings_until for one in self.shelves.all_messages() if one.rings_until is not None]
+        return min((due for due in dues if due > self.now), default=None)

@@ -1,0 +1,344 @@
+"""The stories, told to PostgreSQL; and what only a real server can show: locks, constraints, notifications."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+pytest.register_assert_rewrite("tests.alerts_stories")
+
+from alerts import desk  # noqa: E402 - after the stories' assertions were made to explain themselves
+from alerts.errors import Conflict  # noqa: E402 - the same
+from alerts.escalation import run_due, take  # noqa: E402 - the same
+from alerts.model import (  # noqa: E402 - the same
+    Alert,
+    AlertEvent,
+    EventKind,
+    HandsetMessage,
+    Notification,
+    Outcome,
+    Step,
+    Task,
+)
+from detectors.finding import Kind  # noqa: E402 - the same
+from registry.instants import HOUR, MINUTE, to_datetime, to_micros  # noqa: E402 - the same
+from storage import alert_rows  # noqa: E402 - the same
+from storage.alerts import PostgresAlertBook, books_on  # noqa: E402 - the same
+from storage.database import open_pool  # noqa: E402 - the same
+from storage.errors import StorageError  # noqa: E402 - the same
+from tests.alerts_stories import OFFICER, Stories  # noqa: E402 - the same
+from tests.alerts_world import (  # noqa: E402 - the same
+    DAUGHTER,
+    EMPTY,
+    HOME,
+    MUTE,
+    NEIGHBOURS,
+    NOON,
+    PLACES,
+    SON,
+    WANG,
+    ZHAO,
+    World,
+    finding,
+)
+
+
+class Tables:
+    """Reads everything back, for tests to look at."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    def rows(self, query: str, **parameters: object) -> list[dict[str, Any]]:
+        with self._pool.connection() as conn:
+            return conn.cursor(row_factory=dict_row).execute(query, parameters).fetchall()
+
+    def all_alerts(self) -> list[Alert]:
+        return [alert_rows.to_alert(row) for row in self.rows("SELECT * FROM alert ORDER BY opened_at, raised_at")]
+
+    def all_events(self, alert: UUID) -> list[AlertEvent]:
+        found = self.rows("SELECT * FROM alert_event WHERE alert = %(alert)s ORDER BY seq", alert=alert)
+        return [
+            AlertEvent(alert, row["seq"], to_micros(row["at"]), row["actor"], EventKind(row["kind"]), row["detail"])
+            for row in found
+        ]
+
+    def all_steps(self, alert: UUID) -> list[Step]:
+        found = self.rows("SELECT * FROM step WHERE alert = %(alert)s ORDER BY no", alert=alert)
+        return [alert_rows.to_step(row) for row in found]
+
+    def all_notifications(self) -> list[Notification]:
+        found = self.rows("SELECT * FROM notification ORDER BY created_at, step, medium, person")
+        return [alert_rows.to_notification(row) for row in found]
+
+    def all_tasks(self) -> list[Task]:
+        return [alert_rows.to_task(row) for row in self.rows("SELECT * FROM task ORDER BY created_at, step")]
+
+    def all_messages(self) -> list[HandsetMessage]:
+        found = self.rows("SELECT * FROM handset_message ORDER BY at, medium, person")
+        return [alert_rows.to_message(row) for row in found]
+
+
+def settle_street(conn: psycopg.Connection) -> None:
+    """Enter the street of `tests.alerts_world` into the registry."""
+    areas = ("4401", "44010", "440103001", "990000000", "44010300")
+    conn.cursor().executemany(
+        "INSERT INTO area (code, level, name) VALUES (%s, 'community', '')", [(code,) for code in areas]
+    )
+    for place in PLACES.values():
+        conn.execute(
+            "INSERT INTO household (id, area, zone, language, category, risk, address) "
+            "VALUES (%s, %s, %s, 'zh_CN', 'elderly_alone', 'high', %s)",
+            (place.household, place.area, place.zone, place.address),
+        )
+    for household, people in NEIGHBOURS.items():
+        # A duty officer further away exists too, and is not the one to call.
+        far = ("farther", "远", "duty_officer", "4401", "+8613800000009", "zh_CN", "call")
+        staff = [one for one in (WANG, ZHAO) if household == HOME]
+        for one in (*people.residents, *people.contacts, *staff):
+            conn.execute(
+                "INSERT INTO person (id, name, role, household, area, phone, language, channel) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    one.person,
+                    one.name,
+                    one.role.value,
+                    household if one.role.value == "resident" else None,
+                    "44010300" if one in staff else None,
+                    one.phone,
+                    one.language,
+                    one.medium.value,
+                ),
+            )
+        if household == HOME:
+            conn.execute(
+                "INSERT INTO person (id, name, role, area, phone, language, channel) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                far,
+            )
+    for household, people in NEIGHBOURS.items():
+        for position, contact in enumerate(people.contacts, 1):
+            conn.execute(
+                "INSERT INTO contact (household, position, person) VALUES (%s, %s, %s)",
+                (household, position, contact.person),
+            )
+    conn.execute("UPDATE household SET caseworker = 'wang' WHERE id IN (%s, %s)", (HOME, MUTE))
+
+
+@pytest.fixture
+def pool(database: str) -> Iterator[ConnectionPool]:
+    with open_pool(database, size=6) as opened:
+        with opened.connection() as conn:
+            settle_street(conn)
+        yield opened
+
+
+@pytest.fixture
+def world(pool: ConnectionPool) -> World:
+    def reads(household: str, at: int) -> None:
+        with pool.connection() as conn:
+            conn.execute(
+                "INSERT INTO device (id, household, gateway) VALUES (%(h)s, %(h)s, 'g') ON CONFLICT DO NOTHING",
+                {"h": household},
+            )
+            conn.execute(
+                "INSERT INTO sensor (device, quantity) VALUES (%s, 'volume') ON CONFLICT DO NOTHING", (household,)
+            )
+            conn.execute(
+                "INSERT INTO reading (sensor, time, value, batch) SELECT id, %s, 0, 1 FROM sensor WHERE device = %s",
+                (to_datetime(at), household),
+            )
+
+    def leaves(household: str, start: int, end: int) -> None:
+        with pool.connection() as conn:
+            conn.execute(
+                "INSERT INTO absence (household, starts, ends) VALUES (%s, %s, %s)",
+                (household, to_datetime(start), to_datetime(end)),
+            )
+
+    return World(books_on(pool), Tables(pool), reads=reads, leaves=leaves)
+
+
+class TestOnPostgres(Stories):
+    pass
+
+
+def test_people_are_found_by_role_order_and_nearness(pool: ConnectionPool) -> None:
+    with pool.connection() as conn:
+        book = PostgresAlertBook(conn)
+        assert book.people(HOME) == NEIGHBOURS[HOME]
+        assert book.people(HOME).contacts == (SON, DAUGHTER)
+        assert book.people(EMPTY) == NEIGHBOURS[EMPTY]
+        assert book.place(HOME) == PLACES[HOME]
+        with pytest.raises(StorageError, match="not in the registry"):
+            book.place("elsewhere")
+
+
+def test_an_alert_comes_back_as_it_was_saved(world: World) -> None:
+    world.take(finding())
+    alert = world.alert()
+    with world.books() as book:
+        assert book.find(alert.id) == alert
+    assert alert.policy == world.policies.rules[1].policy
+    assert alert.facts == {"window": 43200, "limit": 10.0}
+
+
+def test_two_loops_run_every_step_exactly_once(world: World, pool: ConnectionPool) -> None:
+    households = [f"flat-{number}" for number in range(12)]
+    with pool.connection() as conn:
+        for household in households:
+            conn.execute(
+                "INSERT INTO household (id, area, zone, language, category, risk, caseworker) "
+                "VALUES (%s, '440103001', 'Asia/Shanghai', 'zh_CN', 'other', 'low', 'wang')",
+                (household,),
+            )
+    world.take(*[finding(household=household) for household in households])
+    together = threading.Barrier(3)
+
+    def loop(_: int) -> int:
+        done = 0
+        together.wait()
+        for minute in range(31):
+            now = NOON + minute * MINUTE
+            while True:
+                with world.books() as book:
+                    ran = run_due(book, now, 5)
+                done += ran
+                if not ran:
+                    break
+        return done
+
+    with ThreadPoolExecutor(3) as threads:
+        total = sum(threads.map(loop, range(3)))
+    # A loop that finds a step locked leaves it to the other, so nothing is due once all have ended.
+    world.now = NOON + 31 * MINUTE
+    with world.books() as book:
+        total += run_due(book, world.now, 1000)
+    steps = [step for alert in world.shelves.all_alerts() for step in world.shelves.all_steps(alert.id)]
+    done = [step for step in steps if step.ran_at is not None]
+    assert len(done) == total
+    assert len(world.shelves.all_tasks()) == len(households)
+    for alert in world.shelves.all_alerts():
+        told = [event for event in world.shelves.all_events(alert.id) if "step" in event.detail]
+        assert [event.seq for event in world.shelves.all_events(alert.id)] == list(range(1, alert.event_count + 1))
+        planned = [event for event in told if event.kind is EventKind.TASK_PLANNED]
+        assert len(planned) == 1
+    messages = [(one.alert, one.step, one.person, one.medium) for one in world.shelves.all_notifications()]
+    assert len(messages) == len(set(messages))
+
+
+def test_engines_that_take_the_same_findings_at_once_open_one_alert(world: World) -> None:
+    told = [finding(), finding(rule="second"), finding(Kind.LEAK)]
+    together = threading.Barrier(4)
+
+    def engine(number: int) -> int:
+        together.wait()
+        with world.books() as book:
+            return len(take(book, told if number % 2 else told[::-1], world.now, world.policies))
+
+    with ThreadPoolExecutor(4) as threads:
+        touched = list(threads.map(engine, range(4)))
+    assert sorted(touched) == [0, 0, 0, 2]
+    assert sorted(alert.kind for alert in world.shelves.all_alerts()) == [Kind.INACTIVITY, Kind.LEAK]
+
+
+def test_a_race_between_a_step_and_an_acknowledgement_has_one_winner(world: World) -> None:
+    world.take(finding())
+    alert = world.alert().id
+    together = threading.Barrier(2)
+
+    def climb() -> int:
+        together.wait()
+        with world.books() as book:
+            return run_due(book, world.now, 10)
+
+    def take_it() -> None:
+        together.wait()
+        with world.books() as book:
+            desk.acknowledge(book, alert, OFFICER, world.now)
+
+    with ThreadPoolExecutor(2) as threads:
+        climbing, taking = threads.submit(climb), threads.submit(take_it)
+        taking.result()
+        climbing.result()
+    assert {step.status.value for step in world.steps()} <= {"done", "cancelled"}
+    assert {one.status.value for one in world.shelves.all_notifications()} <= {"cancelled"}
+
+
+def test_of_two_who_acknowledge_at_once_one_is_told_that_the_other_holds_it(world: World) -> None:
+    world.take(finding())
+    alert = world.alert().id
+    together = threading.Barrier(2)
+
+    def take_it(actor: str) -> str:
+        together.wait()
+        try:
+            with world.books() as book:
+                desk.acknowledge(book, alert, actor, world.now)
+        except Conflict:
+            return "refused"
+        return "held"
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(take_it, ["token:a", "token:b"])) == ["held", "refused"]
+
+
+def test_a_transaction_that_fails_leaves_nothing(world: World) -> None:
+    def crash() -> None:
+        with world.books() as book:
+            take(book, [finding()], world.now, world.policies)
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        crash()
+    assert world.shelves.all_alerts() == []
+    assert len(world.take(finding())) == 1
+
+
+def test_whoever_listens_is_told(world: World, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as listener:
+        listener.execute("LISTEN alerts")
+        listener.execute("LISTEN steps")
+        listener.execute("LISTEN notifications")
+        world.take(finding())
+        told = {(one.channel, one.payload) for one in listener.notifies(timeout=5, stop_after=2)}
+        assert told == {("alerts", str(world.alert().id)), ("steps", "")}
+        with world.books() as book:
+            run_due(book, world.now)
+        told = {(one.channel, one.payload) for one in listener.notifies(timeout=5, stop_after=2)}
+        assert told == {("alerts", str(world.alert().id)), ("notifications", "")}
+
+
+def test_the_timeline_cannot_be_rewritten(world: World, pool: ConnectionPool) -> None:
+    world.take(finding())
+    with pool.connection() as conn:
+        for attempt in ("UPDATE alert_event SET actor = 'nobody'", "DELETE FROM alert_event"):
+            with pytest.raises(psycopg.errors.RaiseException, match="never changed"):
+                conn.execute(attempt)
+
+
+def test_outcomes_are_on_the_alert_and_on_the_task(world: World, pool: ConnectionPool) -> None:
+    world.take(finding())
+    world.wait(15 * MINUTE)
+    (visit,) = world.shelves.all_tasks()
+    with world.books() as book:
+        desk.record_outcome(book, visit.id, "person:wang", Outcome.EMERGENCY_SERVICES, "fell", world.now)
+    row = Tables(pool).rows("SELECT outcome, note, held_by, closed_at FROM alert")
+    assert row == [
+        {
+            "outcome": "emergency_services",
+            "note": "fell",
+            "held_by": "person:wang",
+            "closed_at": to_datetime(world.now),
+        }
+    ]
+    world.wait(HOUR)
+    assert world.sent()[-1] == (900, "wang", "sms")

@@ -1,0 +1,226 @@
+"""Whatever sensors and people do, in any order: no step is forgotten, none runs twice (promises 2 and 3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from alerts import desk
+from alerts.audit import audit
+from alerts.channels.port import ChannelError, Receipt
+from alerts.errors import AlertError
+from alerts.model import (
+    EventKind,
+    Notification,
+    NotificationStatus,
+    Outcome,
+    Status,
+    StepStatus,
+    TaskStatus,
+)
+from detectors.finding import Finding, Kind, Phase, Severity
+from registry.instants import DAY, HOUR, MINUTE, SECOND
+from tests.alerts_memory import MemoryBook
+from tests.alerts_world import EMPTY, HOME, MUTE, NEIGHBOURS, PLACES, World, finding
+
+_HOUSEHOLDS = st.sampled_from([HOME, MUTE, EMPTY])
+_KINDS = st.sampled_from([Kind.INACTIVITY, Kind.SMOKE, Kind.LEAK, Kind.OFFLINE])
+_SOURCES = st.sampled_from(["a/volume", "b/volume"])
+_ACTORS = st.sampled_from(["token:desk", "person:wang", "person:zhao"])
+_BY_STEPS = frozenset({EventKind.NOTIFIED, EventKind.TASK_PLANNED, EventKind.TASK_RECALLED, EventKind.REACHED_NOBODY})
+_PICK = st.integers(0, 1000)
+
+
+class Fickle:
+    """A handset channel that fails when told to."""
+
+    name = "handset"
+
+    def __init__(self, world: World) -> None:
+        self._inner = world.channels["handset"]
+        self.broken: ChannelError | None = None
+
+    def send(self, notification: Notification, now: int) -> Receipt:
+        if self.broken is not None:
+            raise self.broken
+        return self._inner.send(notification, now)
+
+
+class AlertMachine(RuleBasedStateMachine):
+    """One street; rules are what may befall it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.book = MemoryBook(dict(PLACES), dict(NEIGHBOURS))
+
+        def leaves(household: str, start: int, end: int) -> None:
+            self.book.absences.append((household, start, end))
+
+        self.world = World(self.book.opened, self.book, reads=self.book.newest.__setitem__, leaves=leaves)
+        self.channel = Fickle(self.world)
+        self.world.channels = {"handset": self.channel}
+        self.told: list[Finding] = []
+
+    @rule(
+        household=_HOUSEHOLDS,
+        kind=_KINDS,
+        source=_SOURCES,
+        late=st.sampled_from([0, MINUTE, HOUR, 400 * DAY]),
+        severity=st.sampled_from(Severity),
+    )
+    def a_sensor_raises(self, household: str, kind: Kind, source: str, late: int, severity: Severity) -> None:
+        at = self.world.now - late
+        raised = finding(kind, household=household, at=at, onset=at, source=source, severity=severity)
+        self.told.append(raised)
+        self.world.take(raised)
+
+    @rule(pick=_PICK)
+    def a_condition_ends(self, pick: int) -> None:
+        if self.told:
+            raised = self.told[pick % len(self.told)]
+            self.world.take(replace(raised, phase=Phase.CLEARED, time=self.world.now))
+
+    @rule(pick=_PICK)
+    def a_finding_is_told_again(self, pick: int) -> None:
+        if self.told:
+            before = (dict(self.book.by_id), len(self.book.timeline), dict(self.book.ladder))
+            assert self.world.take(self.told[pick % len(self.told)]) == []
+            assert (dict(self.book.by_id), len(self.book.timeline), dict(self.book.ladder)) == before
+
+    @rule(household=_HOUSEHOLDS)
+    def a_meter_reports(self, household: str) -> None:
+        self.world.reads(household, self.world.now)
+
+    @rule(household=_HOUSEHOLDS, duration=st.sampled_from([HOUR, DAY]))
+    def somebody_goes_away(self, household: str, duration: int) -> None:
+        self.world.leaves(household, self.world.now, self.world.now + duration)
+
+    @rule(duration=st.sampled_from([SECOND, MINUTE, 10 * MINUTE, 47 * MINUTE, 5 * HOUR]))
+    def time_passes(self, duration: int) -> None:
+        self.world.wait(duration)
+
+    @rule(broken=st.sampled_from([None, "for good", "for now"]))
+    def a_channel_breaks_or_is_mended(self, broken: str | None) -> None:
+        retry_at = self.world.now + MINUTE if broken == "for now" else None
+        self.channel.broken = None if broken is None else ChannelError(broken, retry_at)
+
+    @rule(pick=_PICK, actor=_ACTORS)
+    def somebody_acknowledges(self, pick: int, actor: str) -> None:
+        alert = self._alert(pick)
+        if alert is None:
+            return
+        try:
+            with self.world.books() as book:
+                held = desk.acknowledge(book, alert, actor, self.world.now)
+        except AlertError:
+            return
+        assert held.held_by == actor
+        assert self.book.pending(alert) == []
+        queued = [one for one in self.book.outbox.values() if one.status is NotificationStatus.QUEUED]
+        assert alert not in {one.alert for one in queued}
+
+    @rule(pick=_PICK, actor=_ACTORS, duration=st.sampled_from([MINUTE, HOUR, 30 * DAY]))
+    def somebody_shelves(self, pick: int, actor: str, duration: int) -> None:
+        alert = self._alert(pick)
+        if alert is not None:
+            self._try(lambda: desk.shelve(self.book, alert, actor, self.world.now + duration, "why", self.world.now))
+
+    @rule(pick=_PICK, actor=_ACTORS)
+    def somebody_unshelves(self, pick: int, actor: str) -> None:
+        alert = self._alert(pick)
+        if alert is not None:
+            self._try(lambda: desk.unshelve(self.book, alert, actor, self.world.now))
+
+    @rule(pick=_PICK, actor=_ACTORS, outcome=st.sampled_from(Outcome))
+    def somebody_closes(self, pick: int, actor: str, outcome: Outcome) -> None:
+        alert = self._alert(pick)
+        if alert is not None:
+            self._try(lambda: desk.close(self.book, alert, actor, outcome, "", self.world.now))
+
+    @rule(pick=_PICK, person=st.sampled_from(["wang", "zhao"]))
+    def somebody_accepts_a_task(self, pick: int, person: str) -> None:
+        tasks = list(self.book.work.values())
+        if tasks:
+            task = tasks[pick % len(tasks)]
+            self._try(lambda: desk.accept(self.book, task.id, f"person:{person}", person, self.world.now))
+
+    @rule(pick=_PICK, actor=_ACTORS, outcome=st.sampled_from(Outcome))
+    def somebody_records_an_outcome(self, pick: int, actor: str, outcome: Outcome) -> None:
+        tasks = list(self.book.work.values())
+        if tasks:
+            task = tasks[pick % len(tasks)]
+            self._try(lambda: desk.record_outcome(self.book, task.id, actor, outcome, "seen", self.world.now))
+
+    @rule(pick=_PICK, said=st.sampled_from(["1", "2", "4", "喂"]))
+    def somebody_answers(self, pick: int, said: str) -> None:
+        messages = list(self.book.drawer.values())
+        if messages:
+            message = messages[pick % len(messages)]
+            smoke = {
+                one.id for one in self.book.by_id.values() if one.kind is Kind.SMOKE and one.sources
+            } - self._closed()
+            self._try(lambda: desk.answer(self.book, message.id, said, self.world.now))
+            assert not smoke & self._closed(), "an answer closed smoke that is still reported"
+
+    @invariant()
+    def nobody_is_forgotten(self) -> None:
+        # Steps due this very instant are still ahead; `World.run` audits again once they have run.
+        assert audit(self.book.watched(), self.world.now, 0) == []
+
+    @invariant()
+    def no_step_ran_twice(self) -> None:
+        for event in self.book.timeline:
+            if event.kind in _BY_STEPS:
+                assert self.book.ladder[event.alert, int(str(event.detail["step"]))].status is StepStatus.DONE
+        done = Counter(
+            (event.alert, event.kind, event.detail["step"], event.detail.get("person"), event.detail.get("medium"))
+            for event in self.book.timeline
+            if event.kind in _BY_STEPS
+        )
+        assert all(times == 1 for times in done.values())
+
+    @invariant()
+    def what_is_over_is_over(self) -> None:
+        for alert in self.book.by_id.values():
+            if alert.status is Status.CLOSED:
+                assert self.book.pending(alert.id) == []
+                assert self.book.tasks(alert.id) == []
+            if alert.status is Status.ACKNOWLEDGED:
+                assert self.book.pending(alert.id) == []
+            assert alert.step_count == len(self.book.all_steps(alert.id))
+            assert alert.event_count == len(self.book.all_events(alert.id))
+
+    @invariant()
+    def at_most_one_task_of_a_kind_is_under_way(self) -> None:
+        under_way = Counter(
+            (task.alert, task.kind)
+            for task in self.book.work.values()
+            if task.status in (TaskStatus.OPEN, TaskStatus.ACCEPTED)
+        )
+        assert all(times == 1 for times in under_way.values())
+
+    def _alert(self, pick: int) -> UUID | None:
+        alerts = list(self.book.by_id)
+        return alerts[pick % len(alerts)] if alerts else None
+
+    def _closed(self) -> set[UUID]:
+        return {one.id for one in self.book.by_id.values() if one.status is Status.CLOSED}
+
+    def _try(self, command: Callable[[], object]) -> None:
+        """Do what the desk may refuse; a refusal changes nothing."""
+        before = (dict(self.book.by_id), len(self.book.timeline), dict(self.book.ladder), dict(self.book.work))
+        try:
+            command()
+        except AlertError:
+            after = (dict(self.book.by_id), len(self.book.timeline), dict(self.book.ladder), dict(self.book.work))
+            assert after == before
+
+
+AlertMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAlertMachine = AlertMachine.TestCase
