@@ -169,10 +169,9 @@ def sentence(kind: Kind, facts: Mapping[str, Fact], language: str, zone: str) ->
     template = str(facts.get("template", ""))
     if template in _HABIT and not facts[_HABIT[template]]:
         template += "_new"
-    pattern = _TEMPLATES[told].get(template)
-    if pattern is None:
+    if not template or template not in _TEMPLATES[told]:
         return _TEMPLATES[told][""].format(kind=kind.value)
-    return pattern.format_map(_Told(facts, words))
+    return _TEMPLATES[told][template].format_map(_Told(facts, words))
 
 
 class _Told(dict[str, str]):

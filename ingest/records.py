@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 _SHOWN = 40  # characters of a vendor's own text that a sentence repeats
 
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+_KINDS: dict[type, str] = {list: "an array", tuple: "an array", dict: "an object", bytes: "a byte string"}
+
 
 class Reason(StrEnum):
     """Why something cannot be accepted: the code in quarantine, stable for whoever filters by it."""
@@ -87,25 +90,15 @@ class Decoded:
 
 def shown(value: object, most: int = _SHOWN) -> str:
     """Return a value as a sentence repeats it: short, printable, and never slow however large it is."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value) if -(10**20) < value < 10**20 else "a number of more than 20 digits"
-        case float():
-            return repr(value)
-        case str():
-            return repr(value) if len(value) <= most else f"{value[:most]!r}…"
-        case list() | tuple():
-            return "an array"
-        case dict():
-            return "an object"
-        case bytes():
-            return "a byte string"
-        case _:
-            return "something else"
+    if value is None or isinstance(value, bool):
+        return _CONSTANTS[value]
+    if isinstance(value, str):
+        return repr(value) if len(value) <= most else f"{value[:most]!r}…"
+    if isinstance(value, int):
+        return str(value) if -(10**20) < value < 10**20 else "a number of more than 20 digits"
+    if isinstance(value, float):
+        return repr(value)
+    return _KINDS.get(type(value), "something else")
 
 
 def within(place: str, label: str) -> str:

@@ -185,10 +185,12 @@ def validate(decoded: Iterable[tuple[Message, Decoded]], directory: Directory, n
             else:
                 sensor, owner, rule = found
             if rule is not None and owner == gateway and OLDEST <= time <= newest:
-                conversion = rule.units.get(unit)
+                units, low, high, switch = rule
+                conversion = units.get(unit)
                 if conversion is not None:
-                    value = value * conversion.factor + conversion.offset  # noqa: PLW2901 -- the same value in SI
-                    if rule.low <= value <= rule.high and (not rule.switch or value in (0.0, 1.0)):
+                    factor, offset = conversion
+                    value = value * factor + offset
+                    if low <= value <= high and (not switch or value in (0.0, 1.0)):
                         if sensor == 0:
                             sensor = unborn.setdefault((device, name), -1 - len(unborn))
                         sensors.append(sensor)
@@ -199,7 +201,9 @@ def validate(decoded: Iterable[tuple[Message, Decoded]], directory: Directory, n
         taken = len(sensors) - before
         received.extend([message.received] * taken)
         tallies.append(Tally(taken, len(rejects)))
-        refusals.extend(Refusal(gateway, message.topic, message.payload, *reject) for reject in _listed(rejects))
+        if rejects:
+            about = (_storable(gateway), _storable(message.topic), message.payload)
+            refusals.extend(Refusal(*about, *reject) for reject in _listed(rejects))
     return Validated(
         refusals=refusals,
         tallies=tallies,
@@ -221,44 +225,47 @@ def _newcomer(device: str, name: str, directory: Directory) -> tuple[int, str, _
 
 def _why(record: Record, gateway: str, places: Places, directory: Directory, newest: int) -> Reject:
     """Return the first reason for which a record was not accepted, and what to do about it."""
-    device, name, unit, value, time, place = record
-    owner = directory.devices.get(device)
+    reason, where, detail = _why_not_its_sensor(record, gateway, places, directory) or _why_not_its_value(
+        record, places, newest
+    )
+    return Reject(reason, where.format(record.place), detail)
+
+
+def _why_not_its_sensor(record: Record, gateway: str, places: Places, directory: Directory) -> Reject | None:
+    owner = directory.devices.get(record.device)
+    device = shown(record.device)
     if owner is None:
-        return Reject(
-            Reason.UNKNOWN_DEVICE, places.device.format(place),
-            f"device {shown(device)} is not in the registry: register it with gateway {shown(gateway)}, or mend its name",
-        )  # fmt: skip
+        detail = f"device {device} is not in the registry: register it with gateway {shown(gateway)}, or mend its name"
+        return Reject(Reason.UNKNOWN_DEVICE, places.device, detail)
     if owner.gateway != gateway:
-        return Reject(
-            Reason.WRONG_GATEWAY, places.device.format(place),
-            f"device {shown(device)} is registered with gateway {shown(owner.gateway)}, not with {shown(gateway)}: "
-            "send it through its own gateway, or register it anew",
-        )  # fmt: skip
-    rule = _RULES.get(name)
-    if rule is None:
-        return Reject(
-            Reason.UNKNOWN_QUANTITY, places.name.format(place),
-            f"{shown(name)} is no quantity: write one of {', '.join(BY_LABEL)}",
-        )  # fmt: skip
-    conversion = rule.units.get(unit)
-    if conversion is None:
+        detail = (
+            f"device {device} is registered with gateway {shown(owner.gateway)}, not with {shown(gateway)}: "
+            "send it through its own gateway, or register it anew"
+        )
+        return Reject(Reason.WRONG_GATEWAY, places.device, detail)
+    if record.name not in _RULES:
+        detail = f"{shown(record.name)} is no quantity: write one of {', '.join(BY_LABEL)}"
+        return Reject(Reason.UNKNOWN_QUANTITY, places.name, detail)
+    return None
+
+
+def _why_not_its_value(record: Record, places: Places, newest: int) -> Reject:
+    _, name, unit, value, time, _ = record
+    units = _RULES[name].units
+    if unit not in units:
         written = f"is in {shown(unit)}" if unit else "has no unit"
-        wanted = " or ".join(accepted or "none" for accepted in rule.units)
-        return Reject(
-            Reason.WRONG_UNIT, places.unit.format(place), f"this {name} {written}: send it in {wanted}"
-        )  # fmt: skip
-    if OLDEST <= time <= newest:
-        return Reject(Reason.IMPOSSIBLE_VALUE, places.value.format(place), _why_impossible(name, unit, value, rule))
+        wanted = " or ".join(accepted or "no unit" for accepted in units)
+        return Reject(Reason.WRONG_UNIT, places.unit, f"this {name} {written}: send it in {wanted}")
     if time < OLDEST:
-        return Reject(
-            Reason.TIME_TOO_OLD, places.time.format(place),
-            "the time is before the year 2000: set the device's clock, or send no time at all",
-        )  # fmt: skip
-    return Reject(
-        Reason.TIME_TOO_FAR_AHEAD, places.time.format(place),
-        f"the time is {_moment(time)}, more than {TOO_FAR_AHEAD // MINUTE} minutes ahead of ours: "
-        "set the device's clock to UTC",
-    )  # fmt: skip
+        detail = "the time is before the year 2000: set the device's clock, or send no time at all"
+        return Reject(Reason.TIME_TOO_OLD, places.time, detail)
+    if time > newest:
+        detail = (
+            f"the time is {_moment(time)}, more than {TOO_FAR_AHEAD // MINUTE} minutes ahead of ours: "
+            "set the device's clock to UTC"
+        )
+        return Reject(Reason.TIME_TOO_FAR_AHEAD, places.time, detail)
+    return Reject(Reason.IMPOSSIBLE_VALUE, places.value, _why_impossible(name, unit, value, _RULES[name]))
 
 
 def _why_impossible(name: str, unit: str, value: float, rule: _Rule) -> str:
@@ -267,6 +274,11 @@ def _why_impossible(name: str, unit: str, value: float, rule: _Rule) -> str:
     si = SCALES[BY_LABEL[name]].si
     written = f"{value!r} {unit}"
     return f"this {name} is {written}: send a measured value between {rule.low:g} and {rule.high:g} {si}"
+
+
+def _storable(text: str) -> str:
+    """Return a topic, or what is made of one, without the character that a database's text cannot hold."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _moment(micros: int) -> str:

@@ -23,7 +23,9 @@ from detectors.finding import Finding
 from detectors.registers import Registers
 from detectors.rules import load
 from ingest.recordings import Chunk, Series, read
+from registry.csv_files import read_directory
 from registry.instants import DAY, HOUR, to_datetime
+from registry.model import Registry
 from registry.readings import ReadingBatch, SensorTable
 
 YEAR = 365.25 * DAY
@@ -175,6 +177,17 @@ def _batches(files: Sequence[Path], zone: str, ids: _Ids) -> Iterator[tuple[Read
         order = np.argsort(key, kind="stable")
         batch = ReadingBatch(sensor[order], time[order], value[order], np.zeros(len(order), np.int64))
         yield batch, sum(one.share for one in sources) / len(sources)
+
+
+def registered(directory: Path) -> dict[str, tuple[str, str]]:
+    """Return the household and the zone of each device that a folder of registry files names.
+
+    Raises:
+        RegistryFileError: the files have errors; the message names each by file and line.
+    """
+    known = read_directory(directory, Registry())
+    zones = {household.id: household.zone for household in known.households}
+    return {device.id: (device.household, zones[device.household]) for device in known.devices}
 
 
 def as_json(report: Report, language: str = "en") -> dict[str, Any]:

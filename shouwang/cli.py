@@ -163,9 +163,12 @@ def backtest(
     """Run the very same detectors over recordings, without servers, and report what they would have raised."""
     from shouwang import backtest as test
 
+    console = Console(highlight=False)
     with _told(data_dir):
-        report = test.run(files, rules, registry=registry, zone=zone)
-        test.print_report(report)
+        homes = None if registry is None else test.registered(registry)
+        with test.progress_bar(console) as progress:
+            report = test.run(files, rules, households=homes, zone=zone, progress=progress)
+        test.print_report(report, console)
         if json is not None:
             test.write_json(report, json)
 

@@ -33,7 +33,10 @@ class LiveClock:
 
 
 class TownClock:
-    """A clock that starts at `start` and runs `speed` times as fast as the real one, never back."""
+    """A clock that stands at `start` until it is told to begin, then runs `speed` times as fast as the real one.
+
+    It never goes back: what is prepared before it begins takes no time in the town.
+    """
 
     kind = "town"
 
@@ -41,15 +44,18 @@ class TownClock:
         self.speed = speed
         self._start = start
         self._monotonic = monotonic
-        self._zero = monotonic()
+        self._zero: float | None = None
 
     def now(self) -> datetime:
         """Return the town's present in UTC."""
+        if self._zero is None:
+            return self._start
         return self._start + timedelta(seconds=(self._monotonic() - self._zero) * self.speed)
 
     def begin(self) -> None:
-        """Let the clock start only now: what was prepared before took no time in the town."""
-        self._zero = self._monotonic()
+        """Let time pass from now on; a clock that runs already runs on."""
+        if self._zero is None:
+            self._zero = self._monotonic()
 
 
 def micros(clock: Clock) -> int:

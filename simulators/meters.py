@@ -129,10 +129,10 @@ class Meters:
             self._openings[each + 1] = self._openings[each] + self._total(each)
         for each in range(known, day, -1):
             self._openings[each - 1] = self._openings[each] - self._total(each - 1)
-        if self._openings[day].min() < 0:
-            raise SimulationError(
-                "so far back the town's meters were not yet installed; begin the town or its history later"
-            )
+            if self._openings[each - 1].min() < 0:
+                raise SimulationError(
+                    "so far back the town's meters were not yet installed; begin the town or its history later"
+                )
         return self._openings[day]
 
     def _standing(self, row: int, span: Span) -> int:

@@ -65,7 +65,8 @@ class Town:
         """Which sensor each number in the columns is: its device and quantity."""
         gateway_of = np.repeat(np.array(self._census.gateway_of), Kinds.COUNT)
         names = [f"{device}/{quantity.label}" for device, quantity in self.sensors]
-        self._radio = Radio(seed, transmission or Transmission(), names, self._census.gateways, gateway_of)
+        self._transmission = transmission or Transmission()
+        self._radio = Radio(seed, self._transmission, names, self._census.gateways, gateway_of)
         self._household_of = {device.id: device.household for device in self.registry.devices}
         self._row_of = {home: row for row, home in enumerate(self._census.households)}
         self._lock = threading.RLock()
@@ -191,10 +192,14 @@ class Town:
         return sorted(found)
 
     def story(self, start: datetime | None = None, silence: timedelta = timedelta(hours=24)) -> tuple[Event, ...]:
-        """Return the opening story for a start (the town's own if none): see `simulators.story`."""
+        """Return the opening story for a start (the town's own if none), as told in `simulators.story`.
+
+        It is the same whatever has been injected meanwhile, so that a town can be resumed.
+        """
         from simulators.story import story  # noqa: PLC0415 - the story is told of a town, which offers it in turn
 
-        return story(self, start or self.start, silence)
+        untouched = Town(self.seed, len(self.households), self.start, transmission=self._transmission)
+        return story(untouched, start or self.start, silence)
 
     def _between(self, first: int, last: int) -> Columns:
         days = range(day_of(first), day_of(max(first, last - 1)) + 1)

@@ -42,7 +42,7 @@ def draws(habits: Habits, plan: Plan, dice: Dice, warmth: float) -> tuple[Uses, 
 
 
 def _personal(plan: Plan) -> Floats:
-    """How likely somebody goes to the bathroom, (n, 2, 288): five times as often after rising, three times before bed."""
+    """How likely somebody goes to the bathroom, (n, 2, 288): most of all after rising, more before bed."""
     minute = minutes()
     rising = np.where(minute < plan.up[..., None] + 30, 4.0, 0.0)
     retiring = np.where(minute > plan.bed[..., None] - 30, 2.0, 0.0)

@@ -76,7 +76,8 @@ class MemoryBook:
     def save(self, change: Change) -> None:
         alert = change.alert
         other = self.open_alert(alert.household, alert.kind)
-        assert other is None or other.id == alert.id, "a second open alert of one kind in one household"
+        alone = alert.status is Status.CLOSED or other is None or other.id == alert.id
+        assert alone, "a second open alert of one kind in one household"
         assert (alert.status is Status.CLOSED) == (alert.closed_at is not None)
         assert alert.status is not Status.ACKNOWLEDGED or alert.held_by is not None
         self.by_id[alert.id] = alert

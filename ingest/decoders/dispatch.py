@@ -37,7 +37,9 @@ def decode(message: Message) -> Decoded:
     try:
         return decoder.decode(message.topic, message.payload, message.received)
     except Exception as error:  # noqa: BLE001 -- the one net under all decoders: a vendor's payload stops nobody
-        sentence = f"the payload could not be read ({type(error).__name__}: {shown(str(error), 120)}): please report this"
+        sentence = (
+            f"the payload could not be read ({type(error).__name__}: {shown(str(error), 120)}): please report this"
+        )
         return Decoded(decoder.gateway(message.topic), rejects=[Reject(Reason.MALFORMED, "$", sentence)])
 
 

@@ -116,8 +116,9 @@ def _read(payload: bytes) -> object:
     except cbor2.CBORDecodeError as error:
         raise _NotCborError(f"the payload is no CBOR ({shown(str(error), 120)}): send a SenML pack in CBOR") from error
     if stream.tell() != len(payload):
+        left = len(payload) - stream.tell()
         raise _NotCborError(
-            f"{len(payload) - stream.tell()} bytes follow the pack from byte {stream.tell()} on: send one pack a message"
+            f"{left} bytes follow the pack, which ends at byte {stream.tell()}: send one pack only"
         )
     return item
 

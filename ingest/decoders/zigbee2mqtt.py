@@ -20,6 +20,7 @@ how loud a siren is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -32,9 +33,9 @@ from registry.quantities import Quantity
 def _obscuration(decibels: float) -> float:
     """Return %/m from dB/m: EN 54-7's m = 10·log10(P0/P) a metre, and obscuration is 1 - P/P0."""
     try:
-        return 100.0 * (1.0 - 10.0 ** (-decibels / 10.0))
+        return 100.0 * (1.0 - math.pow(10.0, -decibels / 10.0))
     except OverflowError:
-        return -float("inf")
+        return -math.inf
 
 
 _MEANINGS: Mapping[str, Meaning] = {

@@ -56,7 +56,7 @@ DETECTORS: dict[str, tuple[Make, set[Quantity]]] = {
 
 every_detector = pytest.mark.parametrize("make", [make for make, _ in DETECTORS.values()], ids=DETECTORS)
 with_quantities = pytest.mark.parametrize(("make", "quantities"), DETECTORS.values(), ids=DETECTORS)
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=25, deadline=None)
 ZONES = ("Asia/Shanghai", "Europe/Madrid")
 
 

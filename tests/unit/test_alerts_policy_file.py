@@ -1,0 +1,139 @@
+"""Policies as files: what they may say, and what people are told when they say it wrong."""
+
+from __future__ import annotations
+
+from datetime import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.errors import PolicyError
+from alerts.policy import Action, Do, Hours, OnReturn, Policy, Rung
+from alerts.policy_file import built_in, parse
+from alerts.wording import MESSAGES
+from detectors.finding import Kind, Severity
+from registry.instants import DAY, HOUR, MINUTE, SECOND
+
+EVERYTHING = """
+[all]
+kinds = ["inactivity", "excess", "leak", "smoke", "tamper", "offline", "battery", "anomaly"]
+on_return = "review"
+repeat = "15 min"
+steps = [{ after = "0 min", who = "resident", do = "sms", message = "check" }]
+"""
+
+
+def test_the_built_in_ladders_cover_everything() -> None:
+    policies = built_in()
+    assert list(policies.gaps()) == []
+    day = policies.choose(Kind.INACTIVITY, Severity.HIGH, time(12))
+    night = policies.choose(Kind.INACTIVITY, Severity.HIGH, time(23))
+    assert (day.name, night.name) == ("inactivity", "inactivity-night")
+    assert policies.choose(Kind.INACTIVITY, Severity.HIGH, time(5, 59)) == night
+    assert policies.choose(Kind.INACTIVITY, Severity.HIGH, time(6)) == day
+    assert policies.choose(Kind.SMOKE, Severity.LOW, time(3)).on_return is OnReturn.CONTINUE
+
+
+def test_the_day_ladder_is_the_one_of_the_cities() -> None:
+    day = built_in().choose(Kind.INACTIVITY, Severity.HIGH, time(12))
+    assert [(rung.after // MINUTE, rung.action.who, rung.action.do.value) for rung in day.rungs] == [
+        (0, "resident", "sms"),
+        (0, "resident", "call"),
+        (5, "resident", "call"),
+        (10, "contact-1", "call"),
+        (15, "caseworker", "visit"),
+        (30, "duty_officer", "call"),
+    ]
+    assert day.rungs[4].action.within == 45 * MINUTE
+
+
+def test_the_first_policy_that_applies_is_taken() -> None:
+    urgent = EVERYTHING.replace("[all]", "[urgent]").replace("on_return", 'severities = ["urgent"]\non_return')
+    policies = parse(urgent + EVERYTHING, "p.toml")
+    assert policies.choose(Kind.LEAK, Severity.URGENT, time(1)).name == "urgent"
+    assert policies.choose(Kind.LEAK, Severity.HIGH, time(1)).name == "all"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "message"),
+    [
+        ('who = "resident"', 'who = "neighbour"', r"p\.toml: all\.steps\[1\]\.who is 'neighbour'; write resident"),
+        ('who = "resident"', 'who = "contact-0"', r"steps\[1\]\.who is 'contact-0'"),
+        ('do = "sms"', 'do = "pigeon"', r"steps\[1\]\.do is 'pigeon'; choose of sms, call"),
+        ('do = "sms"', 'do = "settle"', r"steps\[1\]\.do is 'settle'"),
+        ('message = "check"', 'message = "chekc"', r"steps\[1\]\.message is 'chekc'; choose one of again"),
+        (', message = "check"', "", r"steps\[1\]\.message is ''"),
+        ('"0 min"', '"soon"', r"steps\[1\]\.after is 'soon'; write a duration such as '30 s'"),
+        ('"0 min"', "5", r"steps\[1\]\.after is 5;"),
+        ('do = "sms"', 'do = "visit", within = "1 h"', r"steps\[1\]\.who is 'resident', but a visit is a task"),
+        ('who = "resident", do = "sms"', 'who = "caseworker", do = "visit"', r"steps\[1\]\.within says how long"),
+        ('do = "sms"', 'do = "sms", within = "1 h"', r"steps\[1\]\.within says how long"),
+        ('do = "sms"', 'do = "sms", whom = 1', r"steps\[1\]\.whom is unknown; the keys here are after, do"),
+        ('"review"', '"retry"', r"all\.on_return is 'retry'; choose of review, continue"),
+        ('"15 min"', '"0 min"', r"all\.repeat is shorter than a minute"),
+        ('repeat = "15 min"', "", r"all\.repeat is None"),
+        ("on_return", "hours = '9-9'\non_return", r"all\.hours begins and ends"),
+        ("on_return", "hours = '25-3'\non_return", r"all\.hours is '25-3'; write local hours"),
+        ("on_return", "hours = '23-06'\non_return", r"p\.toml: no policy covers kind 'inactivity' .* at 06:00"),
+        ('"smoke", ', "", r"no policy covers kind 'smoke' of severity 'low' at 00:00"),
+        ('"smoke"', '"fire"', r"all\.kinds is 'fire'; choose of inactivity"),
+        ("on_return", "severities = ['dire']\non_return", r"all\.severities is 'dire'; choose of low, medium"),
+        ("on_return", "severity = ['low']\non_return", r"all\.severity is unknown"),
+        ("[{", "[ # {", "is not TOML"),
+        ("steps = [{", "steps = []\nother = [{", "all.other is unknown"),
+    ],
+)
+def test_errors_name_file_policy_and_key(wrong: str, right: str, message: str) -> None:
+    assert wrong in EVERYTHING
+    with pytest.raises(PolicyError, match=message):
+        parse(EVERYTHING.replace(wrong, right, 1), "p.toml")
+
+
+def test_steps_stand_in_the_order_they_are_due() -> None:
+    later = 'steps = [{ after = "5 min", who = "resident", do = "call", message = "check" }, {'
+    with pytest.raises(PolicyError, match=r"steps\[2\]\.after is earlier than the step before it"):
+        parse(EVERYTHING.replace("steps = [{", later), "p.toml")
+
+
+def test_no_steps_is_no_policy() -> None:
+    with pytest.raises(PolicyError, match=r"p\.toml: all\.steps is missing or empty"):
+        parse(EVERYTHING[: EVERYTHING.index("steps")], "p.toml")
+    with pytest.raises(PolicyError, match=r"p\.toml: version is no policy"):
+        parse("version = 1\n", "p.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "micros"),
+    [("30 s", 30 * SECOND), ("5min", 5 * MINUTE), ("2 h", 2 * HOUR), ("1 day", DAY), ("3 days", 3 * DAY)],
+)
+def test_durations(text: str, micros: int) -> None:
+    policies = parse(EVERYTHING.replace("0 min", text), "p.toml")
+    assert policies.rules[0].policy.rungs[0].after == micros
+
+
+@given(st.times(), st.times(), st.times())
+def test_hours_over_midnight_are_the_rest_of_the_day(start: time, end: time, moment: time) -> None:
+    if start != end:
+        assert (moment in Hours(start, end)) != (moment in Hours(end, start))
+
+
+_ACTIONS = st.builds(
+    Action,
+    st.sampled_from(Do),
+    st.sampled_from(["resident", "contact-1", "caseworker"]),
+    st.sampled_from(sorted(MESSAGES)),
+    st.integers(0, 10**6).map(lambda seconds: seconds * SECOND),
+)
+_POLICIES = st.builds(
+    Policy,
+    st.text(max_size=8),
+    st.sampled_from(OnReturn),
+    st.integers(60, 10**6).map(lambda seconds: seconds * SECOND),
+    st.lists(st.builds(Rung, st.integers(0, 10**6).map(lambda seconds: seconds * SECOND), _ACTIONS)).map(tuple),
+)
+
+
+@given(_POLICIES)
+def test_a_policy_survives_being_stored(policy: Policy) -> None:
+    assert Policy.from_json(policy.to_json()) == policy

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from detectors.finding import Finding, Kind, Severity
+from detectors.offline import Offline
+from registry.instants import HOUR, MINUTE
+from registry.quantities import Quantity
+from registry.readings import SensorTable
+from tests.unit.detector_streams import NOON, Sent, Watch, house
+
+
+def watch() -> Watch:
+    table = house()
+    return Watch(Offline(table), table)
+
+
+def heard(eye: Watch, *hours: float, sensor: int = 4) -> list[Finding]:
+    """Let the device be heard at these hours after noon."""
+    return eye.see([Sent(sensor, NOON + round(at * HOUR), 0, NOON + round(at * HOUR)) for at in hours])
+
+
+def brief(findings: list[Finding]) -> list[tuple[str, float, float]]:
+    return [(one.phase.value, (one.onset - NOON) / HOUR, (one.time - NOON) / HOUR) for one in findings]
+
+
+def test_a_device_silent_for_a_day_is_told_by_the_clock_and_cleared_when_heard() -> None:
+    eye = watch()
+    assert heard(eye, 0, 1, 2) == []
+    assert eye.detector.tick(NOON + 26 * HOUR) == []
+    found = eye.detector.tick(NOON + 26 * HOUR + 1)
+    assert brief(found) == [("raised", 2, 26)]
+    assert (found[0].kind, found[0].severity, found[0].source) == (Kind.OFFLINE, Severity.LOW, "meter-0")
+    assert found[0].household == "home-0"
+    assert eye.detector.tick(NOON + 40 * HOUR) == []
+    assert brief(heard(eye, 50)) == [("cleared", 2, 50)]
+
+
+def test_without_a_tick_the_next_reading_tells_both() -> None:
+    assert brief(heard(watch(), 0, 30, 31, 80)) == [
+        ("raised", 0, 24), ("cleared", 0, 30), ("raised", 31, 55), ("cleared", 31, 80),
+    ]  # fmt: skip
+
+
+def test_any_quantity_of_the_device_counts() -> None:
+    eye = watch()
+    for number in range(10):
+        assert heard(eye, number * 20, sensor=1 + number % 8) == []
+
+
+def test_a_device_that_is_often_silent_is_given_its_own_time() -> None:
+    """1,500 gaps, a hundredth of them of 60 h: p99.9 is the upper edge of their bin, 2**(71/4) s = 61.3 h."""
+    eye = watch()
+    hours = [0.0]
+    for number in range(1500):
+        hours.append(hours[-1] + (60 if number % 100 == 99 else 1))
+    first = heard(eye, *hours[:900])
+    assert len(first) == 2 * 8
+    heard(eye, *hours[900:])
+    last = NOON + round(hours[-1] * HOUR)
+    assert eye.detector.tick(last + 61 * HOUR) == []
+    (found,) = eye.detector.tick(last + 62 * HOUR)
+    assert 61 * HOUR < found.time - last < 62 * HOUR
+    assert found.facts["gaps"] == 1500
+    assert heard(eye, hours[-1] + 63)[0].phase == "cleared"
+
+
+def test_time_in_which_the_service_was_deaf_does_not_count() -> None:
+    eye = watch()
+    heard(eye, 0, 1)
+    eye.detector.deaf(NOON + 2 * HOUR, NOON + 50 * HOUR)  # type: ignore[attr-defined] # of this detector alone
+    assert eye.detector.tick(NOON + 73 * HOUR) == []
+    assert brief(eye.detector.tick(NOON + 74 * HOUR)) == [("raised", 1, 73)]
+    eye = watch()
+    heard(eye, 0, 1)
+    eye.detector.deaf(NOON + 2 * HOUR, NOON + 50 * HOUR)  # type: ignore[attr-defined] # of this detector alone
+    assert heard(eye, 51, 70) == []
+
+
+def test_a_restored_state_follows_the_names_of_devices() -> None:
+    eye = watch()
+    heard(eye, 0, 1)
+    other = SensorTable()
+    other.add(90, "stranger", Quantity.SMOKE, "elsewhere", "UTC")
+    other.add(4, "meter-0", Quantity.SMOKE, "home-0", "UTC")
+    detector = Offline(other)
+    detector.restore(eye.detector.snapshot())
+    found = detector.tick(NOON + 30 * HOUR)
+    assert [(one.source, one.household, one.onset) for one in found] == [("meter-0", "home-0", NOON + HOUR)]
+
+
+def test_readings_that_arrive_together_are_one_reception() -> None:
+    eye = watch()
+    eye.see([Sent(1, NOON + n * MINUTE, n, NOON) for n in range(50)])
+    (found,) = eye.detector.tick(NOON + 25 * HOUR)
+    assert found.facts["gaps"] == 0
