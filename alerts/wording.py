@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from detectors.explanation import sentence
-
 from alerts.model import Alert, Place, Recipient
+from detectors.explanation import sentence
 
 _FALLBACK = "en"
 

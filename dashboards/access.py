@@ -70,25 +70,38 @@ Conn = Annotated[Connection, Depends(connection, scope="function")]
 """A connection that is given back before the response goes out."""
 
 
-def caller(
+def known(
     request: HTTPConnection,
     conn: Conn,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     cookie: Annotated[str | None, Security(_cookie)],
-) -> Caller:
-    """Return who is asking.
+) -> Caller | None:
+    """Return who is asking, None where the token is missing, unknown or expired.
 
     Raises:
-        SignInRequired: no token, or one that is unknown or expired.
         Refusal: (403) a change asked for with the cookie by a page that is not ours.
     """
     secret = bearer.credentials if bearer else cookie
     found = tokens.find(conn, secret) if secret else None
     if found is None:
-        raise SignInRequired
+        return None
     if bearer is None:
         refuse_strangers(request)
     return Caller(found.name, found.role, found.area, found.person)
+
+
+Known = Annotated[Caller | None, Depends(known)]
+
+
+def caller(who: Known) -> Caller:
+    """Return who is asking.
+
+    Raises:
+        SignInRequired: nobody known.
+    """
+    if who is None:
+        raise SignInRequired
+    return who
 
 
 def refuse_strangers(request: HTTPConnection) -> None:

@@ -75,6 +75,9 @@ class Gateways:
                 client.disconnect()
             for client in self._clients.values():
                 client.loop_stop()
+                # A connection that was just being made again outlives the loop.
+                if (connection := client.socket()) is not None:
+                    connection.close()
 
     def _ahead(self, stop: threading.Event) -> None:
         """Publish the next stretch: about a second of real time, but of town time 10 s to 10 min."""

@@ -21,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.errors import BrokerError
 from ingest.mqtt import Endpoint
+from registry.errors import ShouwangError
 
 _PATIENCE_SECONDS = 30.0  # without any receipt for so long, the window is sent again
 
@@ -113,7 +114,7 @@ class ReceiptedPublisher:
         while True:
             try:
                 self._client = self._connected(self._endpoint())
-            except (BrokerError, OSError) as error:
+            except (ShouwangError, OSError) as error:  # no broker there, or no service that says where
                 if time.monotonic() > deadline:
                     raise BrokerError(
                         f"no broker for {self._reconnect_seconds:.0f} s ({error}): start the service and run this again; "

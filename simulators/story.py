@@ -128,16 +128,19 @@ def _later(town: Town, start: datetime, fallen: str) -> tuple[Event, ...]:
     chance = scattered(town.seed, _STORY, to_micros(start), np.arange(len(others)))
     order: list[str] = [others[at] for at in np.argsort(chance, kind="stable").tolist()]
 
-    def home(number: int) -> str:
-        return order[number % len(order)]
-
     def after(**lasting: float) -> datetime:
         return start + timedelta(**lasting)
 
+    # Whoever burns their kettle is at home; the others are the next in order.
+    burns = next((each for each in order[:40] if town.state(each, after(minutes=45)) == "awake"), order[0])
+    order = [burns, *(each for each in order if each != burns)]
     areas = {each.id: each.area for each in town.registry.households}
-    cooks = [each for each in order[:40] if town.state(each, after(minutes=45)) == "awake"]
+
+    def home(number: int) -> str:
+        return order[number % len(order)]
+
     return (
-        event(Happening.KETTLE_FIRE, cooks[0] if cooks else home(0), after(minutes=45)),
+        event(Happening.KETTLE_FIRE, burns, after(minutes=45)),
         event(Happening.LEAK, home(1), after(hours=2, minutes=30), amount=25.0),
         event(Happening.BATTERY, home(2).replace("household", "sd"), after(hours=4)),
         event(Happening.DEAD, home(3).replace("household", "em"), after(hours=5)),

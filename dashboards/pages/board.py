@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dashboards.access import Conn, Scoped, caller
+from dashboards.access import Conn, Known, Scoped, caller
 from dashboards.context import Given
 from dashboards.languages import Language
 from dashboards.pages.frame import Framed, frame
@@ -37,7 +36,6 @@ def router() -> APIRouter:
             **_alerts(view),
             visits=tasks.to_do(view, limit=_BESIDE),
             calls=handsets.recent(view, limit=_BESIDE) if who.may("operator") else [],
-            local=around.now.astimezone(ZoneInfo(around.zone)),
         )
 
     @routes.get("/parts/alerts")

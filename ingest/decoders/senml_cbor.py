@@ -117,9 +117,7 @@ def _read(payload: bytes) -> object:
         raise _NotCborError(f"the payload is no CBOR ({shown(str(error), 120)}): send a SenML pack in CBOR") from error
     if stream.tell() != len(payload):
         left = len(payload) - stream.tell()
-        raise _NotCborError(
-            f"{left} bytes follow the pack, which ends at byte {stream.tell()}: send one pack only"
-        )
+        raise _NotCborError(f"{left} bytes follow the pack, which ends at byte {stream.tell()}: send one pack only")
     return item
 
 

@@ -48,7 +48,7 @@ def test_promise_1_nothing_accepted_is_lost_and_promise_2_nothing_happens_twice(
     shaken.start()
     random = np.random.default_rng(7)
     replay = shaken.command("replay", str(recording))
-    crashes = 0
+    in_the_middle = 0
     for share in sorted(random.uniform(0.01, 0.97, 10)):
 
         def reached(wanted: int = int(share * total)) -> bool:
@@ -56,12 +56,12 @@ def test_promise_1_nothing_accepted_is_lost_and_promise_2_nothing_happens_twice(
             return bool(stored >= wanted) or replay.poll() is not None
 
         until(reached, f"{share:.0%} stored", 120)
+        in_the_middle += replay.poll() is None
         shaken.kill()
-        crashes += 1
         shaken.start()
     out, _ = replay.communicate(timeout=300)
     assert replay.returncode == 0, out
-    assert crashes == 10
+    assert in_the_middle >= 8
 
     found = _state(shaken)
     for name, rows in expected.items():

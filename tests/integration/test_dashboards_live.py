@@ -28,7 +28,7 @@ async def _listens(database: str) -> None:
     async with await psycopg.AsyncConnection.connect(database, autocommit=True) as conn:
         while True:
             rows = await conn.execute(
-                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
             )
             if await rows.fetchone():
                 return

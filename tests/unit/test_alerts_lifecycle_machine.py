@@ -246,5 +246,5 @@ class AlertMachine(RuleBasedStateMachine):
             assert after == before
 
 
-AlertMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+AlertMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestAlertMachine = AlertMachine.TestCase

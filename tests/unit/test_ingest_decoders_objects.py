@@ -44,7 +44,14 @@ def test_an_uplink_as_chirpstack_sends_it() -> None:
             "fCnt": 10,
             "fPort": 2,
             "data": "qg==",
-            "object": {"volume_m3": 120.345, "battery": 93, "tamper": False, "rssi": -80, "valve": "open", "power": None},
+            "object": {
+                "volume_m3": 120.345,
+                "battery": 93,
+                "tamper": False,
+                "rssi": -80,
+                "valve": "open",
+                "power": None,
+            },
             "rxInfo": [{"gatewayId": "0016c001f153a14c", "rssi": -35}],
         }
     )

@@ -51,8 +51,7 @@ def _watched(town: Town, rules: str, begin: datetime, hours: float) -> list[tupl
 @pytest.mark.parametrize(
     ("seed", "hour", "rules", "silence"),
     [
-        (7, 0.5, "default", 24), (7, 0.5, "shanghai-12h", 12), (1, 0.5, "default", 24), (2, 18.0, "default", 24),
-        (3, 6.25, "shanghai-12h", 12), (0, 10.0, "default", 24),
+        (7, 0.5, "default", 24), (7, 0.5, "shanghai-12h", 12), (2, 18.0, "default", 24), (0, 10.0, "default", 24),
     ],
 )  # fmt: skip
 def test_the_first_alert_comes_within_ten_minutes(seed: int, hour: float, rules: str, silence: int) -> None:

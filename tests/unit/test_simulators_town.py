@@ -226,7 +226,8 @@ def test_dead_devices_flat_batteries_and_new_meters_show() -> None:
     town = _town(
         event(Happening.DEAD, "sd-005", at), event(Happening.BATTERY, "wm-006", at, amount=7),
         event(Happening.REPLACE, "wm-007", at, amount=3), event(Happening.REPLACE, "em-007", at + _DAY),
-        event(Happening.REPLACE, "wm-007", at + 2 * _DAY, amount=1000), event(Happening.REPAIR, "household-005", at + _DAY),
+        event(Happening.REPLACE, "wm-007", at + 2 * _DAY, amount=1000),
+        event(Happening.REPAIR, "household-005", at + _DAY),
     )  # fmt: skip
     columns = town.readings(at, at + 3 * _DAY)
     assert _of(columns, town, "sd-005/smoke")[0][0] >= to_micros(at + _DAY)
