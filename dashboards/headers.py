@@ -7,6 +7,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import MutableHeaders
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY: Final = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -67,14 +68,23 @@ class Counting:
 
         async def count(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # The pattern, not the path: one series a route, whatever ids are asked for.
-                route = getattr(scope.get("route"), "path", "none")
+                route = _pattern(scope)
                 method = scope["method"] if scope["method"] in _METHODS else "other"
                 self._requests.labels(method, route, str(message["status"])).inc()
                 self._seconds.labels(method, route).observe(perf_counter() - begin)
             await send(message)
 
         await self._app(scope, receive, count)
+
+
+def _pattern(scope: Scope) -> str:
+    """Return the route's pattern, not the path: one series a route, whatever ids are asked for."""
+    route = scope.get("route")
+    if not isinstance(route, Route):
+        return "none"
+    # A route knows its path within its router; the routers' prefix is what remains of the path asked for.
+    own = route.path_format.format_map(scope.get("path_params", {}))
+    return f"{scope['path'].removesuffix(own)}{route.path_format}" if scope["path"].endswith(own) else route.path_format
 
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

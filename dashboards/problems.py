@@ -84,6 +84,8 @@ def install(app: FastAPI, page: ErrorPage) -> None:
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:  # what the framework says of a body that is no UTF-8; of bad JSON it says 422
+            return told(request, 422, "The body cannot be read: send JSON in UTF-8")
         return told(request, error.status_code, _advice(error), None, **(error.headers or {}))
 
     @app.exception_handler(RequestValidationError)

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as paho
 import structlog
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -92,9 +93,7 @@ class Subscriber:
         self._guard = threading.Lock()
         self._connected = threading.Event()
         self._heard = time.monotonic()
-        client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True
-        )
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True)
         if endpoint.username:
             client.username_pw_set(endpoint.username, endpoint.password)
         if endpoint.tls:
@@ -121,7 +120,7 @@ class Subscriber:
         Raises:
             BrokerError: the broker cannot be reached now.
         """
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho publishes no types for it
         properties.SessionExpiryInterval = _SESSION_SECONDS
         properties.ReceiveMaximum = self._receive_maximum
         try:
@@ -176,7 +175,7 @@ class Subscriber:
         """
         if delivery.response_topic is None or not delivery.response_topic.startswith("receipts/"):
             return
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho publishes no types for it
         properties.CorrelationData = delivery.correlation
         self._client.publish(delivery.response_topic, payload, qos=0, properties=properties)
 
@@ -222,5 +221,3 @@ class Subscriber:
                 correlation=getattr(properties, "CorrelationData", b""),
             )
         )
-
-

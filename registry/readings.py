@@ -117,11 +117,12 @@ class SensorTable:
 
     def name(self, sensor: int) -> str:
         """Return a sensor's public name, `{device}/{quantity}`, as in SenML and in URLs."""
-        return f"{self.devices[self.device[sensor]]}/{Quantity(int(self.quantity[sensor])).label}"
+        quantity = Quantity(int(self.quantity[sensor]))
+        return f"{self.devices[int(self.device[sensor])]}/{quantity.label}"
 
     def household_of(self, sensor: int) -> str:
         """Return the id of the household a sensor watches."""
-        return self.households[self.household[sensor]]
+        return self.households[int(self.household[sensor])]
 
 
 def _grown(column: NDArray[_T], size: int) -> NDArray[_T]:

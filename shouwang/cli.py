@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from registry.errors import ShouwangError
 from shouwang import logging
@@ -28,7 +29,9 @@ token_app = typer.Typer(help="Tokens for the API.", no_args_is_help=True)
 app.add_typer(registry_app, name="registry")
 app.add_typer(token_app, name="token")
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the embedded instance lives.", show_default="data")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where the embedded instance lives.", show_default="data")
+]
 Rules = Annotated[str | None, typer.Option("--rules", help="A rule set's name or TOML file.", show_default="default")]
 MetricsPort = Annotated[int | None, typer.Option("--metrics-port", help="Serve Prometheus metrics on this port.")]
 
@@ -36,9 +39,11 @@ MetricsPort = Annotated[int | None, typer.Option("--metrics-port", help="Serve P
 @app.command()
 def up(
     data_dir: DataDir = None,
-    http_port: Annotated[int | None, typer.Option(help="The dashboard's port; 0 takes any.", show_default="8080")] = None,
+    http_port: Annotated[
+        int | None, typer.Option(help="The dashboard's port; 0 takes any.", show_default="8080")
+    ] = None,
     mqtt_port: Annotated[int, typer.Option(help="The embedded broker's port.")] = 1883,
-    town: Annotated[bool, typer.Option("--town/--no-town", help="With a virtual town, or for real meters.")] = True,
+    town: Annotated[bool, typer.Option("--town/--no-town", help="With a virtual town, or for real meters.")] = True,  # noqa: FBT002 - a flag of the command line
     households: Annotated[int, typer.Option(min=1, help="Households in the town.")] = 200,
     speed: Annotated[float, typer.Option(min=0.1, help="How fast the town's time runs.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Another seed, another town.")] = 1,
@@ -47,7 +52,8 @@ def up(
 ) -> None:
     """Run the whole service on this machine: broker, database, detectors, alerts, dashboard, and a virtual town."""
     from shouwang.townhall import TownOptions
-    from shouwang.up import Options, up as run
+    from shouwang.up import Options
+    from shouwang.up import up as run
 
     with _told(data_dir, http_port=http_port, rules=rules) as settings:
         wanted = TownOptions(households, speed, seed, history_days) if town else None
@@ -135,20 +141,46 @@ def token_create(
 def replay(
     file: Annotated[Path, typer.Argument(help="A recording: time,device,name,unit,value; may be gzipped.")],
     zone: Annotated[str, typer.Option(help="The zone of times that are written without one.")] = "UTC",
-    speed: Annotated[float | None, typer.Option(min=0.001, help="Recorded seconds per second.", show_default="all at once")] = None,
+    speed: Annotated[
+        float | None, typer.Option(min=0.001, help="Recorded seconds per second.", show_default="all at once")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Publish a recording through MQTT as its gateway would, and wait until all of it is stored."""
-    from shouwang.replaying import bar, replay as run
+    from shouwang.replaying import bar
+    from shouwang.replaying import replay as run
 
     with _told(data_dir) as settings:
         with bar() as progress:
             done = run(settings, file, zone=zone, speed=speed, progress=progress)
         tally = done.tally
         typer.echo(
-            f"{done.sent:,} readings sent in {tally.messages:,} messages: {tally.readings:,} accepted, {tally.refused:,} "
-            f"refused; {done.new_devices} devices registered; {tally.resent} messages sent again"
+            f"{done.sent:,} readings sent in {tally.messages:,} messages: {tally.readings:,} accepted, "
+            f"{tally.refused:,} refused; {done.new_devices} devices registered; {tally.resent} messages sent again"
         )
+
+
+@app.command()
+def simulate(
+    broker: Annotated[
+        str | None, typer.Option(help="mqtt://user:password@host:port", show_default="the instance's")
+    ] = None,
+    households: Annotated[int, typer.Option(min=1, help="Households in the town.")] = 200,
+    speed: Annotated[float, typer.Option(min=0.1, help="Above 1, times run ahead of a live service's clock.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Another seed, another town.")] = 1,
+    event: Annotated[
+        list[str] | None, typer.Option(help="Such as fall@household-007@2026-03-01T08:10; repeatable.")
+    ] = None,
+    registry_out: Annotated[
+        Path | None, typer.Option(help="Write the town's registry there, for `registry import`.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Publish a virtual town to any broker, from now on, until Ctrl-C."""
+    from shouwang.simulating import simulate as run
+
+    with _told(data_dir, mqtt_url=broker) as settings:
+        run(settings, households, speed, seed, event or [], registry_out)
 
 
 @app.command()
@@ -183,7 +215,8 @@ def doctor(data_dir: DataDir = None) -> None:
     with _told(data_dir) as settings:
         ill = 0
         for result in examine(settings, lambda: wiring.policies(settings.policies)):
-            console.print(f"[{'green' if result.ok else 'red'}]{'well' if result.ok else 'ILL '}[/]  {result.name}: {result.found}")
+            word = "[green]well[/]" if result.ok else "[red]ILL [/]"
+            console.print(f"{word}  {result.name}: {escape(result.found)}")
             ill += not result.ok
         raise typer.Exit(1 if ill else 0)
 

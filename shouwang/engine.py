@@ -28,13 +28,14 @@ from registry.readings import ReadingBatch, SensorTable
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
 from storage import engine_state, readings, registry
-from storage.engine_state import Refused, Snapshot
 from storage.alerts import PostgresAlertBook
+from storage.engine_state import Refused, Snapshot
 
 log = structlog.get_logger(__name__)
 
 _REGISTERS = "registers"
 _ONE_ENGINE = "SELECT pg_try_advisory_lock(20161102)"
+_TIDY_EVERY = timedelta(hours=1)
 REMEMBERED = timedelta(days=31)
 """How much of what is stored a rule set without a memory of its own learns from at its first start."""
 
@@ -65,12 +66,16 @@ class Engine:
         clock: Clock,
         *,
         snapshot_after: int = 100_000,
+        quarantine: timedelta = timedelta(days=30),
     ) -> None:
+        """Take a connection of the engine's own, and how many readings and how long a quarantine it may hold."""
         self._conn = conn
         self._rules_name = rules
         self._policies = policies
         self._clock = clock
         self._snapshot_after = snapshot_after
+        self._quarantine = quarantine
+        self._tidied: datetime | None = None
         self._unsaved = 0
         self._last_batch = 0
         self._sensors = SensorTable()
@@ -140,6 +145,9 @@ class Engine:
                 take(PostgresAlertBook(self._conn), findings, to_micros(now), self._policies)
                 self._save_snapshot(now)
             engine_state.set_clock(self._conn, self._clock.kind, now)
+            if self._tidied is None or now - self._tidied > _TIDY_EVERY:
+                engine_state.forget_quarantine(self._conn, now - self._quarantine)
+                self._tidied = now
         return Outcome(findings=findings)
 
     def save(self) -> None:
@@ -203,6 +211,4 @@ class Engine:
         self._unsaved = 0
 
 
-_NOTHING = ReadingBatch(
-    np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64)
-)
+_NOTHING = ReadingBatch(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64))

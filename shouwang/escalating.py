@@ -75,6 +75,7 @@ class Escalating:
             try:
                 with connect(self._conninfo, name="shouwang escalate") as listener:
                     listener.execute("LISTEN steps")
+                    listener.execute("LISTEN notifications")
                     pause = 0.2
                     self._climb(listener)
             except (psycopg.OperationalError, StorageError) as error:

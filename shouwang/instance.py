@@ -15,7 +15,6 @@ from shouwang.errors import NoInstanceError
 from shouwang.settings import Settings
 from storage.embedded import EmbeddedPostgres
 
-
 _FILE = "instance.json"
 
 

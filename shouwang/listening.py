@@ -32,7 +32,7 @@ class IngestMetrics:
         self.stored = Counter("shouwang_readings_stored_total", "Readings stored for the first time", registry=registry)
         self.refused = Counter("shouwang_refused_total", "Records refused into quarantine", registry=registry)
         self.findings = Counter("shouwang_findings_total", "Findings", ["kind", "phase"], registry=registry)
-        self.failures = Counter("shouwang_commit_failures_total", "Batches that had to be tried again", registry=registry)
+        self.failures = Counter("shouwang_commit_failures_total", "Batches tried again", registry=registry)
         self.commit = Histogram("shouwang_commit_seconds", "From taking a batch to its commit", registry=registry)
         self.heartbeat = Gauge("shouwang_engine_heartbeat", "Unix time of the engine's last round", registry=registry)
 

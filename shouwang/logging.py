@@ -11,7 +11,8 @@ import structlog
 def set_up(level: str, *, json: bool) -> None:
     """Send structlog's events and the libraries' warnings to standard error."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    form = "%(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format=form)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )

@@ -28,9 +28,9 @@ def run_ingest(settings: Settings, metrics_port: int | None) -> None:
         raise NoInstanceError("say where the broker is: SHOUWANG_MQTT_URL=mqtt://user:password@host:1883")
     ladders = wiring.policies(settings.policies)
     client = wiring.subscriber(Endpoint.parse(settings.mqtt_url), settings.mqtt_client_id, clock)
-    loop = wiring.listening(client, lambda: wiring.engine(database, settings.rules, ladders, clock), stop, metrics)
+    loop = wiring.listening(client, lambda: wiring.engine(database, settings, ladders, clock), stop, metrics)
     with wiring.told_to_stop(stop.set):
-        first = wiring.engine(database, settings.rules, ladders, clock)
+        first = wiring.engine(database, settings, ladders, clock)
         client.start()
         _serve_metrics(metrics_port, metrics)
         log.info("ingest is at work", rules=settings.rules)

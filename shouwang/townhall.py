@@ -95,7 +95,7 @@ def clock_for(conn: psycopg.Connection, data_dir: Path, town: TownOptions | None
     known = engine_state.get_clock(conn)
     if town is None:
         if known is not None and known[0] == "town":
-            raise WrongTimeError("a town lives in this data directory: leave out --no-town, or choose another --data-dir")
+            raise WrongTimeError("a town lives in this data directory: omit --no-town, or choose another --data-dir")
         return LiveClock()
     if known is not None and known[0] == "live":
         raise WrongTimeError("real meters report to this data directory: add --no-town, or choose another --data-dir")
@@ -111,7 +111,13 @@ class TownHall:
     """Settles a town in an instance and lets it live there."""
 
     def __init__(
-        self, options: TownOptions, clock: Clock, broker: Endpoint, pool: ConnectionPool, data_dir: Path, console: Console
+        self,
+        options: TownOptions,
+        clock: Clock,
+        broker: Endpoint,
+        pool: ConnectionPool,
+        data_dir: Path,
+        console: Console,
     ) -> None:
         self._options = options
         self._clock = clock
@@ -205,11 +211,10 @@ class TownHall:
             now = self._clock.now()
             for message in waiting:
                 if message.id not in heard:
-                    reaction = react(self._town, message.household, Role(message.role), Medium(message.medium), message.at)
+                    role, medium = Role(message.role), Medium(message.medium)
+                    reaction = react(self._town, message.household, role, medium, message.at)
                     heard[message.id] = (
-                        None
-                        if reaction is None
-                        else (message.at + timedelta(seconds=reaction.after), reaction.answer)
+                        None if reaction is None else (message.at + timedelta(seconds=reaction.after), reaction.answer)
                     )
                 plan = heard[message.id]
                 if plan is not None and plan[0] <= now:

@@ -15,11 +15,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from dashboards.context import Check
+from dashboards.context import Check, Readiness
 from ingest.broker import EmbeddedBroker
 from ingest.mqtt import Endpoint, Subscriber
-from shouwang import wiring
 from registry.errors import ShouwangError
+from shouwang import wiring
+from shouwang.engine import Engine
 from shouwang.instance import Instance
 from shouwang.listening import Listening
 from shouwang.roles import check
@@ -34,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 _DRAIN_SECONDS = 10.0
 _QUIET_SECONDS = 0.5
+_SIGN_IN = "sign-in link"
 
 
 class InUseError(ShouwangError):
@@ -51,45 +53,49 @@ class Options:
 def up(settings: Settings, options: Options, console: Console) -> int:
     """Run the embedded instance until it is told to stop; return the exit code."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    ladders = wiring.policies(settings.policies)
-    stopped = threading.Event()
-    fell: list[str] = []
     with ExitStack() as house, wiring.told_to_stop(_interrupt):
         house.enter_context(_sole_tenant(settings.data_dir))
-        database = settings.database_url or house.enter_context(EmbeddedPostgres(settings.data_dir / "postgres")).conninfo
-        with connect(database) as conn:
+        instance = _Embedded(settings, options, console, house)
+        fell = instance.run()
+    if fell:
+        console.print(f"[bold red]Stopped because of: {', '.join(fell)}; the log above says why.[/]")
+        return 1
+    return 0
+
+
+class _Embedded:
+    """The parts of one instance, made in the order in which they need each other; the stack stops the servers."""
+
+    def __init__(self, settings: Settings, options: Options, console: Console, house: ExitStack) -> None:
+        ladders = wiring.policies(settings.policies)
+        self._settings, self._console, self._house = settings, console, house
+        self._database = settings.database_url or _postgres(settings, house)
+        with connect(self._database) as conn:
             migrate(conn)
-            clock = clock_for(conn, settings.data_dir, options.town)
-        gateways, service = _brokers(settings, options, house)
-        metrics = CollectorRegistry()
-        pool = house.enter_context(open_pool(database, size=24))
+            self._clock = clock = clock_for(conn, settings.data_dir, options.town)
+        self._gateways, self._broker = _brokers(settings, options, house)
+        self._pool = house.enter_context(open_pool(self._database, size=24))
+        self._metrics = CollectorRegistry()
+        self._listen_no_more, self._climb_no_more = threading.Event(), threading.Event()
 
-        engine = wiring.engine(database, settings.rules, ladders, clock)
-        town = None
+        def engine() -> Engine:
+            return wiring.engine(self._database, settings, ladders, clock)
+
+        self._engine = engine()
+        self._town: TownHall | None = None
         if options.town is not None:
-            town = TownHall(options.town, clock, Endpoint.parse(gateways), pool, settings.data_dir, console)
-            town.settle(engine)
-        client = wiring.subscriber(Endpoint.parse(service), settings.mqtt_client_id, clock)
-        client.start()
+            broker = Endpoint.parse(self._gateways)
+            self._town = TownHall(options.town, clock, broker, self._pool, settings.data_dir, console)
+            self._town.settle(self._engine)
+        self._client = wiring.subscriber(Endpoint.parse(self._broker), settings.mqtt_client_id, clock)
+        self._listening = wiring.listening(self._client, engine, self._listen_no_more, self._metrics)
+        self._escalating = wiring.escalating(self._database, self._pool, clock, self._climb_no_more, self._metrics)
 
-        listening = wiring.listening(
-            client, lambda: wiring.engine(database, settings.rules, ladders, clock), stopped, metrics
-        )
-        climbing = threading.Event()
-        escalating = wiring.escalating(database, pool, clock, climbing, metrics)
-        app = wiring.web(
-            database,
-            pool,
-            clock,
-            lambda: {
-                "database": check(pool),
-                "broker": Check(client.connected, "" if client.connected else "the broker's connection is gone"),
-                "engine": Check(listening.healthy, "" if listening.healthy else "the engine does not go round"),
-                "escalation": Check(escalating.healthy, "" if escalating.healthy else "the ladders stand still"),
-            },
-            metrics,
-            embedded=True,
-        )
+    def run(self) -> list[str]:
+        """Serve until told to stop, then stop in good order; return the loops that fell over."""
+        settings = self._settings
+        fell: list[str] = []
+        app = wiring.web(self._database, self._pool, self._clock, self._ready, self._metrics, embedded=True)
         server = wiring.server(app)
 
         def leave() -> None:
@@ -99,39 +105,65 @@ def up(settings: Settings, options: Options, console: Console) -> int:
             fell.append(name)
             leave()
 
-        probe = house.enter_context(wiring.listener(settings.http_host, settings.http_port))
-        address = f"http://{settings.http_host}:{probe.getsockname()[1]}"
-        with connect(database) as conn:
-            tokens.revoke(conn, "sign-in link")
-            token = tokens.create(conn, "operator", "", "sign-in link")
-        here = Instance(os.getpid(), database, gateways, service, address)
-        here.write(settings.data_dir)
-        house.callback(Instance.remove, settings.data_dir)
-
+        probe = self._house.enter_context(wiring.listener(settings.http_host, settings.http_port))
+        here = self._announce(f"http://{settings.http_host}:{probe.getsockname()[1]}")
+        self._client.start()
         threads = wiring.Threads(fallen)
-        if town is not None:
-            town.begin()
-        ingest = threads.start("ingest", lambda: listening.run(engine))
-        ladder = threads.start("escalation", escalating.run)
-        if town is not None:
-            town.live(threads)
-        _greet(console, address, token, here, town=town is not None)
+        if self._town is not None:
+            self._town.begin()
+        ingest = threads.start("ingest", lambda: self._listening.run(self._engine))
+        ladders = threads.start("escalation", self._escalating.run)
+        if self._town is not None:
+            self._town.live(threads)
+        self._greet(here)
         with wiring.told_to_stop(leave):
             server.run(sockets=[probe])
-
-            console.print("Stopping: what is on its way is committed first.")
-            if town is not None:
-                town.leave()
-            _drain(client, listening)
-            stopped.set()
+            self._console.print("Stopping: what is on its way is committed first.")
+            if self._town is not None:
+                self._town.leave()
+            _drain(self._client, self._listening)
+            self._listen_no_more.set()
             ingest.join(timeout=60)
-            climbing.set()
-            ladder.join(timeout=60)
-            client.stop()
-    if fell:
-        console.print(f"[bold red]Stopped because of: {', '.join(fell)}; the log above says why.[/]")
-        return 1
-    return 0
+            self._climb_no_more.set()
+            ladders.join(timeout=60)
+            self._client.stop()
+        return fell
+
+    def _ready(self) -> Readiness:
+        return {
+            "database": check(self._pool),
+            "broker": _well(self._client.connected, "the broker's connection is gone"),
+            "engine": _well(self._listening.healthy, "the engine does not go round; its log says why"),
+            "escalation": _well(self._escalating.healthy, "the ladders stand still; the log says why"),
+        }
+
+    def _announce(self, address: str) -> Instance:
+        """Say where this instance is, for as long as it runs."""
+        here = Instance(os.getpid(), self._database, self._gateways, self._broker, address)
+        here.write(self._settings.data_dir)
+        self._house.callback(Instance.remove, self._settings.data_dir)
+        return here
+
+    def _greet(self, here: Instance) -> None:
+        with connect(self._database) as conn:
+            tokens.revoke(conn, _SIGN_IN)
+            token = tokens.create(conn, "operator", "", _SIGN_IN)
+        say = self._console.print
+        say(f"\n[bold]Shouwang 守望[/] keeps watch. Open [bold cyan]{here.http}/?token={token}[/]", soft_wrap=True)
+        if self._town is not None:
+            say("A town is at work there; within a minute somebody stops answering.")
+        say(
+            f"Gateways publish to {here.mqtt} (QoS 1, telemetry/GATEWAY/senml). Ctrl-C stops everything.",
+            soft_wrap=True,
+        )
+
+
+def _postgres(settings: Settings, house: ExitStack) -> str:
+    return house.enter_context(EmbeddedPostgres(settings.data_dir / "postgres")).conninfo
+
+
+def _well(ok: bool, why: str) -> Check:  # noqa: FBT001 - what is looked at, not a switch
+    return Check(ok, "" if ok else why)
 
 
 def _brokers(settings: Settings, options: Options, house: ExitStack) -> tuple[str, str]:
@@ -170,11 +202,3 @@ def _drain(client: Subscriber, listening: Listening) -> None:
 
 def _interrupt() -> None:
     raise KeyboardInterrupt
-
-
-def _greet(console: Console, address: str, token: str, here: Instance, *, town: bool) -> None:
-    console.print()
-    console.print(f"[bold]Shouwang 守望[/] keeps watch. Open  [bold cyan]{address}/?token={token}[/]", soft_wrap=True)
-    if town:
-        console.print("A town is at work there; within a minute somebody stops answering.")
-    console.print(f"Gateways publish to {here.mqtt} (QoS 1, telemetry/GATEWAY/senml). Ctrl-C stops everything.")

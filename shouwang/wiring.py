@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -16,7 +17,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from psycopg_pool import ConnectionPool
 
-from alerts.book import AlertBook, Books
+from alerts.book import AlertBook
 from alerts.channels.handset import RINGS, HandsetChannel
 from alerts.policy import Policies
 from alerts.policy_file import built_in, parse
@@ -31,7 +32,8 @@ from shouwang.engine import Engine
 from shouwang.errors import PortTakenError
 from shouwang.escalating import Escalating, EscalationMetrics
 from shouwang.listening import IngestMetrics, Listening
-from storage.alerts import PostgresAlertBook
+from shouwang.settings import Settings
+from storage.alerts import PostgresAlertBook, books_on
 from storage.database import connect
 
 log = structlog.get_logger(__name__)
@@ -49,20 +51,10 @@ def policies(path: Path | None) -> Policies:
     return built_in() if path is None else parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def books(pool: ConnectionPool) -> Books:
-    """Return what opens an alert book: one transaction on a connection of the pool."""
-
-    @contextmanager
-    def book() -> Iterator[AlertBook]:
-        with pool.connection() as conn, conn.transaction():
-            yield PostgresAlertBook(conn)
-
-    return book
-
-
-def engine(database: str, rules: str, ladders: Policies, clock: Clock) -> Engine:
+def engine(database: str, settings: Settings, ladders: Policies, clock: Clock) -> Engine:
     """Return a loaded engine on a connection of its own."""
-    made = Engine(connect(database, name="shouwang engine"), rules, ladders, clock)
+    kept = timedelta(days=settings.quarantine_days)
+    made = Engine(connect(database, name="shouwang engine"), settings.rules, ladders, clock, quarantine=kept)
     try:
         replayed = made.load()
     except BaseException:
@@ -90,7 +82,7 @@ def escalating(
     database: str, pool: ConnectionPool, clock: Clock, stop: threading.Event, metrics: CollectorRegistry
 ) -> Escalating:
     """Return the loop that climbs the ladders, with every channel there is."""
-    opened = books(pool)
+    opened = books_on(pool)
     rings = max(RINGS, int(_SEEN_SECONDS * clock.speed * SECOND))
     channels = {HandsetChannel.name: HandsetChannel(opened, rings)}
     return Escalating(database, opened, channels, clock, stop, EscalationMetrics(metrics))
@@ -139,7 +131,7 @@ def server(app: FastAPI) -> Server:
 
 
 def listener(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; a port that a killed predecessor has just left is waited for.
+    """Return a socket bound to a port, ready for the web server; 0 takes any free one.
 
     Raises:
         PortTakenError: something else listens there.
@@ -150,7 +142,8 @@ def listener(host: str, port: int) -> socket.socket:
         probe.bind((host, port))
     except OSError as error:
         probe.close()
-        raise PortTakenError(f"cannot listen on {host}:{port} ({error.strerror}): choose another --http-port") from error
+        why = f"cannot listen on {host}:{port} ({error.strerror}): choose another --http-port"
+        raise PortTakenError(why) from error
     return probe
 
 

@@ -12,9 +12,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import msgspec
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -83,7 +85,7 @@ class ReceiptedPublisher:
         """Wait until everything has its receipt."""
         self._await(lambda: not self._outstanding)
 
-    def __enter__(self) -> ReceiptedPublisher:
+    def __enter__(self) -> Self:
         self._connect()
         return self
 
@@ -114,11 +116,11 @@ class ReceiptedPublisher:
         while True:
             try:
                 self._client = self._connected(self._endpoint())
-            except (ShouwangError, OSError) as error:  # no broker there, or no service that says where
+            except (ShouwangError, OSError) as error:
                 if time.monotonic() > deadline:
                     raise BrokerError(
-                        f"no broker for {self._reconnect_seconds:.0f} s ({error}): start the service and run this again; "
-                        "what was stored already is not stored twice"
+                        f"no broker for {self._reconnect_seconds:.0f} s ({error}): start the service and run this "
+                        "again; what was stored already is not stored twice"
                     ) from error
                 time.sleep(0.2)
             else:
@@ -126,7 +128,9 @@ class ReceiptedPublisher:
 
     def _connected(self, endpoint: Endpoint) -> paho.Client:
         # A clean session each time: the broker must not go on with later messages before the window is sent again.
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="", protocol=paho.MQTTv5, reconnect_on_failure=False)
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id="", protocol=paho.MQTTv5, reconnect_on_failure=False
+        )
         client.username_pw_set(endpoint.username or self._name, endpoint.password)
         if endpoint.tls:
             client.tls_set()
@@ -170,7 +174,7 @@ class ReceiptedPublisher:
             self._send(number, sent.topic, sent.payload)
 
     def _send(self, number: int, topic: str, payload: bytes) -> None:
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho publishes no types for it
         properties.ResponseTopic = f"receipts/{self._name}"
         properties.CorrelationData = number.to_bytes(8, "big")
         if self._client is not None:

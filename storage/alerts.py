@@ -208,25 +208,26 @@ class PostgresAlertBook:
     def save(self, change: Change) -> None:
         """Write a change down and tell whoever listens."""
         alert = change.alert.id
-        self._run(_SAVE_ALERT, alert_rows.from_alert(change.alert))
-        if change.cancel_steps:
-            self._run(_CANCEL_STEPS, {"alert": alert, "but": [step.no for step in change.steps]})
-        if change.cancel_notifications:
-            but = [notification.id for notification in change.notifications]
-            self._run(_CANCEL_NOTIFICATIONS, {"alert": alert, "but": but})
-        if change.cancel_tasks:
-            kinds = [kind.value for kind in change.cancel_tasks]
-            self._run(_CANCEL_TASKS, {"alert": alert, "kinds": kinds, "but": [task.id for task in change.tasks]})
-        self._run_each(_SAVE_EVENT, [alert_rows.from_event(event) for event in change.events])
-        self._run_each(_SAVE_STEP, [alert_rows.from_step(step) for step in change.steps])
-        self._run_each(_SAVE_TASK, [alert_rows.from_task(task) for task in change.tasks])
-        self._run_each(_SAVE_NOTIFICATION, [alert_rows.from_notification(one) for one in change.notifications])
-        self._run_each(_SAVE_MESSAGE, [alert_rows.from_message(message) for message in change.messages])
-        self._notify(ALERTS, str(alert))
-        if any(step.status is StepStatus.PENDING and step.due <= change.at for step in change.steps):
-            self._notify(STEPS, "")
-        if change.notifications:
-            self._notify(NOTIFICATIONS, "")
+        with self._conn.pipeline():  # nothing here reads an answer, so none is waited for
+            self._run(_SAVE_ALERT, alert_rows.from_alert(change.alert))
+            if change.cancel_steps:
+                self._run(_CANCEL_STEPS, {"alert": alert, "but": [step.no for step in change.steps]})
+            if change.cancel_notifications:
+                but = [notification.id for notification in change.notifications]
+                self._run(_CANCEL_NOTIFICATIONS, {"alert": alert, "but": but})
+            if change.cancel_tasks:
+                kinds = [kind.value for kind in change.cancel_tasks]
+                self._run(_CANCEL_TASKS, {"alert": alert, "kinds": kinds, "but": [task.id for task in change.tasks]})
+            self._run_each(_SAVE_EVENT, [alert_rows.from_event(event) for event in change.events])
+            self._run_each(_SAVE_STEP, [alert_rows.from_step(step) for step in change.steps])
+            self._run_each(_SAVE_TASK, [alert_rows.from_task(task) for task in change.tasks])
+            self._run_each(_SAVE_NOTIFICATION, [alert_rows.from_notification(one) for one in change.notifications])
+            self._run_each(_SAVE_MESSAGE, [alert_rows.from_message(message) for message in change.messages])
+            self._notify(ALERTS, str(alert))
+            if any(step.status is StepStatus.PENDING and step.due <= change.at for step in change.steps):
+                self._notify(STEPS, "")
+            if change.notifications:
+                self._notify(NOTIFICATIONS, "")
 
     def next_due(self, now: int) -> Step | None:
         """Return the pending step that has been due longest, locked with its alert."""

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dashboards.access import Conn, Known, Scoped, caller
+from dashboards.access import Caller, Conn, Known, Scoped, caller
 from dashboards.context import Given
 from dashboards.languages import Language
 from dashboards.pages.frame import Framed, frame
@@ -17,6 +17,7 @@ from storage.views import View, alerts, handsets, tasks
 
 _ALERTS: Final = 100
 _BESIDE: Final = 12
+_LATEST: Final = 5
 _QUIET: Final = ("shelved", "suppressed")
 
 
@@ -25,18 +26,20 @@ def router() -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/")
-    def front(request: Request, given: Given, conn: Conn, language: Language, token: str | None = None) -> Response:
+    def front(
+        request: Request,
+        given: Given,
+        conn: Conn,
+        language: Language,
+        known: Known,
+        token: str | None = None,
+    ) -> Response:
         if token is not None:
             return sign_in(request, conn, token)
-        who = caller(request, conn, None, request.cookies.get("shouwang_session"))
+        who = caller(known)
         around = frame(request, who, language, given)
         view = View(conn, who.area)
-        return around.page(
-            "board.html",
-            **_alerts(view),
-            visits=tasks.to_do(view, limit=_BESIDE),
-            calls=handsets.recent(view, limit=_BESIDE) if who.may("operator") else [],
-        )
+        return around.page("board.html", **_alerts(view), **_beside(view, who))
 
     @routes.get("/parts/alerts")
     def part_alerts(around: Framed, view: Scoped) -> Response:
@@ -44,11 +47,7 @@ def router() -> APIRouter:
 
     @routes.get("/parts/beside")
     def part_beside(around: Framed, view: Scoped) -> Response:
-        return around.page(
-            "parts/beside.html",
-            visits=tasks.to_do(view, limit=_BESIDE),
-            calls=handsets.recent(view, limit=_BESIDE) if around.who.may("operator") else [],
-        )
+        return around.page("parts/beside.html", **_beside(view, around.who))
 
     return routes
 
@@ -62,4 +61,13 @@ def _alerts(view: View) -> dict[str, object]:
         "waiting": counts.get("unacknowledged", 0),
         "total": sum(counts.values()),
         "shown": len(rows),
+    }
+
+
+def _beside(view: View, who: Caller) -> dict[str, object]:
+    calls = handsets.recent(view, limit=_BESIDE) if who.may("operator") else []
+    return {
+        "visits": tasks.to_do(view, limit=_BESIDE),
+        "ringing": [call for call in calls if call["status"] == "ringing"],
+        "latest": [call for call in calls if call["status"] != "ringing"][:_LATEST],
     }

@@ -58,10 +58,11 @@
   document.addEventListener("pointermove", () => { moved = performance.now(); }, { passive: true });
 
   function edited(form) {
-    return [...form.elements].some((field) =>
-      field.type === "radio" || field.type === "checkbox" ? field.checked !== field.defaultChecked
-        : field.tagName === "SELECT" ? [...field.options].some((option, at) => option.selected !== (option.defaultSelected || (at === 0 && ![...field.options].some((other) => other.defaultSelected))))
-          : field.value !== field.defaultValue);
+    return [...form.querySelectorAll("input, textarea, select")].some((field) => {
+      if (field.matches("[type=radio], [type=checkbox]")) return field.checked !== field.defaultChecked;
+      if (field.matches("select")) return field.selectedIndex !== 0; // the first choice is the usual one
+      return field.value !== field.defaultValue;
+    });
   }
 
   // What its own reader just did shows at once; only another form's words are still kept.

@@ -26,6 +26,7 @@ _VERSION_WITH_SECONDARY_UNITS = 26
 
 # RFC 8428 §4.5.1 allows these characters; the one slash parts the device from its quantity.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*/[A-Za-z0-9:._-]+")
+_LONGEST_NAME = 500  # characters; a long base name would be repeated in every record's own
 _SWITCHES = ("alarm", "tamper")
 
 _PLAIN = frozenset({"n", "u", "v", "t"})
@@ -127,7 +128,7 @@ class _Resolver:
         name = self._name + name
         parts = self._names.get(name)
         if parts is None:
-            if _NAME.fullmatch(name) is None:
+            if len(name) > _LONGEST_NAME or _NAME.fullmatch(name) is None:
                 _refuse_name(name, place)
             device, _, quantity = name.partition("/")
             parts = self._names[name] = (device, quantity)
@@ -190,6 +191,8 @@ class _Resolver:
                 if not isinstance(found, str):
                     _refuse(Reason.WRONG_TYPE, place, label, f"{label} is {shown(found)}: write a string")
                 if label == "bn":
+                    if len(found) > _LONGEST_NAME:
+                        _refuse_name(found, place, label)
                     self._name = found
                 else:
                     self._unit = found
@@ -247,10 +250,13 @@ def _check_version(found: object, place: str) -> None:
         )  # fmt: skip
 
 
-def _refuse_name(name: str, place: str) -> NoReturn:
+def _refuse_name(name: str, place: str, label: str = "n") -> NoReturn:
     if not name:
-        _refuse(Reason.MISSING_FIELD, place, "n", "the record has no name: write n as {device}/{quantity}")
+        _refuse(Reason.MISSING_FIELD, place, label, "the record has no name: write n as {device}/{quantity}")
+    if len(name) > _LONGEST_NAME:
+        sentence = f"the name has {len(name)} characters: write at most {_LONGEST_NAME}"
+        _refuse(Reason.BAD_NAME, place, label, sentence)
     _refuse(
-        Reason.BAD_NAME, place, "n",
+        Reason.BAD_NAME, place, label,
         f"the name is {shown(name)}: write {{device}}/{{quantity}}, such as m1/volume, of letters, digits and - : . _",
     )  # fmt: skip

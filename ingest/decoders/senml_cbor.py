@@ -13,9 +13,10 @@ from ingest.decoders import senml
 from ingest.errors import IngestError
 from ingest.records import Decoded, Reason, Reject, shown, within
 
-MAX_PAYLOAD = 128 * 1024
-"""Bytes: about 5,000 records. CBOR can be written so that reading a map takes time in the square of its size."""
-_MAX_DEPTH = 16  # a pack needs four levels: array, map, decimal fraction, its two integers
+MAX_RECORD = 4096
+"""Bytes of a record at the most. CBOR can be written so that reading a map takes time in the square of its size, so
+a pack is read record by record, each out of no more than this."""
+_MAX_DEPTH = 16  # a record needs three levels: map, decimal fraction, its two integers
 
 # RFC 8428 table 4.
 _LABELS = {
@@ -23,6 +24,10 @@ _LABELS = {
     0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
 }  # fmt: skip
 _NUMBER_OF = {label: number for number, label in _LABELS.items()}
+
+_ARRAY = 4
+_ARRAY_UNTIL_BREAK = 0x9F
+_BREAK = b"\xff"
 
 # Every tag that the library would turn into something of its own: SenML knows only decimal fractions, and some of
 # these (regular expressions, messages, shared references) would let a payload keep us busy.
@@ -41,22 +46,22 @@ class SenmlCbor:
     def decode(self, topic: str, payload: bytes, received: int) -> Decoded:
         """Return the records of a pack and its refusals."""
         gateway = self.gateway(topic)
-        if len(payload) > MAX_PAYLOAD:
-            sentence = f"the payload has {len(payload)} bytes: send at most {MAX_PAYLOAD} bytes of CBOR in one message"
-            return Decoded(gateway, rejects=[Reject(Reason.TOO_LARGE, "$", sentence)])
         try:
-            pack = _read(payload)
-        except _NotCborError as error:
-            return Decoded(gateway, rejects=[Reject(Reason.MALFORMED, "$", str(error))])
+            items = _read(payload)
+        except _NotAPackError as error:
+            return Decoded(gateway, rejects=[error.reject])
         rejects: list[Reject] = []
-        if isinstance(pack, list):
-            pack = [_in_words(item, index, rejects) for index, item in enumerate(pack)]
+        pack = [_in_words(item, index, rejects) for index, item in enumerate(items)]
         records, refused = senml.resolve(pack, received)
         return Decoded(gateway, records, rejects + refused)
 
 
-class _NotCborError(IngestError):
-    """The payload is no CBOR data item; the message says why."""
+class _NotAPackError(IngestError):
+    """The payload is no CBOR array of records."""
+
+    def __init__(self, place: str, detail: str, reason: Reason = Reason.MALFORMED) -> None:
+        super().__init__(detail)
+        self.reject = Reject(reason, place, detail)
 
 
 class _ForeignTag:
@@ -106,19 +111,52 @@ _TAGS: Mapping[int, Any] = {
 }
 
 
-def _read(payload: bytes) -> object:
-    stream = BytesIO(payload)
-    decoder = cbor2.CBORDecoder(stream, max_depth=_MAX_DEPTH, tag_hook=_foreign, semantic_decoders=_TAGS)
-    try:
-        item: object = decoder.decode()
-    except cbor2.CBORDecodeEOF as error:
-        raise _NotCborError("the payload ends before its CBOR does: send it whole") from error
-    except cbor2.CBORDecodeError as error:
-        raise _NotCborError(f"the payload is no CBOR ({shown(str(error), 120)}): send a SenML pack in CBOR") from error
-    if stream.tell() != len(payload):
-        left = len(payload) - stream.tell()
-        raise _NotCborError(f"{left} bytes follow the pack, which ends at byte {stream.tell()}: send one pack only")
-    return item
+def _read(payload: bytes) -> list[object]:
+    """Return the records of a pack; of one that is too long, as many as it takes to see that."""
+    count, at = _head(payload)
+    items: list[object] = []
+    decoder = cbor2.CBORDecoder(BytesIO(), max_depth=_MAX_DEPTH, tag_hook=_foreign, semantic_decoders=_TAGS)
+    while len(items) != count:
+        if count is None and payload[at : at + 1] == _BREAK:
+            at += 1
+            break
+        if len(items) > senml.MAX_RECORDS:
+            return items
+        decoder.fp = stream = BytesIO(payload[at : at + MAX_RECORD])
+        try:
+            items.append(decoder.decode())
+        except cbor2.CBORDecodeEOF as error:
+            if at + MAX_RECORD >= len(payload):
+                raise _NotAPackError("$", "the payload ends before its CBOR does: send it whole") from error
+            sentence = f"the record has more than {MAX_RECORD} bytes: a record is one measurement, send no more in it"
+            raise _NotAPackError(f"[{len(items)}]", sentence, Reason.TOO_LARGE) from error
+        except cbor2.CBORDecodeError as error:
+            sentence = f"the record at byte {at} is no CBOR ({shown(str(error), 120)}): send a SenML record"
+            raise _NotAPackError(f"[{len(items)}]", sentence) from error
+        at += stream.tell()
+    if at != len(payload):
+        sentence = f"{len(payload) - at} bytes follow the pack, which ends at byte {at}: send one pack only"
+        raise _NotAPackError("$", sentence)
+    return items
+
+
+def _head(payload: bytes) -> tuple[int | None, int]:
+    """Return how many items the array at the start of a payload has, None if it tells by a break, and where they start.
+
+    RFC 8949 §3: the major type stands in the upper three bits; the count in the lower five, or in the bytes after.
+    """
+    first = payload[0] if payload else -1
+    if first >> 5 != _ARRAY:
+        raise _NotAPackError("$", "a SenML pack is a CBOR array of records, and this is none: send [{…}, {…}] in CBOR")
+    if first == _ARRAY_UNTIL_BREAK:
+        return None, 1
+    short = first & 0x1F
+    if short < 24:
+        return short, 1
+    width = 1 << (short - 24)
+    if short > 27 or len(payload) <= width:
+        raise _NotAPackError("$", "the payload ends before its CBOR does: send it whole")
+    return int.from_bytes(payload[1 : 1 + width], "big"), 1 + width
 
 
 def _in_words(item: object, index: int, rejects: list[Reject]) -> object:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from service import Service
+
+from tests.e2e.service import Service
 
 _SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -36,7 +37,7 @@ def services(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    """Return a recording of twelve made-up homes over ninety days, every quarter of an hour, with real meters' faults."""
+    """Return twelve made-up homes over ninety days, every quarter of an hour, with the faults of real meters."""
     random = np.random.default_rng(20261121)
     lines = []
     start = datetime(2020, 3, 1, tzinfo=UTC)

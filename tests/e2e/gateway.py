@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
 from typing import Self
 
 import paho.mqtt.client as mqtt
-from service import Service
+from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.mqtt import Endpoint
+from tests.e2e.service import Service
 
 
 class Gateway:
@@ -18,7 +18,7 @@ class Gateway:
     def __init__(self, service: Service, name: str, *, in_flight: int = 20) -> None:
         broker = os.environ.get("SHOUWANG_TEST_MQTT_URL", f"mqtt://127.0.0.1:{service.mqtt_port}")
         self._endpoint = Endpoint.parse(broker)
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="", protocol=mqtt.MQTTv311)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="", protocol=mqtt.MQTTv311)
         self._client.username_pw_set(name, "secret")
         self._client.max_inflight_messages_set(in_flight)
 
@@ -27,7 +27,7 @@ class Gateway:
         self._client.loop_start()
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from service import Service, until
+
+from tests.e2e.service import Service, until
 
 # All that a crash must not change; the clock of the crash itself (opened_at, due) is not among it.
 _STATE = {

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service import Service
+
+from tests.e2e.service import Service
 
 
 def _distinct(recording: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gateway import Gateway
-from service import Service, until
+
+from tests.e2e.gateway import Gateway
+from tests.e2e.service import Service, until
 
 SAMPLE = Path(__file__).parents[2] / "registry" / "sample"
 TOPIC = "telemetry/gateway-yuzhong-1/senml"
@@ -92,7 +94,7 @@ def test_fuzz_stops_nothing_and_fills_no_memory(service: Service) -> None:
             marker = random.integers(10_000, 90_000)
             gateway.publish(TOPIC, _pack(value=int(marker)))
             query = f"SELECT 1 FROM reading WHERE value = {marker}"
-            until(lambda query=query: service.rows(query), "a good reading after the bad ones")
+            until(functools.partial(service.rows, query), "a good reading after the bad ones")
             grown.append(memory())
     assert grown[1] - grown[0] < 30_000, f"resident memory grew from {grown[0]} to {grown[1]} kB"
     assert service.rows("SELECT count(*) > 3000 FROM quarantine") == [(True,)]

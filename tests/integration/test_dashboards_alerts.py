@@ -52,9 +52,7 @@ def test_filters_by_status_area_and_kind(site: Site) -> None:
     site.alert("hh-1")
     site.alert("hh-2", Kind.SMOKE, Severity.URGENT)
     closed = site.alert("hh-3")
-    site.client.post(
-        f"/api/v1/alerts/{closed}/close", headers=site.token("officer"), json={"outcome": "false_alarm"}
-    )
+    site.client.post(f"/api/v1/alerts/{closed}/close", headers=site.token("officer"), json={"outcome": "false_alarm"})
 
     def households(query: str) -> list[str]:
         return sorted(alert["household"] for alert in site.get(f"/api/v1/alerts?{query}")["items"])
@@ -90,9 +88,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(site: Site) -> None:
 def test_an_acknowledgement_stops_the_ladder_and_is_on_the_timeline(site: Site) -> None:
     alert = site.alert()
     site.pass_time(1)
-    taken = site.client.post(
-        f"/api/v1/alerts/{alert}/acknowledge", headers=site.token("caseworker", WEST, "cw-west")
-    )
+    taken = site.client.post(f"/api/v1/alerts/{alert}/acknowledge", headers=site.token("caseworker", WEST, "cw-west"))
     assert taken.status_code == 200
     story = taken.json()
     assert story["status"] == "acknowledged"
@@ -119,9 +115,7 @@ def test_shelving_needs_a_reason_and_a_time_ahead(site: Site) -> None:
     no_zone = site.client.post(path, headers=officer, json={"until": "2026-11-06T03:00:00", "reason": "plumber"})
     assert no_zone.status_code == 422
     assert no_zone.json()["errors"][0]["field"] == "body.until"
-    shelved = site.client.post(
-        path, headers=officer, json={"until": "2026-11-06T11:00:00+08:00", "reason": "plumber"}
-    )
+    shelved = site.client.post(path, headers=officer, json={"until": "2026-11-06T11:00:00+08:00", "reason": "plumber"})
     assert shelved.status_code == 200
     assert shelved.json()["status"] == "shelved"
     assert shelved.json()["shelved_until"] == "2026-11-06T03:00:00Z"
@@ -144,9 +138,7 @@ def test_closing_needs_a_human_outcome(site: Site) -> None:
         "in the garden",
     )
     assert closed.json()["closed_at"] == "2026-11-05T04:00:00Z"
-    assert (
-        site.client.post(f"/api/v1/alerts/{alert}/acknowledge", headers=officer).status_code == 409
-    )
+    assert site.client.post(f"/api/v1/alerts/{alert}/acknowledge", headers=officer).status_code == 409
 
 
 def test_nobody_answers_and_a_visit_stands_in_the_list(site: Site) -> None:
@@ -210,9 +202,7 @@ def test_performance_counts_and_waits(site: Site) -> None:
     site.pass_time(4)
     site.client.post(f"/api/v1/alerts/{first}/acknowledge", headers=site.token("officer"))
     site.pass_time(6)
-    site.client.post(
-        f"/api/v1/alerts/{first}/close", headers=site.token("officer"), json={"outcome": "found_well"}
-    )
+    site.client.post(f"/api/v1/alerts/{first}/close", headers=site.token("officer"), json={"outcome": "found_well"})
     site.alert("hh-2", Kind.SMOKE, Severity.URGENT, lasted=0)
     late = site.alert("hh-3", lasted=30 * HOUR)
     told = site.get(f"/api/v1/areas/{WEST}/performance?to=2026-11-06T00:00:00Z")

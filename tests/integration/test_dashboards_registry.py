@@ -108,9 +108,7 @@ def test_raw_readings_stand_as_sent_with_their_flags(site: Site) -> None:
     rest = site.get(first["next"])
     assert [one["value"] for one in rest["items"]] == [105.0]
     assert rest["next"] is None
-    part = site.get(
-        "/api/v1/sensors/meter-1/volume/readings?from=2026-11-05T10:00:00%2B08:00&to=2026-11-05T03:00:00Z"
-    )
+    part = site.get("/api/v1/sensors/meter-1/volume/readings?from=2026-11-05T10:00:00%2B08:00&to=2026-11-05T03:00:00Z")
     assert [one["value"] for one in part["items"]] == [105.5]
 
 
@@ -128,8 +126,7 @@ def test_a_bucket_without_a_report_is_empty_and_not_zero(site: Site) -> None:
     )
     series = site.get("/api/v1/sensors/meter-1/volume/readings?from=2026-11-04T23:00:00Z&every=1h")
     told = [
-        (one["time"][11:13], one["count"], one["use"], one["min"], one["max"], one["mean"])
-        for one in series["items"]
+        (one["time"][11:13], one["count"], one["use"], one["min"], one["max"], one["mean"]) for one in series["items"]
     ]
     assert told == [
         ("23", 1, None, 100.0, 100.0, 100.0),
@@ -168,9 +165,7 @@ def test_a_series_asked_for_wrongly_says_how_to_ask(site: Site) -> None:
         ("from=2026-11-05T00:00:00", 422),
         ("from=0001-01-01T00:00:00Z", 422),
     ):
-        answer = site.client.get(
-            f"/api/v1/sensors/meter-1/volume/readings?{query}", headers=site.token("viewer")
-        )
+        answer = site.client.get(f"/api/v1/sensors/meter-1/volume/readings?{query}", headers=site.token("viewer"))
         assert answer.status_code == status, query
     for sensor in ("meter-1/energy", "meter-2/volume", "meter-1", "a/b/c"):
         answer = site.client.get(f"/api/v1/sensors/{sensor}/readings", headers=site.token("viewer"))

@@ -169,6 +169,7 @@ BOMBS = [
     b"9" * MAX_PAYLOAD,
     b'[{"n":"' + b"x" * (MAX_PAYLOAD - 20) + b'","v":1}]',
     b'[{"n":"m1/volume","v":1' + b"0" * (MAX_PAYLOAD - 40) + b"}]",
+    b'[{"bn":"' + b"x" * (MAX_PAYLOAD // 2) + b'/"}' + b"".join(b',{"n":"v%d","v":1}' % n for n in range(9_000)) + b"]",
     b"\x9f" * (64 * 1024),
     b"\x9b\x00\x00\x00\x7f\xff\xff\xff\xff",
     b"\x5b\x00\x00\x00\x7f\xff\xff\xff\xff",

@@ -156,6 +156,7 @@ NAMED = {"n": "m9/volume", "u": "l"}
         ({"n": "m 9/volume", "v": 1}, Reason.BAD_NAME, "[1].n"),
         ({"n": "m9/volume\n", "v": 1}, Reason.BAD_NAME, "[1].n"),
         ({"n": "水表/volume", "v": 1}, Reason.BAD_NAME, "[1].n"),
+        ({"n": "m" * 494 + "/volume", "v": 1}, Reason.BAD_NAME, "[1].n"),
         ({**NAMED, "u": 1, "v": 1}, Reason.WRONG_TYPE, "[1].u"),
         ({**NAMED, "u": None, "v": 1}, Reason.WRONG_TYPE, "[1].u"),
         (NAMED, Reason.MISSING_FIELD, "[1].v"),
@@ -221,6 +222,13 @@ def test_nothing_is_resolved_with_a_base_field_that_was_refused(
     records, rejects = told([start, {base: broken, **record}, record, {base: mended, **record}])
     assert [each.place for each in records] == ["[3]"]
     assert rejects == [(Reason.WRONG_TYPE, f"[1].{base}"), (Reason.WRONG_TYPE, f"[2].{field}")]
+
+
+def test_a_base_name_has_its_limit() -> None:
+    # Else a short message could fill the memory: the base name is part of every record's name.
+    records, rejects = told([{"bn": "m" * 501}, {"n": "1/volume", "v": 1}, {"bn": "", "n": "m1/volume", "v": 1}])
+    assert [record.place for record in records] == ["[2]"]
+    assert rejects == [(Reason.BAD_NAME, "[0].bn"), (Reason.BAD_NAME, "[1].n")]
 
 
 def test_a_record_with_its_own_unit_needs_no_base_unit() -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.decoders.senml_cbor import MAX_PAYLOAD, SenmlCbor
+from ingest.decoders.senml import MAX_RECORDS
+from ingest.decoders.senml_cbor import MAX_RECORD, SenmlCbor
 from ingest.decoders.senml_json import SenmlJson
 from ingest.records import Decoded, Reason
 from registry.instants import SECOND
@@ -141,32 +142,58 @@ def test_keys_that_are_no_labels_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload",
+    ("payload", "place"),
     [
-        b"",
-        b"\xff",
-        b"\x1c",
-        b"\x81",
-        RFC_EXAMPLE[:-1],
-        RFC_EXAMPLE + b"\0",
-        b"\x80\x80",
-        b"\x81" * 100_000,
-        b"\x9f" * 100_000,
-        b"\xc1" * 100_000,
-        b"\x9b\x00\xff\xff\xff\xff\xff\xff\xff",
-        b"\xbb\x00\x00\x00\x00\x10\x00\x00\x00",
-        b"\x5b\x00\x00\x00\x0f\xff\xff\xff\xff",
-        b"\x81\x61\xff",
-        b"{}",
-        b'[{"n":"m1/volume","v":1}]',
+        (b"", "$"),
+        (b"\xff", "$"),
+        (b"\x1c", "$"),
+        (b"\x81", "$"),
+        (b"\x98", "$"),
+        (b"\x9c\x00", "$"),
+        (b"\x9f", "$"),
+        (RFC_EXAMPLE[:-1], "$"),
+        (RFC_EXAMPLE + b"\0", "$"),
+        (b"\x80\x80", "$"),
+        (b"\x9f\xff\xff", "$"),
+        (b"\xa0", "$"),
+        (b"\xc1" * 100_000, "$"),
+        (b"\x81" * 100_000, "[0]"),
+        (b"\x9f" * 100_000, "[0]"),
+        (b"\x9b\x00\xff\xff\xff\xff\xff\xff\xff", "$"),
+        (b"\x81\xbb\x00\x00\x00\x00\x10\x00\x00\x00", "$"),
+        (b"\x81\x5b\x00\x00\x00\x0f\xff\xff\xff\xff", "$"),
+        (b"\x82\xa0\x61\xff", "[1]"),
+        (b"\x81\x1c", "[0]"),
+        (b"{}", "$"),
+        (b'[{"n":"m1/volume","v":1}]', "$"),
     ],
 )
-def test_what_is_no_pack_is_malformed(payload: bytes) -> None:
-    assert reasons(payload) == [(Reason.MALFORMED, "$")]
+def test_what_is_no_pack_is_malformed(payload: bytes, place: str) -> None:
+    assert decoded(payload).records == []
+    assert reasons(payload) == [(Reason.MALFORMED, place)]
 
 
-def test_a_payload_has_its_limit() -> None:
-    assert reasons(bytes(MAX_PAYLOAD + 1)) == [(Reason.TOO_LARGE, "$")]
+@pytest.mark.parametrize("count", [0, 1, 23, 24, 255, 256, 700])
+def test_a_pack_of_any_length_is_read_to_its_end(count: int) -> None:
+    pack = [{0: "m1/volume", 1: "l", 2: number} for number in range(count)]
+    for payload in (cbor2.dumps(pack), b"\x9f" + b"".join(map(cbor2.dumps, pack)) + b"\xff"):
+        assert [record.value for record in decoded(payload).records] == list(range(count))
+        assert decoded(payload).rejects == []
+
+
+def test_a_record_has_its_limit() -> None:
+    def pack(length: int) -> bytes:
+        return cbor2.dumps([{0: "m1/volume", 2: 1}, {0: "m1/volume", 2: 2, "x": "x" * length}, {0: "m1/volume", 2: 3}])
+
+    assert reasons(pack(MAX_RECORD - 100)) == []
+    assert reasons(pack(MAX_RECORD)) == [(Reason.TOO_LARGE, "[1]")]
+
+
+def test_a_pack_has_its_limit() -> None:
+    record = {0: "m1/volume", 2: 1}
+    assert len(decoded(cbor2.dumps([record] * MAX_RECORDS)).records) == MAX_RECORDS
+    assert reasons(cbor2.dumps([record] * (MAX_RECORDS + 1))) == [(Reason.TOO_LARGE, "$")]
+    assert reasons(b"\x9f" + b"\xa0" * 1_000_000) == [(Reason.TOO_LARGE, "$")]
 
 
 def test_shared_references_are_not_followed() -> None:
