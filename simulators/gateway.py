@@ -64,7 +64,8 @@ class Gateways:
 
     def run(self, stop: threading.Event) -> None:
         """Publish until `stop` is set; then disconnect and return within about a second."""
-        for client in self._clients.values():
+        for gateway, client in self._clients.items():
+            client.on_publish = self._confirm(gateway)
             client.connect_async(*self._address, keepalive=30)
             client.loop_start()
         try:
@@ -75,6 +76,8 @@ class Gateways:
                 client.disconnect()
             for client in self._clients.values():
                 client.loop_stop()
+                # The client closes its own sockets when it is dropped, which a ring of references would forbid.
+                client.on_publish = None
                 # A connection that was just being made again outlives the loop.
                 if (connection := client.socket()) is not None:
                     connection.close()
@@ -118,15 +121,16 @@ class Gateways:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=gateway, protocol=mqtt.MQTTv311)
         client.username_pw_set(gateway, password)
         client.reconnect_delay_set(min_delay=1, max_delay=5)
+        return client
 
+    def _confirm(self, gateway: str) -> mqtt.CallbackOnPublish_v2:
         def confirmed(_client: mqtt.Client, _data: Any, mid: int, *_rest: Any) -> None:
             with self._space:
                 if self._waiting.pop((gateway, mid), None) is None:
                     self._early.add((gateway, mid))
                 self._space.notify_all()
 
-        client.on_publish = confirmed
-        return client
+        return confirmed
 
 
 def simulate(
