@@ -17,6 +17,10 @@ _UNITS: Mapping[str, tuple[str, str, str, str, str]] = {
     "en": (" d", " h", " min", " s", " "),
     "zh_CN": (" 天", " 小时", " 分钟", " 秒", " "),
 }
+_AT_MOST: Mapping[str, tuple[str, str]] = {
+    "en": ("No water", "No more than {} L of water"),
+    "zh_CN": ("没有用水", "用水不超过 {} 升"),
+}
 _QUANTITIES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "en": {
         "volume": ("water use", "L/h"),
@@ -38,32 +42,31 @@ _QUANTITIES: Mapping[str, Mapping[str, tuple[str, str]]] = {
 _TEMPLATES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "low_use": (
-            "No more than {used} L of water for {lasted} (since {since}); the rule asks for {limit} L in {window}. "
-            "The longest such pause known here is {longest}; this has happened {chance}."
+            "{at_most} for {lasted} (since {since}); the rule asks for {limit} L in {window}. "
+            "The longest such pause known here is {longest}; {chance}."
         ),
         "low_use_new": (
-            "No more than {used} L of water for {lasted} (since {since}); the rule asks for {limit} L in {window}. "
-            "Its usual pauses are not known yet; this has happened {chance}."
+            "{at_most} for {lasted} (since {since}); the rule asks for {limit} L in {window}. "
+            "Its usual pauses are not known yet; {chance}."
         ),
         "quiet_day": (
-            "No more than {used} L of water on {day}, a whole day; the rule asks for {limit} L. "
-            "Usual here are {usual} L a day; this has happened {chance}."
+            "{at_most} on {day}, a whole day; the rule asks for {limit} L. Usual here are {usual} L a day; {chance}."
         ),
         "excess_day": (
             "At least {used} L of water on {day}, more than the {limit} L of the rule. "
-            "Usual here are {usual} L a day; this has happened {chance}."
+            "Usual here are {usual} L a day; {chance}."
         ),
         "constant_use": (
             "Water in every {slot} for {lasted} (since {since}), {used} L in all. "
-            "The longest such time known here is {longest}; this has happened {chance}."
+            "The longest such time known here is {longest}; {chance}."
         ),
-        "smoke": "The smoke detector itself gives the alarm; this has happened {chance}.",
+        "smoke": "The smoke detector itself gives the alarm; {chance}.",
         "smoke_level": (
             "Smoke of {value} %/m, above {limit} %/m{for_long}. "
-            "The most known here without a fire is {highest} %/m; this has happened {chance}."
+            "The most known here without a fire is {highest} %/m; {chance}."
         ),
-        "battery": "Battery at {value} %, below {limit} %; this has happened {chance}.",
-        "tamper": "The device has been opened or moved; this has happened {chance}.",
+        "battery": "Battery at {value} %, below {limit} %; {chance}.",
+        "tamper": "The device has been opened or moved; {chance}.",
         "offline": (
             "Nothing heard from the device for {lasted} (since {since}); half of its {gaps} known gaps are below "
             "{usual}, and it is allowed {limit}."
@@ -80,16 +83,14 @@ _TEMPLATES: Mapping[str, Mapping[str, str]] = {
     },
     "zh_CN": {
         "low_use": (
-            "已有 {lasted} 用水不超过 {used} 升（自{since}起）；规则为 {window} 内不足 {limit} 升。"
+            "已有 {lasted} {at_most}（自{since}起）；规则为 {window} 内不足 {limit} 升。"
             "此户已知最长的类似间歇为 {longest}；此情况{chance}。"
         ),
         "low_use_new": (
-            "已有 {lasted} 用水不超过 {used} 升（自{since}起）；规则为 {window} 内不足 {limit} 升。"
+            "已有 {lasted} {at_most}（自{since}起）；规则为 {window} 内不足 {limit} 升。"
             "尚不了解此户平时的用水间歇；此情况{chance}。"
         ),
-        "quiet_day": (
-            "{day} 全天用水不超过 {used} 升，低于规则的 {limit} 升。此户平均每天用水 {usual} 升；此情况{chance}。"
-        ),
+        "quiet_day": ("{day} 全天{at_most}，低于规则的 {limit} 升。此户平均每天用水 {usual} 升；此情况{chance}。"),
         "excess_day": (
             "{day} 用水至少 {used} 升，超过规则的 {limit} 升。此户平均每天用水 {usual} 升；此情况{chance}。"
         ),
@@ -153,8 +154,15 @@ class _Words:
     def chance(self, times: int, days: float) -> str:
         span = f"{days:.0f}" if days >= 1 else "<1"
         if self.language == "zh_CN":
-            return f"在 {span} 天内发生过 {times} 次"
-        return f"{times} {'time' if times == 1 else 'times'} in {span} {'day' if span == '1' else 'days'}"
+            return f"在 {span} 天内发生过 {times} 次" if times else f"在已知的 {span} 天内从未发生过"
+        within = f"in {span} {'day' if span == '1' else 'days'}"
+        if not times:
+            return f"this has not happened before {within}"
+        return f"this has happened {times} {'time' if times == 1 else 'times'} {within}"
+
+    def at_most(self, litres: float) -> str:
+        nothing, something = _AT_MOST[self.language]
+        return something.format(_number(litres)) if litres else nothing
 
 
 def sentence(kind: Kind, facts: Mapping[str, Fact], language: str, zone: str) -> str:
@@ -231,6 +239,7 @@ _SPECIAL: Mapping[str, Callable[[Mapping[str, Fact], _Words], str]] = {
     "usual": _usual,
     "limit": _limit,
     "for_long": _for_long,
+    "at_most": lambda facts, words: words.at_most(float(facts["used"])),
     "day": lambda facts, words: words.day(int(facts["day_at"])),
     "chance": lambda facts, words: words.chance(int(facts["times"]), float(facts["days"])),
     "quantity": lambda facts, words: _QUANTITIES[words.language][str(facts["quantity"])][0],

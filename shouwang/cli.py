@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,7 +57,8 @@ def up(
     from shouwang.up import up as run
 
     with _told(data_dir, http_port=http_port, rules=rules) as settings:
-        wanted = TownOptions(households, speed, seed, history_days) if town else None
+        silence = timedelta(hours=12 if settings.rules == "shanghai-12h" else 24)
+        wanted = TownOptions(households, speed, seed, history_days, silence) if town else None
         raise typer.Exit(run(settings, Options(mqtt_port, wanted), Console(highlight=False)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -28,12 +28,14 @@ from shouwang.clock import Clock, LiveClock, TownClock
 from shouwang.engine import Engine
 from shouwang.errors import WrongTimeError
 from shouwang.wiring import Threads
+from simulators.events import Happening, event, parse
 from simulators.gateway import Gateways
 from simulators.people import react
 from simulators.town import Town
 from storage import engine_state, registry
 from storage.alerts import PostgresAlertBook
-from storage.handsets import unanswered
+from storage.handsets import Unanswered, unanswered
+from storage.visits import helped
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +56,7 @@ class TownOptions:
     speed: float
     seed: int
     history_days: int
+    silence: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,11 @@ class Deed:
     households: int
     seed: int
     start: datetime
+    silence: timedelta
+    """How long the fallen resident of the opening story has not used water when the town begins."""
     learned: bool
+    events: tuple[str, ...] = ()
+    """What befell the town later, so that somebody who was helped is not on the floor again after a restart."""
 
     @classmethod
     def read(cls, data_dir: Path) -> Deed | None:
@@ -102,7 +109,7 @@ def clock_for(conn: psycopg.Connection, data_dir: Path, town: TownOptions | None
     deed = Deed.read(data_dir)
     if deed is None or known is None or not deed.learned:
         start = deed.start if deed is not None else opening(LiveClock().now())
-        Deed(town.households, town.seed, start, learned=False).write(data_dir)
+        Deed(town.households, town.seed, start, town.silence, learned=False).write(data_dir)
         return TownClock(start, town.speed)
     return TownClock(known[1], town.speed)
 
@@ -144,7 +151,7 @@ class TownHall:
             )
         with self._console.status("Founding the town …"):
             town = self._town = Town(deed.seed, deed.households, deed.start)
-            town.inject(*town.story(deed.start))
+            town.inject(*town.story(deed.start, deed.silence), *(parse(text) for text in deed.events))
             with self._pool.connection() as conn:
                 if not deed.learned:
                     registry.save(conn, town.registry)
@@ -152,7 +159,7 @@ class TownHall:
         engine.read_registry()
         if not deed.learned:
             self._learn(engine, deed, np.array([ids[sensor] for sensor in town.sensors], np.int32))
-            Deed(deed.households, deed.seed, deed.start, learned=True).write(self._data_dir)
+            replace(deed, learned=True).write(self._data_dir)
 
     def begin(self) -> None:
         """Let the town's time run."""
@@ -165,7 +172,7 @@ class TownHall:
         gateways = Gateways(self._town, self._clock, self._broker.host, self._broker.port, begin=begin)
         self._running = [
             threads.start("gateways", lambda: gateways.run(self._stop)),
-            threads.start("residents", self._answer),
+            threads.start("residents", self._reside),
         ]
 
     def leave(self) -> None:
@@ -201,28 +208,42 @@ class TownHall:
             yield ReadingBatch(ids[columns.sensor], columns.time, columns.value, columns.time)
             begin = until
 
-    def _answer(self) -> None:
-        """Be the residents: whoever can, takes the telephone after a while."""
-        looked = self._clock.now() - timedelta(hours=1)
-        heard: dict[UUID, tuple[datetime, str] | None] = {}
+    def _reside(self) -> None:
+        """Be the residents: whoever can takes the telephone after a while; whoever was helped gets up again."""
+        since = self._clock.now() - timedelta(hours=1)
+        answers: dict[UUID, tuple[datetime, str] | None] = {}
+        been_there: set[UUID] = set()
         while not self._stop.wait(_LOOK_SECONDS):
-            with self._pool.connection() as conn:
-                waiting = unanswered(conn, looked)
             now = self._clock.now()
+            with self._pool.connection() as conn:
+                waiting = unanswered(conn, since)
+                visited = helped(conn, since)
             for message in waiting:
-                if message.id not in heard:
-                    role, medium = Role(message.role), Medium(message.medium)
-                    reaction = react(self._town, message.household, role, medium, message.at)
-                    heard[message.id] = (
-                        None if reaction is None else (message.at + timedelta(seconds=reaction.after), reaction.answer)
-                    )
-                plan = heard[message.id]
+                if message.id not in answers:
+                    answers[message.id] = self._intention(message)
+                plan = answers[message.id]
                 if plan is not None and plan[0] <= now:
                     self._say(message.id, plan[1], now)
-                    heard[message.id] = None
-            if len(heard) > 10_000:
-                looked = now - timedelta(hours=12)
-                heard = {message.id: heard[message.id] for message in waiting if message.id in heard}
+                    answers[message.id] = None
+            for alert in visited.keys() - been_there:
+                self._get_up(visited[alert], now)
+            been_there = set(visited)
+            since = max(since, now - timedelta(hours=6))
+            answers = {message.id: answers[message.id] for message in waiting}
+
+    def _intention(self, message: Unanswered) -> tuple[datetime, str] | None:
+        role, medium = Role(message.role), Medium(message.medium)
+        reaction = react(self._town, message.household, role, medium, message.at)
+        return None if reaction is None else (message.at + timedelta(seconds=reaction.after), reaction.answer)
+
+    def _get_up(self, household: str, now: datetime) -> None:
+        """End what befell a household, as the person who went there would, and remember that it is over."""
+        if self._town.at_work(household, now):
+            ended = event(Happening.HELP, household, now), event(Happening.REPAIR, household, now)
+            self._town.inject(*ended)
+            deed = Deed.read(self._data_dir)
+            if deed is not None:
+                replace(deed, events=(*deed.events, *map(str, ended))).write(self._data_dir)
 
     def _say(self, message: UUID, answer: str, now: datetime) -> None:
         try:

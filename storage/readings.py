@@ -157,5 +157,3 @@ def _insert(
 def _listed(column: Sensors | Times | Values | Flags, rows: NDArray[np.intp]) -> list[int | float]:
     listed: list[int | float] = column[rows].tolist()
     return listed
-
-

@@ -95,6 +95,8 @@ def _contacts() -> APIRouter:
     @routes.post("/contacts", status_code=201, summary="Register whom to ask", responses=documented(404, 409))
     def add_contact(asked: NewContact, _who: Operator, view: Scoped, conn: Conn) -> Contact:
         _household(view, asked.household)
+        if not queries.nameable(view, asked.person):
+            raise not_found("person")
         return Contact.model_validate(registry.add_contact(conn, model.Contact(**asked.model_dump())))
 
     return routes

@@ -17,7 +17,7 @@ SELECT a.id, a.household, h.area, area.name AS area_name, h.zone, h.address, h.c
 FROM alert a
 JOIN household h ON h.id = a.household
 JOIN area ON area.code = h.area
-LEFT JOIN person holder ON 'person:' || holder.id = a.held_by
+LEFT JOIN person holder ON holder.id = substring(a.held_by FROM '^person:(.+)$')
 LEFT JOIN LATERAL (
     SELECT s.no, s.due, s.action FROM step s
     WHERE s.alert = a.id AND s.status = 'pending'
@@ -62,7 +62,7 @@ SELECT e.seq, e.at, e.actor, p.name AS actor_name, e.kind, e.detail, about.name 
 FROM alert_event e
 JOIN alert a ON a.id = e.alert
 JOIN household h ON h.id = a.household
-LEFT JOIN person p ON 'person:' || p.id = e.actor
+LEFT JOIN person p ON p.id = substring(e.actor FROM '^person:(.+)$')
 LEFT JOIN person about ON about.id = coalesce(
     e.detail ->> 'person', e.detail ->> 'assignee', substring(e.detail ->> 'by' FROM '^person:(.+)$'))
 WHERE e.alert = %(id)s AND starts_with(h.area, %(scope)s)

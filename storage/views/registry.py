@@ -44,6 +44,17 @@ ORDER BY p.id
 LIMIT %(limit)s
 """
 
+# Somebody entered as a contact whom no household names yet belongs to no area, so anybody may name them first.
+_NAMEABLE = """
+SELECT true FROM person p
+LEFT JOIN household home ON home.id = p.household
+WHERE p.id = %(id)s
+  AND (starts_with(coalesce(p.area, home.area, ''), %(scope)s)
+       OR EXISTS (SELECT FROM contact c JOIN household h ON h.id = c.household
+                  WHERE c.person = p.id AND starts_with(h.area, %(scope)s))
+       OR (p.role = 'contact' AND NOT EXISTS (SELECT FROM contact c WHERE c.person = p.id)))
+"""
+
 _CONTACTS = """
 SELECT c.household, c.position, c.person, c.relation
 FROM contact c JOIN household h ON h.id = c.household
@@ -120,6 +131,11 @@ def people(
 def person(view: View, person: str) -> Row | None:
     """Return one person, None where there is none or they are out of scope."""
     return view.row(_PEOPLE, limit=1, role=None, household=None, id=person, after=None)
+
+
+def nameable(view: View, person: str) -> bool:
+    """Whether a person may be named as somebody's contact: they are in scope, or nobody has named them yet."""
+    return view.row(_NAMEABLE, id=person) is not None
 
 
 def contacts(

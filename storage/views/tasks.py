@@ -18,7 +18,7 @@ JOIN alert a ON a.id = t.alert
 JOIN household h ON h.id = t.household
 LEFT JOIN area ON area.code = t.area
 LEFT JOIN person p ON p.id = t.assignee
-LEFT JOIN person taker ON 'person:' || taker.id = t.accepted_by
+LEFT JOIN person taker ON taker.id = substring(t.accepted_by FROM '^person:(.+)$')
 WHERE starts_with(h.area, %(scope)s)
 """
 

@@ -114,6 +114,7 @@ def test_what_is_out_of_scope_does_not_exist(site: Site) -> None:
         ("/api/v1/people", {"id": "p-9", "name": "N", "role": "caseworker", "area": EAST}),
         ("/api/v1/people", {"id": "p-9", "name": "N", "role": "resident", "household": "hh-3"}),
         ("/api/v1/contacts", {"household": "hh-3", "position": 1, "person": "c-1"}),
+        ("/api/v1/contacts", {"household": "hh-2", "position": 1, "person": "r-3"}),
         (
             "/api/v1/absences",
             {"household": "hh-3", "starts": "2026-11-06T00:00:00Z", "ends": "2026-11-07T00:00:00Z"},

@@ -52,6 +52,16 @@ def test_a_home_is_registered_piece_by_piece(site: Site) -> None:
     assert "hh-9" in [one["id"] for one in site.get(f"/api/v1/households?area={WEST}")["items"]]
 
 
+def test_an_operator_of_an_area_names_a_contact_they_entered(site: Site) -> None:
+    west = site.token("operator", WEST)
+    entered = {"id": "c-9", "name": "Neighbour", "role": "contact", "phone": "+8613812340099"}
+    assert site.client.post("/api/v1/people", headers=west, json=entered).status_code == 201
+    assert "c-9" not in [one["id"] for one in site.get("/api/v1/people", area=WEST)["items"]]
+    named = {"household": "hh-2", "position": 1, "person": "c-9"}
+    assert site.client.post("/api/v1/contacts", headers=west, json=named).status_code == 201
+    assert "c-9" in [one["id"] for one in site.get("/api/v1/people", area=WEST)["items"]]
+
+
 def test_what_cannot_be_registered_is_refused_with_advice(site: Site) -> None:
     taken = _add(site, "households", {"id": "hh-1", "area": WEST})
     assert taken.status_code == 409

@@ -104,7 +104,7 @@ def test_the_report_as_json_has_the_names_of_the_api(tmp_path: Path) -> None:
         "held_by": None,
         "next_step_at": None,
     }
-    assert first["sentence"].startswith("No more than 0 L of water for 12 h")
+    assert first["sentence"].startswith("No water for 12 h")
     assert (second["kind"], second["status"], second["severity"]) == ("smoke", "suppressed", "urgent")
 
 

@@ -24,11 +24,11 @@ LOW_USE: dict[str, Fact] = {
 def test_the_sentence_of_low_use() -> None:
     assert sentence(Kind.INACTIVITY, LOW_USE, "en", "Asia/Shanghai") == (
         "No more than 3 L of water for 24 h 10 min (since Mon 21:50); the rule asks for 10 L in 24 h. "
-        "The longest such pause known here is 9 h; this has happened 0 times in 30 days."
+        "The longest such pause known here is 9 h; this has not happened before in 30 days."
     )
     assert sentence(Kind.INACTIVITY, LOW_USE, "zh_CN", "Asia/Shanghai") == (
         "已有 24 小时 10 分钟 用水不超过 3 升（自周一 21:50起）；规则为 24 小时 内不足 10 升。"
-        "此户已知最长的类似间歇为 9 小时；此情况在 30 天内发生过 0 次。"
+        "此户已知最长的类似间歇为 9 小时；此情况在已知的 30 天内从未发生过。"
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml  # type: ignore[import-untyped]  # schemathesis brings PyYAML, but not its types
+import yaml
 
 from ingest.decoders import TOPICS, decode
 from ingest.decoders.dispatch import MAX_PAYLOAD
