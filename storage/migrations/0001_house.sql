@@ -178,6 +178,7 @@ CREATE TABLE alert (
 CREATE UNIQUE INDEX alert_one_open ON alert (household, kind) WHERE status <> 'closed';
 CREATE INDEX alert_raised ON alert (raised_at DESC, id);
 CREATE INDEX alert_status ON alert (status, raised_at DESC);
+CREATE INDEX alert_closed ON alert (closed_at DESC);
 
 -- What detectors said, so that it is taken once however often it is told.
 CREATE TABLE finding (
@@ -258,6 +259,8 @@ CREATE TABLE handset_message (
     answered_at timestamptz
 );
 CREATE INDEX handset_message_phone ON handset_message (phone, at DESC);
+CREATE INDEX handset_message_at ON handset_message (at DESC);
+CREATE INDEX handset_message_ringing ON handset_message (at) WHERE status = 'ringing';
 
 -- Work for a caseworker; a visit is one.
 CREATE TABLE task (
@@ -281,6 +284,7 @@ CREATE TABLE task (
 );
 CREATE INDEX task_open ON task (due) WHERE status IN ('open', 'accepted');
 CREATE INDEX task_assignee ON task (assignee, due);
+CREATE INDEX task_done ON task (done_at DESC);
 
 -- Who may call the API. Only a hash of each token is kept.
 CREATE TABLE token (
