@@ -110,6 +110,10 @@ class Engine:
         heard = engine_state.get_clock(self._conn)
         if heard is not None and heard[1] < now:
             self._rules.deaf(to_micros(heard[1]), to_micros(now))
+            # Written down with the clock that it reaches to, or the next restart would excuse its own silence only.
+            with self._conn.transaction():
+                self._save_snapshot(now)
+                engine_state.set_clock(self._conn, self._clock.kind, now)
         return replayed
 
     def process(self, messages: Sequence[Message]) -> Outcome:

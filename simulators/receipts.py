@@ -55,7 +55,7 @@ class ReceiptedPublisher:
         endpoint: Callable[[], Endpoint],
         name: str,
         *,
-        window: int = 50,
+        window: int = 20,
         reconnect_seconds: float = 120.0,
     ) -> None:
         self._endpoint = endpoint

@@ -12,7 +12,7 @@ from registry.instants import SECOND
 from registry.quantities import SCALES
 from simulators.receipts import ReceiptedPublisher
 
-PACK = 200
+PACK = 100
 """Readings in one message: what a gateway of some dozens of meters sends at once."""
 GATEWAY = "replay"
 """The gateway that stands in for devices whose own is not in the registry."""

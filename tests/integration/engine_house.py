@@ -190,3 +190,12 @@ class Life:
                     arrivals.append((at + timedelta(hours=2), len(arrivals), message))
         arrivals.sort(key=lambda one: one[:2])
         return [(at, message) for at, _, message in arrivals]
+
+
+def forget(database: str) -> None:
+    """Empty a database of everything but its registry."""
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            "TRUNCATE reading, batch, quarantine, detector_state, engine_clock, alert, finding, alert_event, step, "
+            "notification, handset_message, task, sensor RESTART IDENTITY"
+        )

@@ -30,6 +30,7 @@ from tests.integration.engine_house import (
     Life,
     Told,
     at_work,
+    forget,
     live,
     pack,
     rows,
@@ -47,15 +48,6 @@ def house(database: str) -> str:
     """Return an empty database where the street is registered."""
     settle(database)
     return database
-
-
-def _empty(database: str) -> None:
-    """Forget everything but the registry."""
-    with psycopg.connect(database, autocommit=True) as conn:
-        conn.execute(
-            "TRUNCATE reading, batch, quarantine, detector_state, engine_clock, alert, finding, alert_event, step, "
-            "notification, handset_message, task, sensor RESTART IDENTITY"
-        )
 
 
 def _alerts(database: str) -> list[tuple[Any, ...]]:
@@ -89,7 +81,7 @@ def test_it_does_not_matter_how_messages_are_cut_into_batches(house: str, rules:
     assert len(expected["quarantine"]) > 5
     random = np.random.default_rng(9)
     for cut in (1, 40):
-        _empty(house)
+        forget(house)
         with at_work(house, clock, rules, snapshot_after=300) as engine:
             at = 0
             while at < len(messages):
@@ -109,7 +101,7 @@ def test_a_restart_changes_nothing(house: str, snapshot_after: int) -> None:
         engine.tick()
     expected = state(house)
     assert {row[0] for row in rows(house, "SELECT status FROM alert")} >= {"unacknowledged", "returned"}
-    _empty(house)
+    forget(house)
     clock = HandClock()
     for part in np.array_split(np.arange(len(messages)), 7):
         with at_work(house, clock, snapshot_after=snapshot_after) as engine:
@@ -240,7 +232,7 @@ def test_a_commit_that_fails_leaves_nothing_and_the_next_engine_goes_on(house: s
     expected = state(house)
     assert len(expected["alert"]) == len(expected["quarantine"]) == 1
 
-    _empty(house)
+    forget(house)
     with psycopg.connect(house, autocommit=True) as conn:
         with at_work(house, clock, snapshot_after=1) as engine:
             engine.process(before)
