@@ -43,7 +43,7 @@ def test_the_story_of_a_first_minute(services: Callable[..., Service]) -> None:
     )
     alert = service.api(f"/api/v1/alerts/{visit['alert']}")
     assert alert["kind"] == "inactivity"
-    assert "of water for" in alert["sentence"]
+    assert "water for 24 h" in alert["sentence"]
     told = [event["kind"] for event in alert["timeline"]]
     assert told[0] == "raised"
     assert told.index("notified") < told.index("missed") < told.index("task_planned")
