@@ -206,7 +206,8 @@ class Subscriber:
         with self._guard:
             self._connection += 1
         self._connected.clear()
-        log.warning("the broker's connection is gone", reason=str(reason))
+        if reason.is_failure:
+            log.warning("the broker's connection is gone", reason=str(reason))
 
     def _on_message(self, _client: paho.Client, _userdata: object, sent: paho.MQTTMessage) -> None:
         properties = sent.properties

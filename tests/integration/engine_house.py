@@ -158,6 +158,7 @@ class Life:
     seed: int
     homes: Sequence[str] = HOMES
     minutes: int = 30
+    start: datetime = START
     _random: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -171,7 +172,7 @@ class Life:
         arrivals: list[tuple[datetime, int, Message]] = []
         for slot in range(int(self.days * 24 * 60 / self.minutes)):
             for place, home in enumerate(self.homes):
-                at = START + timedelta(minutes=self.minutes * slot, seconds=place)
+                at = self.start + timedelta(minutes=self.minutes * slot, seconds=place)
                 if random.random() < 0.02:
                     quiet[home] = slot + int(random.integers(20, 60))
                 if slot > quiet[home] and random.random() < 0.4:
