@@ -1,0 +1,470 @@
+"""The promises of DESIGN §2, one test each. 1 and 2 are in tests/e2e/test_crash.py; 6 needs calibrated detectors."""
+
+from __future__ import annotations
+
+import ast
+import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from detectors import rules as rule_sets
+from ingest.records import Message
+from registry.model import Absence, Device, Registry
+from registry.readings import SensorTable
+from shouwang.engine import Engine
+from shouwang.escalating import Escalating, EscalationMetrics
+from storage.alerts import books_on
+from storage.registry import save
+from tests.integration.dashboards_site import EAST, NOON, WEST, Site, open_site
+from tests.integration.engine_house import START, HandClock, Life, Told, at_work, forget, live, pack, rows, settle
+
+ROOT = Path(__file__).parents[2]
+HOUR, QUARTER = timedelta(hours=1), timedelta(minutes=15)
+GATEWAYS = {"meter-1": "gw-west", "meter-2": "gw-west", "meter-3": "gw-east"}
+
+
+class SiteClock:
+    """The clock of a site, for its engine."""
+
+    kind = "live"
+    speed = 1.0
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def now(self) -> datetime:
+        return self._site.now
+
+
+@pytest.fixture
+def site(database: str) -> Iterator[Site]:
+    with open_site(database) as opened:
+        with opened.pool.connection() as conn:
+            save(conn, Registry(devices=(Device("meter-2", "hh-2", "gw-west"),)))
+        yield opened
+
+
+def _say(device: str, quantity: str, at: datetime, value: float, unit: str = "l") -> Message:
+    return pack(Told(f"{device}/{quantity}", at, value, unit), gateway=GATEWAYS[device])
+
+
+def _pause(engine: Engine, site: Site, hours: float, *devices: str) -> None:
+    """Let meters report every quarter of an hour, for some hours, that no water was used."""
+    end = site.now + hours * HOUR
+    while True:
+        engine.process([_say(device, "volume", site.now, 1_000.0) for device in devices])
+        if site.now >= end:
+            return
+        site.now += QUARTER
+
+
+class Loop:
+    """The escalation loop of a site, and what its auditor says."""
+
+    def __init__(self, site: Site) -> None:
+        self._metrics = CollectorRegistry()
+        self._loop = Escalating(
+            site.database, books_on(site.pool), {}, SiteClock(site), threading.Event(), EscalationMetrics(self._metrics)
+        )
+
+    def climb(self) -> None:
+        while self._loop.once():
+            pass
+
+    def forgotten(self) -> list[UUID]:
+        self._loop.look_after()
+        found = [violation.alert for violation in self._loop.violations]
+        assert self._metrics.get_sample_value("shouwang_forgotten_alerts") == len(found)
+        return found
+
+
+def test_promise_3_no_step_is_forgotten(site: Site) -> None:
+    loop = Loop(site)
+
+    def statuses() -> dict[str, str]:
+        return dict(rows(site.database, "SELECT household, status FROM alert"))
+
+    def alert_of(household: str) -> UUID:
+        [(found,)] = rows(site.database, f"SELECT id FROM alert WHERE household = '{household}'")
+        assert isinstance(found, UUID)
+        return found
+
+    with at_work(site.database, SiteClock(site)) as engine:
+        _pause(engine, site, 12, "meter-1", "meter-2")
+        assert statuses() == {"hh-1": "unacknowledged", "hh-2": "unacknowledged"}
+        assert loop.forgotten() == []  # opened
+        loop.climb()
+        assert loop.forgotten() == []
+
+        # A third meter was away for thirteen hours and tells them all at once.
+        hours = [site.now - n * HOUR for n in range(13, -1, -1)]
+        engine.process([_say("meter-3", "volume", at, 77.0) for at in hours])
+        assert statuses()["hh-3"] == "suppressed"
+        assert loop.forgotten() == []
+        site.now += timedelta(minutes=2)
+        loop.climb()
+        assert statuses()["hh-3"] == "unacknowledged"
+        assert loop.forgotten() == []  # settled
+
+        answer = site.client.post(f"/api/v1/alerts/{alert_of('hh-1')}/acknowledge", headers=site.token("caseworker"))
+        assert answer.status_code == 200
+        loop.climb()
+        assert loop.forgotten() == []  # acknowledged
+        until = (site.now + HOUR).isoformat()
+        site.client.post(
+            f"/api/v1/alerts/{alert_of('hh-3')}/shelve",
+            json={"until": until, "reason": "away"},
+            headers=site.token("officer"),
+        )
+        assert statuses()["hh-3"] == "shelved"
+        assert loop.forgotten() == []
+
+        engine.process([_say("meter-2", "volume", site.now, 1_050.0)])
+    assert statuses()["hh-2"] == "returned"
+    assert loop.forgotten() == []  # returned
+    loop.climb()
+    assert loop.forgotten() == []
+
+    # A loop that stands still is noticed, and all is well again when it goes on.
+    site.now += timedelta(days=2)
+    assert set(loop.forgotten()) == {alert_of("hh-2"), alert_of("hh-3")}
+    loop.climb()
+    assert loop.forgotten() == []
+
+    with psycopg.connect(site.database, autocommit=True) as conn:
+        conn.execute(
+            "UPDATE step SET status = 'cancelled' WHERE alert = %s AND status = 'pending'", (alert_of("hh-2"),)
+        )
+    assert loop.forgotten() == [alert_of("hh-2")]
+
+
+def test_promise_4_silence_is_not_zero(site: Site) -> None:
+    begin = site.now
+    with site.pool.connection() as conn:
+        away = Absence("hh-3", begin - HOUR, begin + timedelta(days=3), "with her daughter")
+        save(conn, Registry(absences=(away,)))
+    with at_work(site.database, SiteClock(site)) as engine:
+        # The same register in three homes: one reports that nothing is used, one reports nothing, one is away.
+        engine.process([_say("meter-2", "volume", begin, 1_000.0)])
+        _pause(engine, site, 13, "meter-1", "meter-3")
+
+        # In storage.
+        stored = """
+            SELECT device, count(*), count(use), sum(use) FROM reading JOIN sensor ON sensor.id = reading.sensor
+            GROUP BY device ORDER BY device
+        """
+        assert rows(site.database, stored) == [
+            ("meter-1", 53, 52, 0.0),
+            ("meter-2", 1, 0, None),
+            ("meter-3", 53, 52, 0.0),
+        ]
+        assert rows(site.database, "SELECT household FROM absence") == [("hh-3",)]
+        # In detectors and alerts.
+        alerts = "SELECT household, status, suppressed_why FROM alert ORDER BY household"
+        assert rows(site.database, alerts) == [("hh-1", "unacknowledged", None), ("hh-3", "suppressed", "absence")]
+
+        # On screen.
+        def buckets(meter: str) -> set[tuple[int, float | None]]:
+            times = f"from={begin + HOUR:%Y-%m-%dT%H:%M:%SZ}&to={begin + 13 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
+            page = site.get(f"/api/v1/sensors/{meter}/volume/readings?every=1h&{times}")
+            assert len(page["items"]) == 12
+            return {(bucket["count"], bucket["use"]) for bucket in page["items"]}
+
+        assert buckets("meter-1") == {(4, 0.0)}
+        assert buckets("meter-2") == {(0, None)}
+        assert buckets("meter-3") == {(4, 0.0)}
+        shown = {alert["household"]: alert for alert in site.get("/api/v1/alerts")["items"]}
+        assert {household: alert["suppressed_why"] for household, alert in shown.items()} == {
+            "hh-1": None,
+            "hh-3": "absence",
+        }
+        assert all("13" not in alert["sentence"] and "12 h" in alert["sentence"] for alert in shown.values())
+
+        # Heard again, the silent register says that water was used: there was a person all the time.
+        engine.process([_say("meter-2", "volume", site.now, 1_040.0)])
+        assert len(rows(site.database, alerts)) == 2
+    with site.pool.connection() as conn:
+        assert conn.execute("SELECT count(*) FROM reading WHERE use = 40").fetchone() == (1,)
+
+
+def _everything(hours: int) -> Iterator[tuple[datetime, list[Message]]]:
+    """Yield, quarter by quarter, what sets off every rule there is."""
+    for quarter in range(4 * hours):
+        at = START + quarter * QUARTER
+        told = [
+            Told("meter-hh-1/volume", at, 5_000.0),  # nobody lives here
+            Told("meter-hh-2/volume", at, 40.0 * quarter),  # it never stops: 160 L an hour
+        ]
+        if quarter == 50:
+            told += [
+                Told("meter-hh-3/alarm", at, 1.0, "/"),
+                Told("meter-hh-4/smoke", at, 12.5, "%/m"),
+                Told("meter-hh-3/battery", at, 9.0, "%EL"),
+                Told("meter-hh-3/tamper", at, 1.0, "/"),
+            ]
+        yield at, [pack(*told)]
+
+
+@pytest.mark.parametrize("name", rule_sets.names())
+def test_promise_5_every_alert_explains_itself(site: Site, database: str, name: str) -> None:
+    settle(database)
+    clock = HandClock()
+    with at_work(database, clock, name) as engine:
+        for at, messages in _everything(52):
+            clock.moment = at
+            engine.process(messages)
+        clock.forward(days=2)
+        engine.tick()
+    found: dict[str, list[dict[str, str]]] = {}
+    header = site.token("viewer")
+    for alert in site.get("/api/v1/alerts?limit=500")["items"]:
+        path = f"/api/v1/alerts/{alert['id']}"
+        told = {
+            language: site.client.get(path, headers={**header, "Accept-Language": language}).json()["sentence"]
+            for language in ("en", "zh-CN")
+        }
+        assert told["en"] == alert["sentence"]
+        found.setdefault(alert["rule"], []).append(told)
+    watching = {detector.name for detector in rule_sets.load(name, SensorTable()).detectors}
+    assert set(found) == watching
+    for rule, sentences in found.items():
+        for told in sentences:
+            english, chinese = told["en"], told["zh-CN"]
+            for sentence in (english, chinese):
+                assert not re.search(r"[{}]|\bnan\b|\binf\b|None", sentence), (rule, sentence)
+            # What is unusual in numbers, against which habit, how often that happens by chance.
+            assert re.search(r"happened .*in (\d+|<1) days?\b|known gaps|habit is not known", english), (rule, english)
+            assert re.search(r"(\d+|<1) 天内.*发生|已知的 \d+ 次间隔|尚不了解", chinese), (rule, chinese)
+            assert not re.search(r"[\u4e00-\u9fff]", english), (rule, english)
+            assert len(re.findall(r"[\u4e00-\u9fff]", chinese)) > 8, (rule, chinese)
+            assert numbers(english) == numbers(chinese), rule
+
+
+def numbers(sentence: str) -> list[str]:
+    return sorted(re.findall(r"\d[\d.,:]*\d|\d", sentence))
+
+
+_CLOCKS = {
+    "datetime.now", "datetime.utcnow", "datetime.today", "date.today", "datetime.datetime.now",
+    "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today", "time.time", "time.time_ns",
+    "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.perf_counter_ns", "time.localtime",
+    "time.gmtime", "time.ctime", "time.sleep", "uuid.uuid1", "uuid1",
+}  # fmt: skip
+_PACED = {
+    "storage/embedded.py": "how long a server process is waited for",
+    "ingest/broker.py": "how long a server process is waited for",
+    "ingest/mqtt.py": "how long the broker has been quiet, so that a stop can wait for what is on its way",
+    "simulators/receipts.py": "when a lost connection is tried again",
+    "dashboards/headers.py": "how long an answer took, for Prometheus",
+    "shouwang/clock.py": "the one place where the real time comes from",
+    "shouwang/listening.py": "how often the loop goes round",
+    "shouwang/escalating.py": "how often the loop goes round",
+    "shouwang/up.py": "how long a predecessor and the last messages are waited for",
+    "shouwang/replaying.py": "how fast a recording is published",
+}
+"""Shells that wait for other processes; none of them decides anything about a household by it."""
+_DATED_BY_THE_DATABASE = {
+    "storage/tokens.py": "access ends in the real world",
+    "storage/migrate.py": "when a migration was applied",
+    "storage/migrations/0001_house.sql": "when a token was made",
+}
+_SQL_CLOCK = re.compile(
+    r"\bnow\(\)|\b(current_timestamp|current_date|current_time|localtimestamp|clock_timestamp|statement_timestamp"
+    r"|transaction_timestamp|timeofday)\b",
+    re.IGNORECASE,
+)
+_FOLDERS = ("registry", "detectors", "alerts", "ingest", "storage", "simulators", "dashboards", "shouwang")
+
+
+def _clocks_read(source: str) -> set[str]:
+    """Return the clocks that a module names, whether it calls them there or hands them on, however imported."""
+    tree = ast.parse(source)
+    known: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            known |= {alias.asname: alias.name for alias in node.names if alias.asname}
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                plain = alias.name if node.module == "datetime" else f"{node.module}.{alias.name}"
+                known[alias.asname or alias.name] = plain
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            first, dot, rest = ast.unparse(node).partition(".")
+            found.add(known.get(first, first) + dot + rest)
+    return found & _CLOCKS
+
+
+def _texts(path: Path) -> list[str]:
+    """Return what may be SQL in a file: the strings of a module, the whole of any other."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return [source]
+    constants = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    return [value for value in constants if isinstance(value, str)]
+
+
+def test_promise_7_time_is_data_no_logic_reads_the_wall_clock() -> None:
+    assert _clocks_read("import time as t\nt.monotonic()") == {"time.monotonic"}
+    assert _clocks_read("from time import perf_counter as p\nx = p") == {"time.perf_counter"}
+    assert _clocks_read("from datetime import datetime, UTC\ndatetime.now(UTC)") == {"datetime.now"}
+    assert _clocks_read("import datetime\ndatetime.date.today()") == {"datetime.date.today"}
+    reading, asking = {}, set()
+    for folder in _FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*")):
+            name = path.relative_to(ROOT).as_posix()
+            if path.suffix == ".py" and (clocks := _clocks_read(path.read_text(encoding="utf-8"))):
+                reading[name] = clocks
+            if path.suffix in (".py", ".sql") and any(_SQL_CLOCK.search(text) for text in _texts(path)):
+                asking.add(name)
+    assert set(reading) == set(_PACED)
+    # Paced shells count seconds; what day it is they learn from the clock that is handed to them.
+    dated = {name for name, clocks in reading.items() if not clocks <= {c for c in _CLOCKS if c.startswith("time.")}}
+    assert dated == {"shouwang/clock.py"}
+    assert not any(clocks & {"time.time", "time.time_ns", "time.localtime"} for clocks in reading.values())
+    assert asking == set(_DATED_BY_THE_DATABASE)
+
+
+_RULES = """
+[[rule]]
+type = "low_use"
+name = "pause"
+hours = 12
+[[rule]]
+type = "day_use"
+name = "day"
+below = 10
+above = 200
+[[rule]]
+type = "constant_use"
+name = "leak"
+slots = 4
+minutes = 30
+"""
+
+
+def test_promise_7_the_same_stream_raises_the_same_alerts_whatever_the_year(database: str, tmp_path: Path) -> None:
+    ruleset = tmp_path / "rules.toml"
+    ruleset.write_text(_RULES, encoding="utf-8")
+    settle(database)
+    messages = Life(days=2, seed=21).messages()
+
+    def told(table: str, shift: timedelta = timedelta(0)) -> list[tuple[Any, ...]]:
+        said = {"alert": "onset, raised_at, status, outcome", "finding": "onset, time, phase"}[table]
+        found = rows(database, f"SELECT household, kind, rule, {said} FROM {table}")
+        return sorted((*row[:3], row[3] - shift, row[4] - shift, *map(str, row[5:])) for row in found)
+
+    def lived(years: int) -> None:
+        """Live through the stream as it would come in that many years: its clock and its readings both say so."""
+        shift = timedelta(days=1461 * years // 4)
+        forget(database)
+        clock = HandClock(START + shift)
+        with at_work(database, clock, str(ruleset)) as engine:
+            live(engine, clock, Life(days=2, seed=21, start=START + shift).messages())
+            engine.tick()
+
+    def replayed(years: int) -> None:
+        """Take the stream in as a recording of so many years ago."""
+        forget(database)
+        with at_work(database, HandClock(START + timedelta(days=365 * years)), str(ruleset)) as engine:
+            for at in range(0, len(messages), 100):
+                engine.process([message for _, message in messages[at : at + 100]])
+            engine.tick()
+
+    lived(0)
+    alerts, findings = told("alert"), told("finding")
+    assert {kind for _, kind, *_ in alerts} == {"inactivity", "excess", "leak", "smoke"}
+    assert len(alerts) > 10
+    lived(8)
+    shift = timedelta(days=1461 * 2)
+    assert (told("alert", shift), told("finding", shift)) == (alerts, findings)
+
+    # What is long over is closed by itself, so that the next of its kind is an alert of its own; what was found stays.
+    replayed(4)
+    alerts = told("alert")
+    assert told("finding") == findings
+    replayed(31)
+    assert (told("alert"), told("finding")) == (alerts, findings)
+
+
+LISTS = (
+    "alerts", "alerts?status=open", "tasks", "households", "people", "contacts", "devices", "absences", "areas",
+)  # fmt: skip
+PAGES = ("/", "/tasks", "/parts/alerts", "/parts/beside", "/parts/tasks")
+
+
+def test_promise_8_nobody_sees_more_than_their_area(site: Site) -> None:
+    with site.pool.connection() as conn:
+        home = [Absence(one, NOON + 50 * HOUR, NOON + 60 * HOUR, f"away-{one}") for one in ("hh-1", "hh-3")]
+        save(conn, Registry(absences=tuple(home)))
+    loop = Loop(site)
+    with at_work(site.database, SiteClock(site)) as engine:
+        _pause(engine, site, 12, "meter-1", "meter-2", "meter-3")
+    for _ in range(20):
+        loop.climb()
+        site.now += timedelta(minutes=1)
+    alert = dict(rows(site.database, "SELECT household, id::text FROM alert"))
+    task = dict(rows(site.database, "SELECT household, id::text FROM task"))
+    assert set(alert) == {"hh-1", "hh-2", "hh-3"} == set(task)
+    marks = {
+        WEST: {"hh-1", "hh-2", "meter-1", "r-1", "cw-west", "Mrs Chen", "West Street", "away-hh-1", alert["hh-1"],
+               task["hh-2"]},
+        EAST: {"hh-3", "meter-3", "r-3", "cw-east", "吴奶奶", "东街", "away-hh-3", alert["hh-3"], task["hh-3"]},
+    }  # fmt: skip
+
+    def seen(path: str, area: str) -> str:
+        answer = site.client.get(path, headers=site.token("caseworker", area))
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.text
+
+    for here, there in ((WEST, EAST), (EAST, WEST)):
+        told = "".join(seen(f"/api/v1/{path}", here) for path in LISTS) + "".join(seen(path, here) for path in PAGES)
+        assert {mark for mark in marks[here] if mark not in told} == set()
+        assert {mark for mark in marks[there] if mark in told} == set()
+        # An area that is not theirs is no filter that opens a door.
+        for path in ("alerts", "tasks"):
+            assert site.get(f"/api/v1/{path}?area={there}", "caseworker", here)["items"] == []
+        households = ("hh-1", "hh-2") if there == WEST else ("hh-3",)
+        meter = "meter-1" if there == WEST else "meter-3"
+        hidden = [f"alerts/{alert[one]}" for one in households] + [f"tasks/{task[one]}" for one in households]
+        hidden += [f"areas/{there}/performance", "areas/4401/performance", f"sensors/{meter}/volume/readings"]
+        for path in hidden:
+            answer = site.client.get(f"/api/v1/{path}", headers=site.token("operator", here))
+            assert answer.status_code == 404, path
+        for path in (f"alerts/{alert[households[0]]}/acknowledge", f"tasks/{task[households[0]]}/accept"):
+            assert site.client.post(f"/api/v1/{path}", headers=site.token("operator", here)).status_code == 404
+        counted = site.get(f"/api/v1/areas/{here}/performance", "viewer", here)
+        assert counted["alerts"] == counted["open"] == 3 - len(households)
+    assert rows(site.database, "SELECT count(*) FROM alert WHERE status <> 'unacknowledged'") == [(0,)]
+
+
+def test_promise_8_what_was_done_stays_on_the_record(site: Site) -> None:
+    with at_work(site.database, SiteClock(site)) as engine:
+        _pause(engine, site, 12, "meter-1")
+    [alert] = site.get("/api/v1/alerts")["items"]
+    site.client.post(f"/api/v1/alerts/{alert['id']}/acknowledge", headers=site.token("officer", WEST))
+    before = rows(site.database, "SELECT * FROM alert_event ORDER BY seq")
+    timeline = site.get(f"/api/v1/alerts/{alert['id']}")["timeline"]
+    assert [(event["seq"], event["kind"]) for event in timeline] == [(row[1], row[4]) for row in before]
+    assert timeline[-1]["actor"].startswith("token:officer")
+    with psycopg.connect(site.database, autocommit=True) as conn:
+        for attempt in (
+            "UPDATE alert_event SET actor = 'system'",
+            "DELETE FROM alert_event",
+            "DELETE FROM alert_event WHERE kind = 'acknowledged'",
+            "INSERT INTO alert_event SELECT * FROM alert_event ON CONFLICT (alert, seq) DO UPDATE SET actor = 'system'",
+        ):
+            with pytest.raises(psycopg.errors.RaiseException, match="never changed or removed"):
+                conn.execute(attempt.encode())
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            conn.execute("DELETE FROM alert")
+    assert rows(site.database, "SELECT * FROM alert_event ORDER BY seq") == before
+    assert all(row[2].astimezone(UTC) == row[2] for row in before)
