@@ -7,7 +7,21 @@ from psycopg_pool import ConnectionPool
 
 from storage.errors import StorageError
 
-_SESSION = "-c timezone=UTC -c lock_timeout=30s -c idle_in_transaction_session_timeout=60s"
+# A client that vanished without a word must not hold its locks for hours: the server looks, and so do we.
+_SESSION = (
+    "-c timezone=UTC -c lock_timeout=30s -c idle_in_transaction_session_timeout=60s "
+    "-c client_connection_check_interval=10s "
+    "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+)
+_KEEPALIVE: dict[str, int] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+_BLAMED = ("22", "23", "54")
+"""SQLSTATE classes that speak of the data they were given: wrong values, broken constraints, limits exceeded."""
 
 
 def connect(conninfo: str, *, autocommit: bool = True, name: str = "shouwang") -> psycopg.Connection:
@@ -17,7 +31,7 @@ def connect(conninfo: str, *, autocommit: bool = True, name: str = "shouwang") -
         StorageError: the server cannot be reached; the message says what to check.
     """
     try:
-        return psycopg.connect(conninfo, autocommit=autocommit, options=_SESSION, application_name=name)
+        return psycopg.connect(conninfo, autocommit=autocommit, options=_SESSION, application_name=name, **_KEEPALIVE)
     except psycopg.OperationalError as error:
         raise StorageError(
             f"cannot reach PostgreSQL: {str(error).strip()} — check SHOUWANG_DATABASE_URL and that the server runs"
@@ -30,9 +44,14 @@ def open_pool(conninfo: str, *, size: int = 8, name: str = "shouwang") -> Connec
         conninfo,
         min_size=1,
         max_size=size,
-        kwargs={"autocommit": True, "options": _SESSION, "application_name": name},
+        kwargs={"autocommit": True, "options": _SESSION, "application_name": name, **_KEEPALIVE},
         check=ConnectionPool.check_connection,
         open=True,
     )
     pool.wait(timeout=30)
     return pool
+
+
+def blames_data(error: psycopg.Error) -> bool:
+    """Say whether the database refused what it was given; otherwise trying again may help, and nothing else will."""
+    return error.sqlstate is not None and error.sqlstate[:2] in _BLAMED

@@ -173,6 +173,18 @@ class EmbeddedPostgres:
                     os.kill(pid, signal.SIGINT)
                 asked = True
             time.sleep(0.05)
+        self._disown()
+
+    def _disown(self) -> None:
+        """Let go of the process number that a crash left behind: it may mean somebody else by now.
+
+        PostgreSQL refuses to start while any process of that number lives, but for its own parent, which we are. The
+        rest of the file stays: by it the server sees whether anything still holds its predecessor's memory.
+        """
+        left = self._cluster / "postmaster.pid"
+        with contextlib.suppress(FileNotFoundError):
+            _, _, rest = left.read_text(encoding="ascii").partition("\n")
+            left.write_text(f"{os.getpid()}\n{rest}", encoding="ascii")
 
     def _predecessor(self) -> int | None:
         try:
@@ -281,7 +293,8 @@ def _state_folder() -> Path:
 
 def _is_postgres(pid: int) -> bool:
     try:
-        return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+        return command.rpartition(b"/")[2] == b"postgres"
     except OSError:
         return sys.platform != "linux"  # without /proc, believe the pid file
 

@@ -26,9 +26,15 @@ INSERT INTO quarantine (digest, at, gateway, topic, payload, reason, place, deta
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (digest) DO NOTHING
 """
-_FORGET = "DELETE FROM quarantine WHERE at < %s"
+_FORGET = """
+DELETE FROM quarantine WHERE at < %(before)s OR id <= (SELECT max(id) FROM quarantine) - %(most)s
+"""
+_FORGET_BATCHES = "DELETE FROM batch WHERE received_at < %s AND id < (SELECT min(batch) FROM detector_state)"
+_FORGET_STATES = "DELETE FROM detector_state WHERE rules = %s AND detector <> ALL(%s)"
 KEPT_PAYLOAD = 4096
-"""How many bytes of a refused payload are kept for its vendor to look at."""
+"""How many bytes of a refused payload are kept for its vendor to look at, once for each message."""
+KEPT_ROWS = 1_000_000
+"""How many refusals are kept at the most, however fast they come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class Refused:
 
 
 def save_snapshot(conn: psycopg.Connection, rules: str, snapshot: Snapshot) -> None:
-    """Keep the memory of a rule set; all of its detectors are saved together."""
+    """Keep the memory of a rule set; all of its detectors are saved together, and no others are kept."""
+    conn.execute(_FORGET_STATES, (rules, list(snapshot.states)))
     with conn.cursor() as cursor:
         cursor.executemany(
             _SAVE,
@@ -88,28 +95,30 @@ def quarantine(conn: psycopg.Connection, refused: Sequence[Refused], now: dateti
     """Keep what was refused; the same thing again changes nothing."""
     if not refused:
         return
+    rows = []
+    shown: bytes | None = None
+    for item in refused:
+        kept = b"" if item.payload is shown else item.payload[:KEPT_PAYLOAD]
+        shown = item.payload
+        texts = (_short(item.gateway, 200), _short(item.topic, 1000))
+        rows.append((_digest(item), now, *texts, kept, item.reason, _short(item.place, 500), _short(item.detail, 2000)))
     with conn.cursor() as cursor:
-        cursor.executemany(
-            _QUARANTINE,
-            [
-                (
-                    _digest(item),
-                    now,
-                    item.gateway,
-                    item.topic.replace("\x00", "\ufffd"),
-                    item.payload[:KEPT_PAYLOAD],
-                    item.reason,
-                    item.place.replace("\x00", "\ufffd"),
-                    item.detail.replace("\x00", "\ufffd"),
-                )
-                for item in refused
-            ],
-        )
+        cursor.executemany(_QUARANTINE, rows)
 
 
 def forget_quarantine(conn: psycopg.Connection, before: datetime) -> int:
-    """Remove what was quarantined before a moment and return how many rows that were."""
-    return conn.execute(_FORGET, (before,)).rowcount
+    """Remove what was quarantined before a moment, or is beyond `KEPT_ROWS`; return how many rows that were."""
+    return conn.execute(_FORGET, {"before": before, "most": KEPT_ROWS}).rowcount
+
+
+def forget_batches(conn: psycopg.Connection, before: datetime) -> int:
+    """Remove the notes of batches that no restart can need any more; return how many that were."""
+    return conn.execute(_FORGET_BATCHES, (before,)).rowcount
+
+
+def _short(text: str, most: int) -> str:
+    """Return text as PostgreSQL can hold and index it, however a stranger wrote it."""
+    return text[:most].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _digest(item: Refused) -> bytes:

@@ -107,18 +107,16 @@ def _cut(subscriber: Subscriber) -> None:
     """Cut a subscriber's connection as a network would."""
     connection = subscriber._connection
     wire = subscriber._client.socket()
-    assert wire is not None
+    assert isinstance(wire, socket.socket)
     wire.shutdown(socket.SHUT_RDWR)
     until(lambda: subscriber._connection > connection and subscriber.connected, "it is connected again", 30)
 
 
 def test_a_message_carries_its_topic_payload_and_the_moment_it_was_heard(endpoint: Endpoint, gateway: str) -> None:
     with _subscriber(endpoint, gateway) as subscriber, _client(endpoint) as publisher:
-        assert subscriber.connected
         _publish(publisher, f"telemetry/{gateway}/senml", "a", response_topic="receipts/r")
         [delivery] = _take(subscriber, 1)
         subscriber.acknowledge([delivery])
-    assert not subscriber.connected
     assert (delivery.message.topic, delivery.message.payload, delivery.message.received) == (
         f"telemetry/{gateway}/senml", b"a", 7,
     )  # fmt: skip
@@ -203,17 +201,17 @@ def test_no_more_is_in_flight_than_was_asked_for(endpoint: Endpoint, gateway: st
 
 
 def test_what_is_in_flight_is_bounded(endpoint: Endpoint, gateway: str) -> None:
-    many = 600
-    with _subscriber(endpoint, gateway, receive_maximum=200) as subscriber, _client(endpoint) as publisher:
+    many, window = 600, 200
+    with _subscriber(endpoint, gateway, receive_maximum=window) as subscriber, _client(endpoint) as publisher:
         _publish(publisher, f"telemetry/{gateway}/senml", *(str(number) for number in range(many)))
         taken: list[Delivery] = []
         while len(taken) < many:
-            _ping(subscriber)
-            assert subscriber._deliveries.qsize() <= 200
-            part = _take(subscriber, 1) + subscriber.take(many, 0.01)
-            assert len(part) <= 200
-            subscriber.acknowledge(part)
-            taken += part
+            held = _take(subscriber, 1)
+            while more := subscriber.take(many, 0.2):  # whatever comes while nothing is acknowledged
+                held += more
+            assert len(held) <= window
+            subscriber.acknowledge(held)
+            taken += held
         assert _said(taken) == [str(number) for number in range(many)]
 
 
@@ -222,7 +220,7 @@ def test_receipts_go_nowhere_but_below_receipts(endpoint: Endpoint, gateway: str
 
     def note(message: paho.MQTTMessage) -> None:
         if gateway in message.topic:
-            heard.put((message.topic, message.payload, getattr(message.properties, "CorrelationData", b"")))
+            heard.put((message.topic, bytes(message.payload), getattr(message.properties, "CorrelationData", b"")))
 
     with _subscriber(endpoint, gateway) as subscriber, _client(endpoint, note) as publisher:
         asked = (f"elsewhere/{gateway}", f"elsewhere/receipts/{gateway}", f"receipts-{gateway}", f"receipts/{gateway}")
@@ -287,7 +285,6 @@ def test_a_receipted_publisher_sends_its_window_again_after_the_broker_was_resta
     endpoint = Endpoint("127.0.0.1", port5, None, None, tls=False)
     first = EmbeddedBroker(tmp_path, port=port, port5=port5)
     first.start()
-    assert first.running
     second = EmbeddedBroker(tmp_path, port=port, port5=port5)
     try:
         with _subscriber(endpoint, gateway) as subscriber, ReceiptedPublisher(lambda: endpoint, gateway) as publisher:
@@ -298,7 +295,6 @@ def test_a_receipted_publisher_sends_its_window_again_after_the_broker_was_resta
             until(lambda: publisher.tally.messages == 2, "two receipts have come")
             connection = subscriber._connection
             first.stop()
-            assert not first.running
             second.start()
             until(lambda: subscriber._connection > connection and subscriber.connected, "it listens again", 30)
             _ping(subscriber)
