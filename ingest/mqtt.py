@@ -19,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.errors import BrokerError
 from ingest.records import Message
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 RECEIVE_MAXIMUM = 5_000
 """Messages in flight at the most; with packs of 50 readings about 15 MB."""
 _SESSION_SECONDS = 7 * 24 * 3600
+_NO_RETAINED = 2  # MQTT 5 §3.8.3.1: what is retained is old news, and must not come again at each reconnect
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +92,31 @@ class Subscriber:
         self._receive_maximum = receive_maximum
         self._deliveries: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
         self._connection = 0
+        self._oldest = 0  # deliveries of connections before this one will come again
         self._guard = threading.Lock()
         self._connected = threading.Event()
         self._heard = time.monotonic()
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True)
+        client = _Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True)
         if endpoint.username:
             client.username_pw_set(endpoint.username, endpoint.password)
         if endpoint.tls:
             client.tls_set()
         client.reconnect_delay_set(min_delay=1, max_delay=10)
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         self._client = client
 
     @property
     def connected(self) -> bool:
-        """Whether the broker has answered and the subscriptions are asked for."""
+        """Whether the broker has let us in and granted every subscription."""
         return self._connected.is_set()
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything that came has been taken."""
+        return self._deliveries.empty()
 
     @property
     def quiet_seconds(self) -> float:
@@ -147,7 +156,7 @@ class Subscriber:
         self._connected.clear()
 
     def take(self, most: int, wait_seconds: float) -> list[Delivery]:
-        """Return up to `most` deliveries, waiting for the first; none of them from a connection that was lost."""
+        """Return up to `most` deliveries, waiting for the first; none of them that the broker will deliver again."""
         taken: list[Delivery] = []
         try:
             taken.append(self._deliveries.get(timeout=wait_seconds))
@@ -155,7 +164,7 @@ class Subscriber:
                 taken.append(self._deliveries.get_nowait())
         except queue.Empty:
             pass
-        return [delivery for delivery in taken if delivery.connection == self._connection]
+        return [delivery for delivery in taken if delivery.connection >= self._oldest]
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the broker that these are committed.
@@ -171,9 +180,11 @@ class Subscriber:
     def receipt(self, delivery: Delivery, payload: bytes) -> None:
         """Tell a publisher who asked (MQTT 5 response topic) that its message is committed.
 
-        Only topics below `receipts/` are answered: a gateway must not be able to make us publish elsewhere.
+        Only `receipts/{gateway}` of the gateway that published is answered: nobody can make us publish elsewhere, nor
+        tell another gateway that its messages are stored.
         """
-        if delivery.response_topic is None or not delivery.response_topic.startswith("receipts/"):
+        levels = delivery.message.topic.split("/")
+        if len(levels) < 3 or levels[0] != "telemetry" or delivery.response_topic != f"receipts/{levels[1]}":
             return
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho publishes no types for it
         properties.CorrelationData = delivery.correlation
@@ -190,9 +201,31 @@ class Subscriber:
         if reason.is_failure:
             log.error("the broker refused us", reason=str(reason))
             return
-        client.subscribe([(topic, 1) for topic in self._topics])
-        self._connected.set()
+        if flags.session_present:
+            self._oldest = self._connection
+        # Without the session the broker has forgotten what it delivered: what we hold of it is all there is.
+        options = SubscribeOptions(qos=1, retainHandling=_NO_RETAINED)
+        if self._topics:
+            client.subscribe([(topic, options) for topic in self._topics])
+        else:
+            self._connected.set()
         log.info("listening to the broker", session_present=flags.session_present)
+
+    def _on_subscribe(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        refused = [
+            f"{topic}: {reason}" for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure
+        ]
+        if refused:
+            log.error("the broker refuses a subscription: mend its access list", refused=refused)
+        else:
+            self._connected.set()
 
     def _on_disconnect(
         self,
@@ -212,6 +245,10 @@ class Subscriber:
     def _on_message(self, _client: paho.Client, _userdata: object, sent: paho.MQTTMessage) -> None:
         properties = sent.properties
         self._heard = time.monotonic()
+        if sent.qos == 0 and self._deliveries.qsize() >= self._receive_maximum:
+            # QoS 0 knows no back-pressure; its sender has accepted that messages may be lost.
+            log.warning("a message of QoS 0 is dropped, too many wait: publish at QoS 1", topic=sent.topic)
+            return
         self._deliveries.put(
             Delivery(
                 message=Message(topic=sent.topic, payload=bytes(sent.payload), received=self._now()),
@@ -222,3 +259,23 @@ class Subscriber:
                 correlation=getattr(properties, "CorrelationData", b""),
             )
         )
+
+
+class _Client(paho.Client):
+    """A client that a packet it cannot read does not stop.
+
+    paho disconnects at a PUBLISH whose properties it does not understand; the broker then delivers the same packet
+    again, for ever, and nothing behind it. Such a packet is acknowledged and forgotten instead.
+    """
+
+    def _handle_publish(self) -> paho.MQTTErrorCode:
+        try:
+            return super()._handle_publish()
+        except Exception as error:  # noqa: BLE001 - whatever a stranger put into a packet
+            packet = bytes(self._in_packet["packet"])
+            qos = (self._in_packet["command"] & 0x06) >> 1
+            end = 2 + int.from_bytes(packet[:2], "big")
+            log.warning("a packet cannot be read and is dropped", error=repr(error), topic=repr(packet[2:end][:200]))
+            if qos == 0:
+                return paho.MQTT_ERR_SUCCESS
+            return self._send_puback(int.from_bytes(packet[end : end + 2], "big"))

@@ -7,6 +7,7 @@ connection sends the whole window again in its old order: what was stored alread
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -63,6 +64,9 @@ class ReceiptedPublisher:
         self._window = window
         self._reconnect_seconds = reconnect_seconds
         self._outstanding: OrderedDict[int, _Sent] = OrderedDict()
+        self._mine = secrets.token_bytes(8)  # tells our receipts from those of another client of the same gateway
+        self._gateways: set[str] = {name}
+        self._subscribed = threading.Event()
         self._next = 0
         self._changed = threading.Condition()
         self._lost = False
@@ -76,6 +80,10 @@ class ReceiptedPublisher:
             BrokerError: the broker stayed away for too long.
         """
         self._await(lambda: len(self._outstanding) < self._window)
+        gateway = topic.split("/")[1]
+        if gateway not in self._gateways:
+            self._gateways.add(gateway)
+            self._hear(gateway)
         with self._changed:
             number, self._next = self._next, self._next + 1
             self._outstanding[number] = _Sent(topic, payload)
@@ -135,16 +143,16 @@ class ReceiptedPublisher:
         if endpoint.tls:
             client.tls_set()
         client.max_inflight_messages_set(max(20, 2 * self._window))
-        subscribed = threading.Event()
+        self._subscribed.clear()
 
         def on_subscribe(*_: object) -> None:
-            subscribed.set()
+            self._subscribed.set()
 
         def on_connect(
             client: paho.Client, _u: object, _f: paho.ConnectFlags, reason: ReasonCode, _p: Properties | None
         ) -> None:
             if not reason.is_failure:
-                client.subscribe(f"receipts/{self._name}", 1)
+                client.subscribe([(f"receipts/{gateway}", 1) for gateway in sorted(self._gateways)])
 
         client.on_connect = on_connect
         client.on_subscribe = on_subscribe
@@ -152,12 +160,19 @@ class ReceiptedPublisher:
         client.on_message = self._on_receipt
         client.connect(endpoint.host, endpoint.port, keepalive=15, clean_start=True)
         client.loop_start()
-        if not subscribed.wait(timeout=10):
+        if not self._subscribed.wait(timeout=10):
             client.disconnect()
             client.loop_stop()
             raise BrokerError(f"the broker at {endpoint.host}:{endpoint.port} did not answer, or refused {self._name}")
         self._lost = False
         return client
+
+    def _hear(self, gateway: str) -> None:
+        """Subscribe to the receipts of one more gateway that we speak for; if the connection is lost, the next does."""
+        if self._client is not None and not self._lost:
+            self._subscribed.clear()
+            self._client.subscribe(f"receipts/{gateway}", 1)
+            self._subscribed.wait(timeout=10)
 
     def _leave(self) -> None:
         client, self._client = self._client, None
@@ -175,13 +190,16 @@ class ReceiptedPublisher:
 
     def _send(self, number: int, topic: str, payload: bytes) -> None:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho publishes no types for it
-        properties.ResponseTopic = f"receipts/{self._name}"
-        properties.CorrelationData = number.to_bytes(8, "big")
+        properties.ResponseTopic = f"receipts/{topic.split('/')[1]}"
+        properties.CorrelationData = self._mine + number.to_bytes(8, "big")
         if self._client is not None:
             self._client.publish(topic, payload, qos=1, properties=properties)
 
     def _on_receipt(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
-        number = int.from_bytes(getattr(message.properties, "CorrelationData", b""), "big")
+        correlation = getattr(message.properties, "CorrelationData", b"")
+        if not correlation.startswith(self._mine):
+            return
+        number = int.from_bytes(correlation[len(self._mine) :], "big")
         receipt = msgspec.json.decode(message.payload, type=dict[str, int])
         with self._changed:
             if self._outstanding.pop(number, None) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
 from storage.errors import StorageError
@@ -31,7 +32,7 @@ def connect(conninfo: str, *, autocommit: bool = True, name: str = "shouwang") -
         StorageError: the server cannot be reached; the message says what to check.
     """
     try:
-        return psycopg.connect(conninfo, autocommit=autocommit, options=_SESSION, application_name=name, **_KEEPALIVE)
+        return psycopg.connect(_alert(conninfo), autocommit=autocommit, options=_SESSION, application_name=name)
     except psycopg.OperationalError as error:
         raise StorageError(
             f"cannot reach PostgreSQL: {str(error).strip()} — check SHOUWANG_DATABASE_URL and that the server runs"
@@ -41,15 +42,20 @@ def connect(conninfo: str, *, autocommit: bool = True, name: str = "shouwang") -
 def open_pool(conninfo: str, *, size: int = 8, name: str = "shouwang") -> ConnectionPool:
     """Open a pool of autocommitting connections; transactions are opened where they are needed."""
     pool = ConnectionPool(
-        conninfo,
+        _alert(conninfo),
         min_size=1,
         max_size=size,
-        kwargs={"autocommit": True, "options": _SESSION, "application_name": name, **_KEEPALIVE},
+        kwargs={"autocommit": True, "options": _SESSION, "application_name": name},
         check=ConnectionPool.check_connection,
         open=True,
     )
     pool.wait(timeout=30)
     return pool
+
+
+def _alert(conninfo: str) -> str:
+    """Return conninfo that notices when the other side has vanished."""
+    return make_conninfo(conninfo, **_KEEPALIVE)
 
 
 def blames_data(error: psycopg.Error) -> bool:
