@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -268,7 +268,7 @@ class _Client(paho.Client):
     again, for ever, and nothing behind it. Such a packet is acknowledged and forgotten instead.
     """
 
-    def _handle_publish(self) -> paho.MQTTErrorCode:
+    def _handle_publish(self) -> MQTTErrorCode:
         try:
             return super()._handle_publish()
         except Exception as error:  # noqa: BLE001 - whatever a stranger put into a packet
@@ -277,5 +277,5 @@ class _Client(paho.Client):
             end = 2 + int.from_bytes(packet[:2], "big")
             log.warning("a packet cannot be read and is dropped", error=repr(error), topic=repr(packet[2:end][:200]))
             if qos == 0:
-                return paho.MQTT_ERR_SUCCESS
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
             return self._send_puback(int.from_bytes(packet[end : end + 2], "big"))

@@ -16,13 +16,13 @@ import structlog
 
 from alerts.escalation import take
 from alerts.policy import Policies
-from detectors.finding import Finding
+from detectors.finding import Finding, Phase
 from detectors.registers import Registers
 from detectors.rules import RuleSet, load
 from ingest.decoders import decode
 from ingest.records import Decoded, Message, Reason
 from ingest.validation import Directory, Owner, Refusal, Tally, Validated, validate
-from registry.instants import to_micros
+from registry.instants import to_datetime, to_micros
 from registry.quantities import BY_LABEL
 from registry.readings import ReadingBatch, SensorTable
 from shouwang.clock import Clock
@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 _REGISTERS = "registers"
 _ONE_ENGINE = "SELECT pg_try_advisory_lock(20161102)"
 _TIDY_EVERY = timedelta(hours=1)
+_SAVE_EVERY = timedelta(minutes=1)
+_DEAF_AFTER = timedelta(minutes=1)
+_CLOCK_TOLERANCE = timedelta(minutes=5)
 REMEMBERED = timedelta(days=31)
 """How much of what is stored a rule set without a memory of its own learns from at its first start."""
 
@@ -76,6 +79,8 @@ class Engine:
         self._snapshot_after = snapshot_after
         self._quarantine = quarantine
         self._tidied: datetime | None = None
+        self._saved: datetime | None = None
+        self._heard: datetime | None = None
         self._unsaved = 0
         self._last_batch = 0
         self._sensors = SensorTable()
@@ -101,19 +106,12 @@ class Engine:
         else:
             states = dict(snapshot.states)
             self._registers.restore(states.pop(_REGISTERS))
-            self._rules.restore(states)
+            empty = self._rules.restore(states)
+            if empty:
+                log.warning("these rules begin without a memory: they are new, or were changed", rules=empty)
             start = snapshot.batch
-        replayed = 0
-        for batch in readings.since(self._conn, start):
-            self._rules.observe(self._registers.interpret(batch, self._sensors).observations())
-            replayed += len(batch)
-        heard = engine_state.get_clock(self._conn)
-        if heard is not None and heard[1] < now:
-            self._rules.deaf(to_micros(heard[1]), to_micros(now))
-            # Written down with the clock that it reaches to, or the next restart would excuse its own silence only.
-            with self._conn.transaction():
-                self._save_snapshot(now)
-                engine_state.set_clock(self._conn, self._clock.kind, now)
+        replayed = self._replay(start, now)
+        self._excuse_own_silence(now)
         return replayed
 
     def process(self, messages: Sequence[Message]) -> Outcome:
@@ -128,8 +126,13 @@ class Engine:
         return outcome
 
     def take_readings(self, batch: ReadingBatch) -> Outcome:
-        """Judge and store readings that need no decoding, such as a town's history; commit."""
-        return self._commit(batch, (), self._clock.now())
+        """Judge and store readings that need no decoding, such as a town's history; commit.
+
+        They count as heard when the newest of them was, if that is in the past.
+        """
+        now = self._clock.now()
+        heard = min(now, to_datetime(int(batch.received.max()))) if len(batch) else now
+        return self._commit(batch, (), now, heard)
 
     def refuse(self, message: Message, why: str) -> Outcome:
         """Put a message that cannot be processed into quarantine; commit."""
@@ -138,19 +141,24 @@ class Engine:
         refusal = Refusal(gateway, message.topic, message.payload, Reason.MALFORMED, "$", detail)
         return self._commit(_NOTHING, (refusal,), self._clock.now())
 
-    def tick(self) -> Outcome:
-        """Look at the clock: what only time can show, a changed registry; commit."""
+    def tick(self, *, hearing: bool = True) -> Outcome:
+        """Look at the clock: what only time can show, a changed registry; commit.
+
+        `hearing` says whether messages can reach us; a time in which they could not is nobody's silence.
+        """
         now = self._clock.now()
         if registry.version(self._conn) != self._directory.version:
             self.read_registry()
-        findings = self._rules.tick(to_micros(now))
+        findings = self._silence(now) if hearing else []
         with self._conn.transaction():
             if findings:
                 take(PostgresAlertBook(self._conn), findings, to_micros(now), self._policies)
+            if self._saved is None or (findings and now - self._saved > _SAVE_EVERY):
                 self._save_snapshot(now)
             engine_state.set_clock(self._conn, self._clock.kind, now)
             if self._tidied is None or now - self._tidied > _TIDY_EVERY:
                 engine_state.forget_quarantine(self._conn, now - self._quarantine)
+                engine_state.forget_batches(self._conn, now - 2 * REMEMBERED)
                 self._tidied = now
         return Outcome(findings=findings)
 
@@ -190,7 +198,51 @@ class Engine:
             validated = validated.born({(device, quantity.label): at for (device, quantity), at in born.items()})
         return validated
 
-    def _commit(self, batch: ReadingBatch, refusals: Sequence[Refusal], now: datetime) -> Outcome:
+    def _replay(self, start: int, now: datetime) -> int:
+        """Live again through what was stored after a batch; return how many readings that were."""
+        replayed = 0
+        holding: dict[tuple[str, str, str], Finding] = {}
+        for batch in readings.since(self._conn, start):
+            for finding in self._rules.observe(self._registers.interpret(batch, self._sensors).observations()):
+                about = finding.household, finding.rule, finding.source
+                if finding.phase is Phase.RAISED:
+                    holding[about] = finding
+                else:
+                    holding.pop(about, None)
+            replayed += len(batch)
+        if holding:
+            # What a rule that is new here already holds against somebody; what was known before changes nothing.
+            with self._conn.transaction():
+                take(PostgresAlertBook(self._conn), holding.values(), to_micros(now), self._policies)
+        return replayed
+
+    def _excuse_own_silence(self, now: datetime) -> None:
+        """Take out of every device's silence the time in which this service was not running."""
+        last = engine_state.get_clock(self._conn)
+        if last is None:
+            return
+        self._heard = last[1]
+        if last[1] > now + _CLOCK_TOLERANCE:
+            log.critical("the clock has gone back since the last run", then=str(last[1]), now=str(now))
+        elif last[1] < now:
+            self._rules.deaf(to_micros(last[1]), to_micros(now))
+            self._heard = now
+            # Written down with the clock that it reaches to, or the next restart would excuse its own silence only.
+            with self._conn.transaction():
+                self._save_snapshot(now)
+                engine_state.set_clock(self._conn, self._clock.kind, now)
+
+    def _silence(self, now: datetime) -> list[Finding]:
+        """Return what the time since the last look shows, after taking out a time in which we heard nothing."""
+        if self._heard is not None and now - self._heard > _DEAF_AFTER * self._clock.speed:
+            self._rules.deaf(to_micros(self._heard), to_micros(now))
+            self._saved = None  # and write that down at once, for the same reason as at the start
+        self._heard = now
+        return self._rules.tick(to_micros(now))
+
+    def _commit(
+        self, batch: ReadingBatch, refusals: Sequence[Refusal], now: datetime, heard: datetime | None = None
+    ) -> Outcome:
         interpreted = self._registers.interpret(batch, self._sensors)
         findings = self._rules.observe(interpreted.observations())
         outcome = Outcome(readings=len(batch), refused=len(refusals), findings=findings)
@@ -198,7 +250,7 @@ class Engine:
             if len(batch):
                 self._last_batch += 1
                 outcome.stored = readings.write(
-                    self._conn, self._last_batch, now, batch, interpreted.use, interpreted.flags
+                    self._conn, self._last_batch, heard or now, batch, interpreted.use, interpreted.flags
                 )
             engine_state.quarantine(self._conn, [Refused(*refusal) for refusal in refusals], now)
             if findings:
@@ -213,6 +265,7 @@ class Engine:
         states = {_REGISTERS: self._registers.snapshot(), **self._rules.snapshot()}
         engine_state.save_snapshot(self._conn, self._rules_name, Snapshot(self._last_batch, now, states))
         self._unsaved = 0
+        self._saved = now
 
 
 _NOTHING = ReadingBatch(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64))

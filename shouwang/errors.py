@@ -16,6 +16,10 @@ class NoInstanceError(ShouwangError):
     """There is no service to talk to where one was looked for."""
 
 
+class InUseError(ShouwangError):
+    """A data directory that another process is using."""
+
+
 class PortTakenError(ShouwangError):
     """Something else listens on a port that this service was told to use."""
 

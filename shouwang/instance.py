@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -11,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from ingest.mqtt import Endpoint
-from shouwang.errors import NoInstanceError
+from shouwang.errors import InUseError, NoInstanceError
 from shouwang.settings import Settings
 from storage.embedded import EmbeddedPostgres
 
@@ -64,11 +66,36 @@ class Instance:
 
 
 @contextmanager
+def sole_tenant(data_dir: Path, *, patience: float) -> Iterator[None]:
+    """Hold a data directory for this process; the kernel lets go of it whenever and however the process ends.
+
+    Raises:
+        InUseError: another process held it for all of `patience` seconds.
+    """
+    with (data_dir / "lock").open("w") as lock:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise InUseError(
+                        f"another `shouwang` uses {data_dir.absolute()}, or is just starting there: try again when it "
+                        "is ready, stop it, or choose another --data-dir"
+                    ) from None
+                time.sleep(0.1)
+            else:
+                break
+        yield
+
+
+@contextmanager
 def database(settings: Settings) -> Iterator[str]:
     """Yield conninfo: the configured server, the running instance's, or the data directory's started for the moment.
 
     Raises:
         NoInstanceError: there is no database at all yet.
+        InUseError: an instance is just starting there.
     """
     if settings.database_url:
         yield settings.database_url
@@ -79,7 +106,7 @@ def database(settings: Settings) -> Iterator[str]:
         folder = settings.data_dir / "postgres"
         if not folder.exists():
             raise
-        with EmbeddedPostgres(folder) as server:
+        with sole_tenant(settings.data_dir, patience=1), EmbeddedPostgres(folder) as server:
             yield server.conninfo
     else:
         yield instance.database

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from ingest.mqtt import Delivery, Subscriber
 from shouwang.engine import Engine, Outcome
 from shouwang.errors import AnotherEngineError
+from storage.database import blames_data
 from storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,8 @@ class Listening:
         self._stop = stop
         self._metrics = metrics
         self.last_round = time.monotonic()
+        self.busy = False
+        """Whether messages are on their way into the database right now."""
 
     @property
     def healthy(self) -> bool:
@@ -76,14 +79,26 @@ class Listening:
         while not self._stop.is_set():
             deliveries = self._subscriber.take(MOST_MESSAGES, _WAIT_SECONDS)
             if deliveries:
+                self.busy = True
                 self._carry(deliveries)
+                self.busy = False
             if time.monotonic() - ticked >= _TICK_SECONDS:
                 ticked = time.monotonic()
-                self._until_done(lambda engine: engine.tick())
+                self._tick()
             self.last_round = time.monotonic()
             self._metrics.heartbeat.set_to_current_time()
         if self._engine is not None:
             self._engine.close()
+
+    def _tick(self) -> None:
+        # While the broker is away we are deaf, and nobody's silence means anything.
+        hearing = self._subscriber.connected
+        try:
+            self._until_done(lambda engine: engine.tick(hearing=hearing))
+        except Exception:
+            log.exception("the engine's look at the clock failed; the next one is taken by a new engine")
+            self._metrics.failures.inc()
+            self._discard()
 
     def _carry(self, deliveries: Sequence[Delivery]) -> None:
         try:
@@ -131,8 +146,10 @@ class Listening:
                 if self._engine is None:
                     self._engine = self._make()
                 return work(self._engine)
-            except (psycopg.OperationalError, StorageError, AnotherEngineError) as error:
-                log.warning("the database is away; trying again", error=str(error).strip(), seconds=pause)
+            except (psycopg.Error, StorageError, AnotherEngineError) as error:
+                if isinstance(error, psycopg.Error) and blames_data(error):
+                    raise
+                log.warning("the database cannot do this now; trying again", error=str(error).strip(), seconds=pause)
                 self._metrics.failures.inc()
                 self._discard()
                 if self._stop.wait(pause):

@@ -13,24 +13,31 @@ from dashboards.context import Check, Readiness
 from ingest.mqtt import Endpoint
 from shouwang import wiring
 from shouwang.clock import LiveClock
+from shouwang.engine import Engine
 from shouwang.errors import NoInstanceError
 from shouwang.settings import Settings
 from storage.database import connect, open_pool
-from storage.migrate import migrate, pending
+from storage.migrate import check_schema, migrate, pending
 
 log = structlog.get_logger(__name__)
 
 
 def run_ingest(settings: Settings, metrics_port: int | None) -> None:
-    """Carry telemetry from the broker to the database until told to stop."""
+    """Carry telemetry from the broker to the database until told to stop; a second one stands by for the first."""
     database, clock, stop, metrics = _database(settings), LiveClock(), threading.Event(), CollectorRegistry()
     if settings.mqtt_url is None:
         raise NoInstanceError("say where the broker is: SHOUWANG_MQTT_URL=mqtt://user:password@host:1883")
     ladders = wiring.policies(settings.policies)
     client = wiring.subscriber(Endpoint.parse(settings.mqtt_url), settings.mqtt_client_id, clock)
-    loop = wiring.listening(client, lambda: wiring.engine(database, settings, ladders, clock), stop, metrics)
+
+    def engine() -> Engine:
+        return wiring.engine(database, settings, ladders, clock)
+
+    loop = wiring.listening(client, engine, stop, metrics)
     with wiring.told_to_stop(stop.set):
-        first = wiring.engine(database, settings, ladders, clock)
+        first = wiring.first_engine(engine, stop)
+        if first is None:
+            return
         client.start()
         _serve_metrics(metrics_port, metrics)
         log.info("ingest is at work", rules=settings.rules)
@@ -41,6 +48,8 @@ def run_ingest(settings: Settings, metrics_port: int | None) -> None:
 def run_escalate(settings: Settings, metrics_port: int | None) -> None:
     """Climb the ladders until told to stop; any number of these may run."""
     database, stop, metrics = _database(settings), threading.Event(), CollectorRegistry()
+    with connect(database) as conn:
+        check_schema(conn)
     with open_pool(database, size=4, name="shouwang escalate") as pool, wiring.told_to_stop(stop.set):
         _serve_metrics(metrics_port, metrics)
         log.info("escalation is at work")

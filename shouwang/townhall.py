@@ -108,9 +108,10 @@ def clock_for(conn: psycopg.Connection, data_dir: Path, town: TownOptions | None
         raise WrongTimeError("real meters report to this data directory: add --no-town, or choose another --data-dir")
     deed = Deed.read(data_dir)
     if deed is None or known is None or not deed.learned:
-        start = deed.start if deed is not None else opening(LiveClock().now())
-        Deed(town.households, town.seed, start, town.silence, learned=False).write(data_dir)
-        return TownClock(start, town.speed)
+        if deed is None:
+            deed = Deed(town.households, town.seed, opening(LiveClock().now()), town.silence, learned=False)
+            deed.write(data_dir)
+        return TownClock(deed.start, town.speed)
     return TownClock(known[1], town.speed)
 
 
@@ -215,9 +216,12 @@ class TownHall:
         been_there: set[UUID] = set()
         while not self._stop.wait(_LOOK_SECONDS):
             now = self._clock.now()
-            with self._pool.connection() as conn:
-                waiting = unanswered(conn, since)
-                visited = helped(conn, since)
+            try:
+                with self._pool.connection() as conn:
+                    waiting = unanswered(conn, since)
+                    visited = helped(conn, since)
+            except psycopg.OperationalError:  # the pool's time-out is one
+                continue
             for message in waiting:
                 if message.id not in answers:
                     answers[message.id] = self._intention(message)
@@ -249,5 +253,5 @@ class TownHall:
         try:
             with self._pool.connection() as conn, conn.transaction():
                 desk.answer(PostgresAlertBook(conn), message, answer, to_micros(now))
-        except AlertError as error:
-            log.info("a resident's answer came too late", message=str(message), why=str(error))
+        except (AlertError, psycopg.OperationalError) as error:
+            log.info("a resident's answer was not heard", message=str(message), why=str(error))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -18,10 +16,9 @@ from rich.console import Console
 from dashboards.context import Check, Readiness
 from ingest.broker import EmbeddedBroker
 from ingest.mqtt import Endpoint, Subscriber
-from registry.errors import ShouwangError
 from shouwang import wiring
 from shouwang.engine import Engine
-from shouwang.instance import Instance
+from shouwang.instance import Instance, sole_tenant
 from shouwang.listening import Listening
 from shouwang.roles import check
 from shouwang.settings import Settings
@@ -38,10 +35,6 @@ _QUIET_SECONDS = 0.5
 _SIGN_IN = "sign-in link"
 
 
-class InUseError(ShouwangError):
-    """A data directory that another instance is using."""
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
     """What `up` can be told beyond the settings; `town` None is a service without one."""
@@ -54,7 +47,7 @@ def up(settings: Settings, options: Options, console: Console) -> int:
     """Run the embedded instance until it is told to stop; return the exit code."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as house, wiring.told_to_stop(_interrupt):
-        house.enter_context(_sole_tenant(settings.data_dir))
+        house.enter_context(sole_tenant(settings.data_dir, patience=15))
         instance = _Embedded(settings, options, console, house)
         fell = instance.run()
     if fell:
@@ -69,11 +62,12 @@ class _Embedded:
     def __init__(self, settings: Settings, options: Options, console: Console, house: ExitStack) -> None:
         ladders = wiring.policies(settings.policies)
         self._settings, self._console, self._house = settings, console, house
-        self._database = settings.database_url or _postgres(settings, house)
+        self._servers: dict[str, Callable[[], bool]] = {}
+        self._database = settings.database_url or self._postgres()
         with connect(self._database) as conn:
             migrate(conn)
             self._clock = clock = clock_for(conn, settings.data_dir, options.town)
-        self._gateways, self._broker = _brokers(settings, options, house)
+        self._gateways, self._broker = self._brokers(options)
         self._pool = house.enter_context(open_pool(self._database, size=24))
         self._metrics = CollectorRegistry()
         self._listen_no_more, self._climb_no_more = threading.Event(), threading.Event()
@@ -81,7 +75,7 @@ class _Embedded:
         def engine() -> Engine:
             return wiring.engine(self._database, settings, ladders, clock)
 
-        self._engine = engine()
+        self._engine = wiring.first_engine(engine, threading.Event(), patience=60) or engine()
         self._town: TownHall | None = None
         if options.town is not None:
             broker = Endpoint.parse(self._gateways)
@@ -113,6 +107,7 @@ class _Embedded:
             self._town.begin()
         ingest = threads.start("ingest", lambda: self._listening.run(self._engine))
         ladders = threads.start("escalation", self._escalating.run)
+        threads.start("servers", lambda: self._watch(fallen))
         if self._town is not None:
             self._town.live(threads)
         self._greet(here)
@@ -128,6 +123,27 @@ class _Embedded:
             ladders.join(timeout=60)
             self._client.stop()
         return fell
+
+    def _postgres(self) -> str:
+        server = self._house.enter_context(EmbeddedPostgres(self._settings.data_dir / "postgres"))
+        self._servers["PostgreSQL"] = lambda: server.running
+        return server.conninfo
+
+    def _brokers(self, options: Options) -> tuple[str, str]:
+        """Return where gateways publish and where the service listens: the embedded broker's ports, or one of yours."""
+        if self._settings.mqtt_url:
+            return self._settings.mqtt_url, self._settings.mqtt_url
+        broker = self._house.enter_context(EmbeddedBroker(self._settings.data_dir, port=options.mqtt_port))
+        self._servers["the MQTT broker"] = lambda: broker.running
+        return f"mqtt://127.0.0.1:{broker.port}", f"mqtt://127.0.0.1:{broker.port5}"
+
+    def _watch(self, fallen: Callable[[str], None]) -> None:
+        """Say so when one of our servers has died: without it nothing here is worth anything."""
+        while not self._listen_no_more.wait(1.0):
+            for name, running in self._servers.items():
+                if not running():
+                    fallen(name)
+                    return
 
     def _ready(self) -> Readiness:
         return {
@@ -158,45 +174,16 @@ class _Embedded:
         )
 
 
-def _postgres(settings: Settings, house: ExitStack) -> str:
-    return house.enter_context(EmbeddedPostgres(settings.data_dir / "postgres")).conninfo
-
-
 def _well(ok: bool, why: str) -> Check:  # noqa: FBT001 - what is looked at, not a switch
     return Check(ok, "" if ok else why)
-
-
-def _brokers(settings: Settings, options: Options, house: ExitStack) -> tuple[str, str]:
-    """Return where gateways publish and where the service listens: the embedded broker's two ports, or one of yours."""
-    if settings.mqtt_url:
-        return settings.mqtt_url, settings.mqtt_url
-    broker = house.enter_context(EmbeddedBroker(settings.data_dir, port=options.mqtt_port))
-    return f"mqtt://127.0.0.1:{broker.port}", f"mqtt://127.0.0.1:{broker.port5}"
-
-
-@contextmanager
-def _sole_tenant(data_dir: Path) -> Iterator[None]:
-    """Hold a data directory for this process; the kernel lets go of it whenever and however the process ends."""
-    with (data_dir / "lock").open("w") as lock:
-        deadline = time.monotonic() + 15
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise InUseError(
-                        f"another `shouwang up` uses {data_dir.absolute()}: stop it, or choose another --data-dir"
-                    ) from None
-                time.sleep(0.1)
-            else:
-                break
-        yield
 
 
 def _drain(client: Subscriber, listening: Listening) -> None:
     """Wait until the broker has nothing more for us: what it still holds dies with it."""
     deadline = time.monotonic() + _DRAIN_SECONDS
-    while time.monotonic() < deadline and listening.healthy and client.quiet_seconds < _QUIET_SECONDS:
+    while time.monotonic() < deadline and listening.healthy:
+        if client.empty and not listening.busy and client.quiet_seconds > _QUIET_SECONDS:
+            return
         time.sleep(0.05)
 
 

