@@ -83,11 +83,11 @@ _TEMPLATES: Mapping[str, Mapping[str, str]] = {
     },
     "zh_CN": {
         "low_use": (
-            "已有 {lasted} {at_most}（自{since}起）；规则为 {window} 内不足 {limit} 升。"
+            "已有 {lasted}{at_most}（自{since}起）；规则为 {window}内不足 {limit} 升。"
             "此户已知最长的类似间歇为 {longest}；此情况{chance}。"
         ),
         "low_use_new": (
-            "已有 {lasted} {at_most}（自{since}起）；规则为 {window} 内不足 {limit} 升。"
+            "已有 {lasted}{at_most}（自{since}起）；规则为 {window}内不足 {limit} 升。"
             "尚不了解此户平时的用水间歇；此情况{chance}。"
         ),
         "quiet_day": ("{day} 全天{at_most}，低于规则的 {limit} 升。此户平均每天用水 {usual} 升；此情况{chance}。"),
@@ -152,13 +152,14 @@ class _Words:
         return f"{local:%Y-%m-%d} ({_WEEKDAYS[self.language][local.weekday()]})"
 
     def chance(self, times: int, days: float) -> str:
-        span = f"{days:.0f}" if days >= 1 else "<1"
+        whole = round(days)
         if self.language == "zh_CN":
-            return f"在 {span} 天内发生过 {times} 次" if times else f"在已知的 {span} 天内从未发生过"
-        within = f"in {span} {'day' if span == '1' else 'days'}"
+            span = f"{whole} 天" if whole else "不到 1 天"
+            return f"在 {span}内发生过 {times} 次" if times else f"在已知的 {span}内从未发生过"
+        within = f"in {whole} {'day' if whole == 1 else 'days'}" if whole else "in less than 1 day"
         if not times:
             return f"this has not happened before {within}"
-        return f"this has happened {times} {'time' if times == 1 else 'times'} {within}"
+        return f"this has happened {'once' if times == 1 else f'{times} times'} {within}"
 
     def at_most(self, litres: float) -> str:
         nothing, something = _AT_MOST[self.language]

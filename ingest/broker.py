@@ -63,7 +63,7 @@ class EmbeddedBroker:
             BrokerError: a port is taken, or the broker does not come up.
         """
         self._await_free(self.port)
-        self.port5 = self.port5 or _free_port()
+        self.port5 = self.port5 or (_free_port() if _taken(self.port + 1) else self.port + 1)
         config = self._folder / "broker.toml"
         config.write_text(_CONFIG.format(port=self.port, port5=self.port5), encoding="utf-8")
         self._broker = iotcore.Broker(config_path=str(config))

@@ -230,9 +230,9 @@ def print_report(report: Report, console: Console, *, worst: int = 5) -> None:
     if not report.episodes:
         console.print("No alerts.")
         return
-    table = Table("kind", title="Alerts")
+    table = Table("kind", title="Alerts, their rate for each household-year and 1,000 household-days, median delay")
     for column in (
-        "alerts", "still open", "households", "per household-year", "per 1,000 household-days", "median delay",
+        "alerts", "open", "homes", "a home-year", "1,000 home-days", "delay",
     ):  # fmt: skip
         table.add_column(column, justify="right")
     for kind in sorted({one.kind for one in report.episodes}):

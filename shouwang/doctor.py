@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ def _database(conninfo: str) -> str:
 
 def _broker(url: str) -> str:
     endpoint = Endpoint.parse(url)
-    probe = Subscriber(endpoint, (), client_id="", now=lambda: 0)
+    probe = Subscriber(endpoint, (), client_id=f"shouwang-doctor-{os.getpid()}", now=lambda: 0)
     probe.start()
     probe.stop()
     return f"{endpoint.host}:{endpoint.port} lets us in, MQTT 5"

@@ -37,7 +37,8 @@ _REGISTERS = "registers"
 _ONE_ENGINE = "SELECT pg_try_advisory_lock(20161102)"
 _TIDY_EVERY = timedelta(hours=1)
 _SAVE_EVERY = timedelta(minutes=1)
-_DEAF_AFTER = timedelta(minutes=1)
+_DEAF_AFTER = timedelta(hours=1)  # the engine ticks every second; a machine that slept for less hides no silence
+_BREATH = timedelta(minutes=1)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 REMEMBERED = timedelta(days=31)
 """How much of what is stored a rule set without a memory of its own learns from at its first start."""
@@ -234,7 +235,7 @@ class Engine:
 
     def _silence(self, now: datetime) -> list[Finding]:
         """Return what the time since the last look shows, after taking out a time in which we heard nothing."""
-        if self._heard is not None and now - self._heard > _DEAF_AFTER * self._clock.speed:
+        if self._heard is not None and now - self._heard > max(_DEAF_AFTER, _BREATH * self._clock.speed):
             self._rules.deaf(to_micros(self._heard), to_micros(now))
             self._saved = None  # and write that down at once, for the same reason as at the start
         self._heard = now

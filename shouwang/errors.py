@@ -12,6 +12,10 @@ class AnotherEngineError(ShouwangError):
         super().__init__(self.__doc__)
 
 
+class SettingsError(ShouwangError):
+    """A setting is wrong, or there is none of that name."""
+
+
 class NoInstanceError(ShouwangError):
     """There is no service to talk to where one was looked for."""
 

@@ -134,6 +134,8 @@ class TownHall:
         self._data_dir = data_dir
         self._console = console
         self._stop = threading.Event()
+        self.founded = False
+        """Whether the town began at this start."""
         self._running: list[threading.Thread] = []
         self._town: Town
 
@@ -159,6 +161,7 @@ class TownHall:
                 ids = registry.add_sensors(conn, town.sensors)
         engine.read_registry()
         if not deed.learned:
+            self.founded = True
             self._learn(engine, deed, np.array([ids[sensor] for sensor in town.sensors], np.int32))
             replace(deed, learned=True).write(self._data_dir)
 

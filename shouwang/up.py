@@ -18,6 +18,7 @@ from ingest.broker import EmbeddedBroker
 from ingest.mqtt import Endpoint, Subscriber
 from shouwang import wiring
 from shouwang.engine import Engine
+from shouwang.errors import SettingsError
 from shouwang.instance import Instance, sole_tenant
 from shouwang.listening import Listening
 from shouwang.roles import check
@@ -45,7 +46,10 @@ class Options:
 
 def up(settings: Settings, options: Options, console: Console) -> int:
     """Run the embedded instance until it is told to stop; return the exit code."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{settings.data_dir} cannot be the data directory: {error.strerror}") from error
     with ExitStack() as house, wiring.told_to_stop(_interrupt):
         house.enter_context(sole_tenant(settings.data_dir, patience=15))
         instance = _Embedded(settings, options, console, house)
@@ -62,6 +66,8 @@ class _Embedded:
     def __init__(self, settings: Settings, options: Options, console: Console, house: ExitStack) -> None:
         ladders = wiring.policies(settings.policies)
         self._settings, self._console, self._house = settings, console, house
+        # Asked for first, so that a port which is taken is not found out after a month has been learned.
+        self._web = house.enter_context(wiring.listener(settings.http_host, settings.http_port))
         self._servers: dict[str, Callable[[], bool]] = {}
         self._database = settings.database_url or self._postgres()
         with connect(self._database) as conn:
@@ -87,7 +93,6 @@ class _Embedded:
 
     def run(self) -> list[str]:
         """Serve until told to stop, then stop in good order; return the loops that fell over."""
-        settings = self._settings
         fell: list[str] = []
         app = wiring.web(self._database, self._pool, self._clock, self._ready, self._metrics, embedded=True)
         server = wiring.server(app)
@@ -99,8 +104,7 @@ class _Embedded:
             fell.append(name)
             leave()
 
-        probe = self._house.enter_context(wiring.listener(settings.http_host, settings.http_port))
-        here = self._announce(f"http://{settings.http_host}:{probe.getsockname()[1]}")
+        here = self._announce(f"http://{self._settings.http_host}:{self._web.getsockname()[1]}")
         self._client.start()
         threads = wiring.Threads(fallen)
         if self._town is not None:
@@ -112,7 +116,7 @@ class _Embedded:
             self._town.live(threads)
         self._greet(here)
         with wiring.told_to_stop(leave):
-            server.run(sockets=[probe])
+            server.run(sockets=[self._web])
             self._console.print("Stopping: what is on its way is committed first.")
             if self._town is not None:
                 self._town.leave()
@@ -160,18 +164,29 @@ class _Embedded:
         self._house.callback(Instance.remove, self._settings.data_dir)
         return here
 
-    def _greet(self, here: Instance) -> None:
+    def _sign_in(self) -> str:
+        """Return the token of the sign-in link: the one of the last start, so that open pages stay signed in."""
+        kept = self._settings.data_dir / "sign-in"
         with connect(self._database) as conn:
-            tokens.revoke(conn, _SIGN_IN)
+            token = kept.read_text(encoding="ascii") if kept.exists() else ""
+            if token and tokens.find(conn, token) is not None:
+                return token
             token = tokens.create(conn, "operator", "", _SIGN_IN)
-        say = self._console.print
-        say(f"\n[bold]Shouwang 守望[/] keeps watch. Open [bold cyan]{here.http}/?token={token}[/]", soft_wrap=True)
-        if self._town is not None:
+        kept.touch(mode=0o600)
+        kept.write_text(token, encoding="ascii")
+        return token
+
+    def _greet(self, here: Instance) -> None:
+        def say(line: str) -> None:
+            self._console.print(line, soft_wrap=True)
+
+        say(f"\n[bold]Shouwang 守望[/] keeps watch. Open [bold cyan]{here.http}/?token={self._sign_in()}[/]")
+        if self._town is not None and self._town.founded:
             say("A town is at work there; within a minute somebody stops answering.")
-        say(
-            f"Gateways publish to {here.mqtt} (QoS 1, telemetry/GATEWAY/senml). Ctrl-C stops everything.",
-            soft_wrap=True,
-        )
+        elif self._town is not None:
+            say("The town goes on where it stood.")
+        ports = here.mqtt if here.mqtt == here.mqtt5 else f"{here.mqtt} (MQTT 3.1.1) or {here.mqtt5} (MQTT 5)"
+        say(f"Gateways publish to {ports}, QoS 1, topic telemetry/GATEWAY/senml. Ctrl-C stops everything.")
 
 
 def _well(ok: bool, why: str) -> Check:  # noqa: FBT001 - what is looked at, not a switch

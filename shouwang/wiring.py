@@ -30,7 +30,7 @@ from ingest.mqtt import Endpoint, Subscriber
 from registry.instants import SECOND
 from shouwang.clock import Clock, micros
 from shouwang.engine import Engine
-from shouwang.errors import AnotherEngineError, PortTakenError
+from shouwang.errors import AnotherEngineError, PortTakenError, SettingsError
 from shouwang.escalating import Escalating, EscalationMetrics
 from shouwang.listening import IngestMetrics, Listening
 from shouwang.settings import Settings
@@ -51,7 +51,12 @@ def policies(path: Path | None) -> Policies:
     Raises:
         ShouwangError: the file is missing or wrong; the message names the place.
     """
-    return built_in() if path is None else parse(path.read_text(encoding="utf-8"), str(path))
+    if path is None:
+        return built_in()
+    try:
+        return parse(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise SettingsError(f"the policies cannot be read: {error}") from error
 
 
 def engine(database: str, settings: Settings, ladders: Policies, clock: Clock) -> Engine:

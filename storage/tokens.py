@@ -25,6 +25,8 @@ INSERT INTO token (hash, name, role, area, person, expires_at)
 VALUES (%(hash)s, %(name)s, %(role)s, %(area)s, %(person)s, %(expires)s)
 """
 
+_AREA = "SELECT 1 FROM area WHERE code = %(area)s"
+
 _FIND = """
 SELECT name, role, area, person
 FROM token
@@ -59,8 +61,10 @@ def create(
     """Make a token and return it; it is not stored and cannot be shown again.
 
     Raises:
-        TokenError: an unknown role or person.
+        TokenError: an unknown role, area or person.
     """
+    if area and conn.execute(_AREA, {"area": area}).fetchone() is None:
+        raise TokenError(f"area {area!r} is not in the registry: name one of its codes, or '' for everywhere")
     token = secrets.token_urlsafe(32)
     row = {
         "hash": _hash(token),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -56,7 +58,12 @@ def router() -> APIRouter:
 
 def _lists(view: View) -> dict[str, Any]:
     return {
-        "to_do": tasks.to_do(view, limit=_TO_DO),
+        "to_do": sorted(tasks.to_do(view, limit=_TO_DO), key=_urgency),
         "done": tasks.done(view, limit=_DONE),
         "outcomes": OUTCOMES,
     }
+
+
+def _urgency(task: Mapping[str, Any]) -> tuple[bool, int, datetime]:
+    """What nobody has taken yet first, then the most serious, then what is due soonest."""
+    return task["status"] == "accepted", -int(task["severity"]), task["due"]

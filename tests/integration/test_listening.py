@@ -46,8 +46,13 @@ class Script(Subscriber):
         self._rounds = list(rounds)
         self._stop = stop
         self._look = look
+        self.hears = True
         self.told: list[tuple[str, Any]] = []
         self.seen: list[Any] = []
+
+    @property
+    def connected(self) -> bool:
+        return self.hears
 
     def take(self, most: int, wait_seconds: float) -> list[Delivery]:  # noqa: ARG002 - the port's own
         if len(self._rounds) == 1:

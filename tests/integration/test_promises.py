@@ -215,14 +215,16 @@ def _everything(hours: int) -> Iterator[tuple[datetime, list[Message]]]:
 
 @pytest.mark.parametrize("name", rule_sets.names())
 def test_promise_5_every_alert_explains_itself(site: Site, database: str, name: str) -> None:
+    watching = {detector.name for detector in rule_sets.load(name, SensorTable()).detectors}
     settle(database)
     clock = HandClock()
     with at_work(database, clock, name) as engine:
         for at, messages in _everything(52):
             clock.moment = at
             engine.process(messages)
-        clock.forward(days=2)
-        engine.tick()
+        for _ in range(25 * 60 if "offline" in watching else 1):  # only silence that we listen to counts
+            clock.forward(minutes=1)
+            engine.tick()
     found: dict[str, list[dict[str, str]]] = {}
     header = site.token("viewer")
     for alert in site.get("/api/v1/alerts?limit=500")["items"]:
@@ -233,7 +235,6 @@ def test_promise_5_every_alert_explains_itself(site: Site, database: str, name: 
         }
         assert told["en"] == alert["sentence"]
         found.setdefault(alert["rule"], []).append(told)
-    watching = {detector.name for detector in rule_sets.load(name, SensorTable()).detectors}
     assert set(found) == watching
     for rule, sentences in found.items():
         for told in sentences:
@@ -265,6 +266,7 @@ _PACED = {
     "simulators/receipts.py": "when a lost connection is tried again",
     "dashboards/headers.py": "how long an answer took, for Prometheus",
     "shouwang/clock.py": "the one place where the real time comes from",
+    "shouwang/instance.py": "how long a service that is being restarted is waited for",
     "shouwang/listening.py": "how often the loop goes round",
     "shouwang/escalating.py": "how often the loop goes round",
     "shouwang/up.py": "how long a predecessor and the last messages are waited for",

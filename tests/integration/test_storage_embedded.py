@@ -61,7 +61,6 @@ def _gone(pid: int) -> bool:
 
 def test_a_server_starts_answers_and_stops(home: Path) -> None:
     server = EmbeddedPostgres(home / "postgres")
-    assert not server.running
     server.start()
     assert server.running
     with psycopg.connect(server.conninfo) as conn:

@@ -27,7 +27,7 @@ def test_the_sentence_of_low_use() -> None:
         "The longest such pause known here is 9 h; this has not happened before in 30 days."
     )
     assert sentence(Kind.INACTIVITY, LOW_USE, "zh_CN", "Asia/Shanghai") == (
-        "已有 24 小时 10 分钟 用水不超过 3 升（自周一 21:50起）；规则为 24 小时 内不足 10 升。"
+        "已有 24 小时 10 分钟用水不超过 3 升（自周一 21:50起）；规则为 24 小时内不足 10 升。"
         "此户已知最长的类似间歇为 9 小时；此情况在已知的 30 天内从未发生过。"
     )
 
@@ -46,7 +46,7 @@ def test_languages_that_are_not_spoken_are_told_in_english() -> None:
 
 def test_a_habit_that_is_not_known_is_not_claimed() -> None:
     told = sentence(Kind.INACTIVITY, {**LOW_USE, "longest": 0.0, "times": 1, "days": 0.5}, "en", "UTC")
-    assert told.endswith("Its usual pauses are not known yet; this has happened 1 time in <1 days.")
+    assert told.endswith("Its usual pauses are not known yet; this has happened once in less than 1 day.")
 
 
 def test_facts_of_another_make_are_told_by_their_kind() -> None:
