@@ -95,6 +95,8 @@ class Subscriber:
         self._oldest = 0  # deliveries of connections before this one will come again
         self._guard = threading.Lock()
         self._connected = threading.Event()
+        self._room = threading.Condition()
+        self._leaving = False
         self._heard = time.monotonic()
         client = _Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True)
         if endpoint.username:
@@ -151,6 +153,7 @@ class Subscriber:
 
     def stop(self) -> None:
         """Leave; what is not acknowledged will be delivered again to the session's next client."""
+        self._leaving = True
         self._client.disconnect()
         self._client.loop_stop()
         self._connected.clear()
@@ -164,6 +167,8 @@ class Subscriber:
                 taken.append(self._deliveries.get_nowait())
         except queue.Empty:
             pass
+        with self._room:
+            self._room.notify_all()
         return [delivery for delivery in taken if delivery.connection >= self._oldest]
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
@@ -242,6 +247,15 @@ class Subscriber:
         if reason.is_failure:
             log.warning("the broker's connection is gone", reason=str(reason))
 
+    def _await_room(self) -> None:
+        """Hold the network thread while too much waits: what it does not read, the broker cannot send.
+
+        Some brokers hand out a new window with each acknowledgement and so go past the receive maximum.
+        """
+        with self._room:
+            while self._deliveries.qsize() >= 2 * self._receive_maximum and not self._leaving:
+                self._room.wait(0.5)
+
     def _on_message(self, _client: paho.Client, _userdata: object, sent: paho.MQTTMessage) -> None:
         properties = sent.properties
         self._heard = time.monotonic()
@@ -249,6 +263,7 @@ class Subscriber:
             # QoS 0 knows no back-pressure; its sender has accepted that messages may be lost.
             log.warning("a message of QoS 0 is dropped, too many wait: publish at QoS 1", topic=sent.topic)
             return
+        self._await_room()
         self._deliveries.put(
             Delivery(
                 message=Message(topic=sent.topic, payload=bytes(sent.payload), received=self._now()),
