@@ -7,6 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
 
+from alerts.again import fresh_alert
 from alerts.change import Change, Draft
 from alerts.lifecycle import raise_severity, source_of
 from alerts.model import (
@@ -94,26 +95,12 @@ def help_after_close(closed: Alert, onset_id: UUID, actor: str, now: int) -> Cha
     """
     finding = Finding(closed.household, closed.kind, "resident", actor, Phase.RAISED, Severity.URGENT, now, now, 0.0)
     alert = replace(
-        closed,
-        id=onset_id,
+        fresh_alert(closed, onset_id, now),
         rule=finding.rule,
         severity=Severity.URGENT,
-        status=Status.UNACKNOWLEDGED,
         onset=now,
-        raised_at=now,
-        opened_at=now,
         score=0.0,
         sources={source_of(finding): now},
-        held_by=None,
-        suppressed_why=None,
-        returned_at=None,
-        acknowledged_at=None,
-        help_at=None,
-        closed_at=None,
-        outcome=None,
-        note=None,
-        event_count=0,
-        step_count=0,
     )
     draft = Draft(alert, now)
     draft.tell(EventKind.RAISED, actor, rule=finding.rule, severity=finding.severity.label, onset=now)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from alerts.audit import Watched
 from alerts.change import Change
 from alerts.model import Alert, HandsetMessage, Notification, People, Place, Step, Task
 from detectors.finding import Finding, Kind
+
+
+class Due(NamedTuple):
+    """Which step is due. No more: what cannot even be read must still have a name to be put aside by."""
+
+    alert: UUID
+    no: int
 
 
 class AlertBook(Protocol):
@@ -40,6 +47,10 @@ class AlertBook(Protocol):
         """Write a finding down; False if it was there already."""
         ...
 
+    def still_so(self, alert: Alert) -> Mapping[str, int]:
+        """Return those of an alert's sources that were neither cleared nor raised anew since they were raised."""
+        ...
+
     def open_alert(self, household: str, kind: Kind) -> Alert | None:
         """Lock a household for new alerts and return its open alert of a kind, locked."""
         ...
@@ -48,12 +59,26 @@ class AlertBook(Protocol):
         """Return an alert, locked."""
         ...
 
+    def known(self, alert: UUID) -> bool:
+        """Say whether there is such an alert, without locking it: whoever asks holds its household."""
+        ...
+
     def save(self, change: Change) -> None:
         """Write a change down and tell whoever listens."""
         ...
 
-    def next_due(self, now: int) -> Step | None:
-        """Return the pending step that has been due longest, its alert locked; those others work on are skipped."""
+    def next_due(self, now: int) -> Due | None:
+        """Return the pending step of the most severe alert that has been due longest, both locked.
+
+        Steps that others work on, and those put aside until later, are skipped.
+        """
+        ...
+
+    def put_aside(self, due: Due, until: int) -> None:
+        """Keep a step that could not be carried out from `next_due` for a while.
+
+        It stays pending and due when it was, so that the auditor sees that it is overdue.
+        """
         ...
 
     def pending(self, alert: UUID) -> Sequence[Step]:
@@ -73,10 +98,14 @@ class AlertBook(Protocol):
         ...
 
     def claim(self, now: int, lease_until: int) -> Notification | None:
-        """Take the queued notification that has waited longest; nobody else gets it before the lease ends.
+        """Take the queued notification of the most severe alert that has waited longest, for one lease.
 
         It stays queued with one attempt more, so that a crash before its result is saved leads to a retry.
         """
+        ...
+
+    def sent_by(self, alert: UUID, step: int) -> Sequence[Notification]:
+        """Return the messages of one step of a locked alert."""
         ...
 
     def notification(self, notification: UUID) -> Notification | None:

@@ -138,7 +138,10 @@ class Draft:
         self.cancel_notifications = True
 
     def hold(self, actor: str) -> None:
-        """Give the alert to somebody and stop everything that was to wake others."""
+        """Give the alert to somebody and stop everything that was to wake others.
+
+        `returned_at` stays only where the condition has ended: who takes an alert that was raised again knows.
+        """
         self.stop()
         since = self.now if self.alert.acknowledged_at is None else self.alert.acknowledged_at
         self.alert = replace(
@@ -146,13 +149,19 @@ class Draft:
             status=Status.ACKNOWLEDGED,
             held_by=actor,
             acknowledged_at=since,
+            returned_at=None if self.alert.sources else self.alert.returned_at,
             suppressed_why=None,
             shelved_until=None,
         )
 
     def close(self, actor: str, outcome: Outcome, note: str = "", at: int | None = None) -> None:
-        """End the alert: steps, messages and tasks that are not done are cancelled."""
+        """End the alert: steps, messages and tasks that are not done are cancelled.
+
+        A person may close what is still reported. Detectors say nothing more until it ends, so a timer looks again.
+        """
         self.stop()
+        if actor != SYSTEM and self.alert.sources and self.alert.policy.recheck:
+            self.plan(Action(Do.RECHECK), self.now + self.alert.policy.recheck)
         self.cancel_tasks = frozenset(TaskKind)
         self.alert = replace(
             self.alert,

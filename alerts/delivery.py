@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from alerts.book import AlertBook, Books
 from alerts.change import Draft
 from alerts.channels.port import Channel, ChannelError, Receipt
 from alerts.model import EventKind, MessageStatus, Notification, NotificationStatus
+from alerts.rungs import pull_forward
 from registry.instants import MINUTE, SECOND
 
 LEASE = MINUTE
@@ -26,32 +27,48 @@ class _Failure:
 
 
 def deliver_due(books: Books, channels: Mapping[str, Channel], now: int, limit: int = 100) -> int:
-    """Send up to `limit` queued messages; return how many were tried.
+    """Send up to `limit` queued messages; return how many were tried."""
+    for done in range(limit):
+        notification = claim(books, now)
+        if notification is None:
+            return done
+        deliver(books, channels, notification, now)
+    return limit
 
-    Each is claimed, sent and recorded in transactions of its own, so no lock is held while a channel works. A
+
+def claim(books: Books, now: int) -> Notification | None:
+    """Take the message that is to leave next; it must then be given to `deliver`."""
+    with books() as book:
+        return book.claim(now, now + LEASE)
+
+
+def deliver(books: Books, channels: Mapping[str, Channel], claimed: Notification, now: int) -> None:
+    """Send a claimed message and write down what became of it.
+
+    It is claimed, sent and recorded in transactions of its own, so no lock is held while a channel works. A
     crash between sending and recording leads to a second sending with the same id, never to a loss; what that
     means is each channel's to say. Whatever a channel raises is that message's failure and nobody else's.
     """
-    for done in range(limit):
-        with books() as book:
-            notification = book.claim(now, now + LEASE)
-        if notification is None:
-            return done
-        result = _send(notification, channels, now)
-        with books() as book:
-            _record(book, notification.id, result, now)
-    return limit
+    result = _send(claimed, channels, now)
+    with books() as book:
+        _record(book, claimed.id, result, now)
 
 
 def expire_calls(books: Books, now: int) -> int:
     """Mark calls on handsets that rang out as missed; return how many."""
+    return sum(miss(books, call, now) for call in rung_out(books, now))
+
+
+def rung_out(books: Books, now: int) -> Sequence[UUID]:
+    """Return the calls that rang out; each must then be given to `miss`."""
     with books() as book:
-        rung_out = book.rung_out(now)
-    missed = 0
-    for call in rung_out:
-        with books() as book:
-            missed += _miss(book, call, now)
-    return missed
+        return book.rung_out(now)
+
+
+def miss(books: Books, call: UUID, now: int) -> bool:
+    """Mark a call as missed; False if it was answered meanwhile."""
+    with books() as book:
+        return _miss(book, call, now)
 
 
 def _send(notification: Notification, channels: Mapping[str, Channel], now: int) -> Receipt | _Failure:
@@ -94,9 +111,21 @@ def _record(book: AlertBook, claimed: UUID, result: Receipt | _Failure, now: int
     elif result.retry_at is None:
         draft.notifications.append(replace(notification, status=NotificationStatus.FAILED, error=result.error))
         draft.tell(EventKind.SEND_FAILED, **about, error=result.error)
+        _go_on(book, draft, notification)
     else:
         draft.notifications.append(replace(notification, next_attempt_at=result.retry_at, error=result.error))
     book.save(draft.change())
+
+
+def _go_on(book: AlertBook, draft: Draft, failed: Notification) -> None:
+    """Have the ladder's next rung climbed at once if a step has reached nobody.
+
+    The same rung once more would fail the same way, at once and for ever: it keeps its time.
+    """
+    others = [one for one in book.sent_by(failed.alert, failed.step) if one.id != failed.id]
+    step = book.step(failed.alert, failed.step)
+    if step is not None and all(one.status is NotificationStatus.FAILED for one in others):
+        pull_forward(draft, [one for one in book.pending(failed.alert) if one.action != step.action])
 
 
 def _miss(book: AlertBook, call: UUID, now: int) -> bool:

@@ -143,7 +143,7 @@ def _help_after_close(book: AlertBook, closed: Alert, actor: str, said: str, now
         _save(book, answers.ask_for_help(current, actor, said, now))
         return
     again = 0
-    while book.find(fresh := episode_id(closed.household, closed.kind, now, again)) is not None:
+    while book.known(fresh := episode_id(closed.household, closed.kind, now, again)):
         again += 1
     _save(book, answers.help_after_close(closed, fresh, actor, now))
 

@@ -7,13 +7,13 @@ from datetime import time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from alerts import lifecycle
-from alerts.book import AlertBook
+from alerts import again, lifecycle
+from alerts.book import AlertBook, Due
 from alerts.change import Change, Draft
 from alerts.model import SYSTEM, Alert, Status, Step, episode_id
 from alerts.policy import Do, Policies
 from alerts.rungs import Surroundings, climb, keep_going
-from detectors.finding import Finding, Phase
+from detectors.finding import Finding, Kind, Phase
 from registry.instants import to_datetime
 
 
@@ -40,14 +40,19 @@ def run_due(book: AlertBook, now: int, limit: int = 100, channel: str = "handset
     `channel` carries the messages. A caller that gets `limit` back should ask again.
     """
     for done in range(limit):
-        step = book.next_due(now)
-        if step is None:
+        due = book.next_due(now)
+        if due is None:
             return done
-        alert = book.find(step.alert)
-        if alert is None:  # a step without its alert cannot be: the schema forbids it
-            raise AssertionError(step)
-        book.save(_carried_out(book, alert, step, now, channel))
+        carry_out(book, due, now, channel)
     return limit
+
+
+def carry_out(book: AlertBook, due: Due, now: int, channel: str = "handset") -> None:
+    """Carry out a step that `AlertBook.next_due` gave, in the same transaction."""
+    alert, step = book.find(due.alert), book.step(due.alert, due.no)
+    if alert is None or step is None:  # it is locked, and steps are never removed
+        raise AssertionError(due)
+    book.save(_carried_out(book, alert, step, now, channel))
 
 
 def _taken(book: AlertBook, alert: Alert | None, finding: Finding, now: int, policies: Policies) -> Change | None:
@@ -56,11 +61,35 @@ def _taken(book: AlertBook, alert: Alert | None, finding: Finding, now: int, pol
     absence_end = book.absence_end(finding.household, now)
     if alert is not None:
         return lifecycle.join(alert, finding, absence_end, now)
-    again = 0
-    while book.find(episode_id(finding.household, finding.kind, finding.onset, again)) is not None:
-        again += 1
+    times = _times(book, finding.household, finding.kind, finding.onset)
     policy = policies.choose(finding.kind, finding.severity, _local(book, finding))
-    return lifecycle.open_alert(finding, policy, absence_end, now, again=again)
+    return lifecycle.open_alert(finding, policy, absence_end, now, again=times)
+
+
+def _look_again(book: AlertBook, closed: Alert, now: int) -> str:
+    """Open or join an alert if the sources of a closed one still report the condition; return what was found."""
+    current = book.open_alert(closed.household, closed.kind)
+    still = book.still_so(closed)
+    if not still:
+        return "over"
+    absence_end = book.absence_end(closed.household, now)
+    if current is None:
+        times = _times(book, closed.household, closed.kind, closed.onset)
+        fresh = episode_id(closed.household, closed.kind, closed.onset, times)
+        change = again.open_again(closed, fresh, still, absence_end, now)
+    else:
+        change = again.join_again(current, closed, still, absence_end, now)
+    if not change.empty:
+        book.save(change)
+    return "still so"
+
+
+def _times(book: AlertBook, household: str, kind: Kind, onset: int) -> int:
+    """Return how many alerts of an onset there were, all closed; their household is locked, so no more come."""
+    times = 0
+    while book.known(episode_id(household, kind, onset, times)):
+        times += 1
+    return times
 
 
 def _local(book: AlertBook, finding: Finding) -> time:
@@ -73,7 +102,8 @@ def _carried_out(book: AlertBook, alert: Alert, step: Step, now: int, channel: s
     others = [one for one in book.pending(alert.id) if one.no != step.no]
     if alert.status is Status.CLOSED:
         draft = Draft(alert, now)
-        draft.finish(step, "the alert is closed")
+        recheck = step.action.do is Do.RECHECK
+        draft.finish(step, _look_again(book, alert, now) if recheck else "the alert is closed")
         return draft.change()
     match step.action.do:
         case Do.SETTLE:

@@ -6,6 +6,7 @@ Answers from handsets are in `alerts.answers`, tasks in `alerts.visits`, steps t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from alerts.change import REVIEW, Change, Draft
@@ -73,49 +74,31 @@ def open_alert(finding: Finding, policy: Policy, absence_end: int | None, now: i
         severity=finding.severity.label,
         onset=finding.onset,
     )
-    if late:
-        draft.alert = replace(draft.alert, status=Status.SUPPRESSED, suppressed_why=Suppression.BACKLOG)
-        draft.tell(EventKind.SUPPRESSED, SYSTEM, finding.time, why=Suppression.BACKLOG.value)
-        draft.plan(Action(Do.SETTLE), now + SETTLE)
-    elif absence_end is not None and finding.kind is Kind.INACTIVITY:
-        _suppress_for_absence(draft, absence_end)
-    else:
-        draft.start_ladder()
+    begin(draft, absence_end, late=late, at=finding.time if late else None)
     return draft.change()
 
 
 def join(alert: Alert, finding: Finding, absence_end: int | None, now: int) -> Change:
     """Take one more finding of the kind into the household's open alert.
 
-    It makes an alert more severe, never less. A returned one climbs its ladder anew; one that was suppressed as
-    backlog wakes up if this finding is fresh. `absence_end` is as for `open_alert`.
+    It makes an alert more severe, never less. Whatever had ended climbs its ladder anew, whoever held it: they know
+    of the last time, not of this one. A shelved one comes off the shelf for what its shelver could not know of:
+    a new beginning, a higher severity, any smoke. One that was suppressed as backlog wakes up if this finding is
+    fresh. `absence_end` is as for `open_alert`.
     """
-    draft = Draft(alert, now)
-    source = source_of(finding)
-    if alert.sources.get(source) == finding.onset:
-        return draft.change()
-    draft.alert = replace(
-        alert,
-        sources={**alert.sources, source: finding.onset},
-        severity=max(alert.severity, finding.severity),
-    )
+    if alert.sources.get(source_of(finding)) == finding.onset:
+        return Draft(alert, now).change()
     late = _late(finding, now)
+    draft = Draft(alert, now)
     draft.tell(
-        EventKind.RAISED_AGAIN if alert.status is Status.RETURNED else EventKind.JOINED,
+        told_as(alert),
         f"sensor:{finding.source}",
         finding.time if _quiet_backlog(alert) and late else None,
         rule=finding.rule,
         severity=finding.severity.label,
         onset=finding.onset,
     )
-    away_until = absence_end if finding.kind is Kind.INACTIVITY else None
-    if alert.status is Status.RETURNED:
-        _raise_returned(draft, away_until, late=late)
-    elif alert.status is Status.ACKNOWLEDGED:
-        draft.alert = replace(draft.alert, returned_at=None)
-    elif _quiet_backlog(alert) and not late and away_until is None:
-        draft.start_ladder()
-        draft.tell(EventKind.LADDER_STARTED)
+    hear(draft, {source_of(finding): finding.onset}, finding.severity, absence_end, late=late)
     return draft.change()
 
 
@@ -144,28 +127,28 @@ def clear(alert: Alert, finding: Finding, now: int) -> Change:
 
 
 def settle(alert: Alert, step: Step, newest: int | None, absence_end: int | None, now: int) -> Change:
-    """Decide what to do about an alert that came late and is not over.
+    """Decide what to do about news that came late, or during an absence, and is not over.
 
     `newest` is the time of the household's newest reading. While that is old (a recording) the timer is set
     again and nothing is told.
     """
     draft = Draft(alert, now)
-    waiting = _quiet_backlog(alert) or (alert.status is Status.RETURNED and alert.sources)
+    # Of an alert that had ended, or lay on the shelf, only news that may wake somebody sets this timer.
+    quiet = (Status.RETURNED, Status.ACKNOWLEDGED, Status.SHELVED)
+    waiting = _quiet_backlog(alert) or (alert.status in quiet and alert.sources)
     if not waiting:
         draft.finish(step, "nothing to settle")
     elif newest is None or now - newest >= RECORDING_AGE:
         draft.postpone(step, now + SETTLE_AGAIN)
     elif absence_end is not None and alert.kind is Kind.INACTIVITY:
-        if alert.status is Status.RETURNED:
-            draft.postpone(step, absence_end)
-        else:
+        if _quiet_backlog(alert):
             draft.finish(step, "away")
             _suppress_for_absence(draft, absence_end)
+        else:
+            draft.postpone(step, absence_end)
     else:
         draft.finish(step, "still so")
-        draft.cancel_tasks = frozenset({TaskKind.REVIEW})
-        draft.start_ladder()
-        draft.tell(EventKind.LADDER_STARTED)
+        _climb_anew(draft)
     return draft.change()
 
 
@@ -283,6 +266,43 @@ def raise_severity(draft: Draft, severity: Severity) -> None:
     draft.alert = replace(draft.alert, severity=max(draft.alert.severity, severity))
 
 
+def begin(draft: Draft, absence_end: int | None, *, late: bool, at: int | None = None) -> None:
+    """Start the ladder of a new alert, or keep it quiet: for what came late, told as of `at`, and for absences."""
+    if late:
+        draft.alert = replace(draft.alert, status=Status.SUPPRESSED, suppressed_why=Suppression.BACKLOG)
+        draft.tell(EventKind.SUPPRESSED, SYSTEM, at, why=Suppression.BACKLOG.value)
+        draft.plan(Action(Do.SETTLE), draft.now + SETTLE)
+    elif absence_end is not None and draft.alert.kind is Kind.INACTIVITY:
+        _suppress_for_absence(draft, absence_end)
+    else:
+        draft.start_ladder()
+
+
+def told_as(alert: Alert) -> EventKind:
+    """Return what one more source is to an alert."""
+    return EventKind.JOINED if alert.returned_at is None else EventKind.RAISED_AGAIN
+
+
+def hear(draft: Draft, news: Mapping[str, int], severity: Severity, absence_end: int | None, *, late: bool) -> None:
+    """Add sources that report the condition too, and decide who must hear of it."""
+    before = draft.alert
+    draft.alert = replace(before, sources={**before.sources, **news})
+    raise_severity(draft, severity)
+    away_until = absence_end if before.kind is Kind.INACTIVITY else None
+    quiet = late or away_until is not None
+    if _quiet_backlog(before):
+        if not quiet:
+            _climb_anew(draft)
+    elif before.status is Status.RETURNED and before.policy.on_return is OnReturn.CONTINUE:
+        draft.alert = replace(draft.alert, status=Status.UNACKNOWLEDGED, returned_at=None)  # its ladder runs
+    elif _is_news(before, draft.alert):
+        if quiet:
+            # Perhaps over already, or known to be away: nothing else changes, and a timer looks again.
+            draft.plan(Action(Do.SETTLE), away_until or draft.now + SETTLE)
+        else:
+            _climb_anew(draft)
+
+
 def _late(finding: Finding, now: int) -> bool:
     return now - finding.time > BACKLOG_AGE
 
@@ -304,12 +324,18 @@ def _ask_for_review(draft: Draft) -> None:
     draft.plan(REVIEW, draft.now)
 
 
-def _raise_returned(draft: Draft, away_until: int | None, *, late: bool) -> None:
-    if draft.alert.policy.on_return is OnReturn.CONTINUE:
-        draft.alert = replace(draft.alert, status=Status.UNACKNOWLEDGED, returned_at=None)
-    elif late or away_until is not None:
-        # Perhaps over already, or known to be away: the review stays asked for, and a timer looks again.
-        draft.plan(Action(Do.SETTLE), away_until or draft.now + SETTLE)
-    else:
-        draft.cancel_tasks = frozenset({TaskKind.REVIEW})
-        draft.start_ladder()
+def _is_news(before: Alert, after: Alert) -> bool:
+    """Say whether somebody who dealt with an alert, or put it aside, must hear of one more source."""
+    ended = before.returned_at is not None
+    if before.status is Status.SHELVED:
+        return ended or after.severity > before.severity or after.kind is Kind.SMOKE
+    return ended and before.status in (Status.RETURNED, Status.ACKNOWLEDGED)
+
+
+def _climb_anew(draft: Draft) -> None:
+    was = draft.alert.status
+    draft.cancel_tasks = frozenset({TaskKind.REVIEW})
+    draft.start_ladder()
+    if was is Status.SHELVED:
+        draft.tell(EventKind.UNSHELVED)
+    draft.tell(EventKind.LADDER_STARTED)

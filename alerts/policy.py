@@ -26,11 +26,12 @@ class Do(StrEnum):
     SETTLE = "settle"
     ABSENCE_ENDED = "absence_ended"
     UNSHELVE = "unshelve"
+    RECHECK = "recheck"  # of a closed alert: whether what was reported is still so
 
 
 SENDS = frozenset({Do.SMS, Do.CALL, Do.PREFERRED})
 TASKS = frozenset({Do.VISIT, Do.REVIEW, Do.MAINTENANCE})
-TIMERS = frozenset({Do.SETTLE, Do.ABSENCE_ENDED, Do.UNSHELVE})
+TIMERS = frozenset({Do.SETTLE, Do.ABSENCE_ENDED, Do.UNSHELVE, Do.RECHECK})
 
 
 class OnReturn(StrEnum):
@@ -77,13 +78,15 @@ class Policy:
     """An escalation ladder, its rungs in the order they are due.
 
     While nobody holds the alert, a message on the last rung is repeated every `repeat` microseconds, a task on
-    it is recalled whenever it is overdue: a ladder never ends in silence.
+    it is recalled whenever it is overdue: a ladder never ends in silence. `recheck` microseconds after somebody
+    closed an alert that is still reported it is looked at again; 0 is never.
     """
 
     name: str
     on_return: OnReturn
     repeat: int
     rungs: tuple[Rung, ...]
+    recheck: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the policy as JSON, durations in seconds."""
@@ -91,6 +94,7 @@ class Policy:
             "name": self.name,
             "on_return": self.on_return.value,
             "repeat": self.repeat // SECOND,
+            "recheck": self.recheck // SECOND,
             "steps": [{"after": rung.after // SECOND, **rung.action.to_json()} for rung in self.rungs],
         }
 
@@ -98,7 +102,13 @@ class Policy:
     def from_json(cls, value: Mapping[str, Any]) -> Policy:
         """Return the policy that `to_json` wrote."""
         rungs = tuple(Rung(int(step["after"]) * SECOND, Action.from_json(step)) for step in value["steps"])
-        return cls(value["name"], OnReturn(value["on_return"]), int(value["repeat"]) * SECOND, rungs)
+        return cls(
+            name=value["name"],
+            on_return=OnReturn(value["on_return"]),
+            repeat=int(value["repeat"]) * SECOND,
+            rungs=rungs,
+            recheck=int(value.get("recheck", 0)) * SECOND,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,11 @@ _UNITS: Mapping[str, int] = {"s": SECOND, "min": MINUTE, "h": HOUR, "day": DAY, 
 _DURATION = re.compile(r"(\d{1,6}) ?(s|min|h|days?)")
 _HOURS = re.compile(r"([01]?\d|2[0-3])(?::([0-5]\d))?-([01]?\d|2[0-3])(?::([0-5]\d))?")
 _WHO = re.compile(r"resident|contacts|contact-[1-9]\d?|caseworker|duty_officer")
-_POLICY_KEYS = frozenset({"kinds", "severities", "hours", "on_return", "repeat", "steps"})
+_POLICY_KEYS = frozenset({"kinds", "severities", "hours", "on_return", "repeat", "recheck", "steps"})
 _STEP_KEYS = frozenset({"after", "who", "do", "message", "within"})
 _STAFF = frozenset({"caseworker", "duty_officer"})
+_LOOKED_AT_AGAIN = frozenset({Kind.INACTIVITY, Kind.SMOKE})
+"""Kinds in which a life may depend on it that what was closed too early is looked at again."""
 
 
 def built_in() -> Policies:
@@ -71,9 +73,25 @@ class _Reader:
         if repeat < MINUTE:
             self._refuse("repeat", "is shorter than a minute; nobody could answer in between")
         policy = Policy(
-            self._policy, self._choice(table.get("on_return"), "on_return", OnReturn), repeat, self._rungs(table)
+            self._policy,
+            self._choice(table.get("on_return"), "on_return", OnReturn),
+            repeat,
+            self._rungs(table),
+            self._recheck(table.get("recheck"), kinds),
         )
         return Rule(policy, kinds, severities, self._hours(table.get("hours")))
+
+    def _recheck(self, value: object, kinds: frozenset[Kind]) -> int:
+        recheck = 0 if value in (None, 0) else self._duration(value, "recheck")
+        if 0 < recheck < MINUTE:
+            self._refuse("recheck", "is shorter than a minute; whoever closed the alert has hardly hung up")
+        if not recheck and (needed := sorted(kinds & _LOOKED_AT_AGAIN)):
+            self._refuse(
+                "recheck",
+                f"is missing or 0, but {' and '.join(needed)} must be looked at again when an alert was closed "
+                "that is still reported; write a duration such as '6 h'",
+            )
+        return recheck
 
     def _rungs(self, table: Mapping[str, object]) -> tuple[Rung, ...]:
         steps = table.get("steps")

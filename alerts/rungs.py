@@ -24,7 +24,7 @@ from alerts.model import (
     notification_id,
     task_id,
 )
-from alerts.policy import TASKS, Do
+from alerts.policy import TASKS, TIMERS, Do
 from alerts.wording import text_for
 
 RECALL = "recall"
@@ -57,7 +57,7 @@ def climb(alert: Alert, step: Step, around: Surroundings, now: int) -> Change:
     draft.finish(step, f"reached {reached}" if reached else "reached nobody")
     if not reached:
         draft.tell(EventKind.REACHED_NOBODY, step=step.no, do=step.action.do.value, who=step.action.who)
-        _pull_forward(draft, around.pending)
+        pull_forward(draft, around.pending)
     return keep_going(draft, around.pending)
 
 
@@ -69,6 +69,14 @@ def keep_going(draft: Draft, pending: Iterable[Step]) -> Change:
     if nobodys and not planned and not left:
         draft.follow_up()
     return draft.change()
+
+
+def pull_forward(draft: Draft, pending: Iterable[Step]) -> None:
+    """Make the ladder's next rung due at once; timers keep their time."""
+    rungs = [step for step in pending if step.action.do not in TIMERS]
+    following = min(rungs, key=lambda step: (step.due, step.no), default=None)
+    if following is not None and following.due > draft.now:
+        draft.steps[following.no] = replace(following, due=draft.now)
 
 
 def _message(draft: Draft, step: Step, around: Surroundings) -> int:
@@ -140,9 +148,3 @@ def _queue(draft: Draft, step: Step, to: Recipient, medium: Medium, message: str
 
 def _medium(do: Do, recipient: Recipient) -> Medium:
     return recipient.medium if do is Do.PREFERRED else Medium(do.value)
-
-
-def _pull_forward(draft: Draft, pending: Sequence[Step]) -> None:
-    following = min(pending, key=lambda step: (step.due, step.no), default=None)
-    if following is not None and following.due > draft.now:
-        draft.steps[following.no] = replace(following, due=draft.now)

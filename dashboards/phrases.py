@@ -72,6 +72,7 @@ _STEPS: Final[Mapping[str, str]] = {
     "settle": "Look whether it is over",
     "absence_ended": "Look again: the absence ends",
     "unshelve": "Comes back",
+    "recheck": "Look whether it is still so",
 }
 _WHY_QUIET: Final[Mapping[str, str]] = {
     "backlog": "it arrived late and may be over",

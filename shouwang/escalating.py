@@ -1,10 +1,15 @@
-"""The loop that climbs the ladders: due steps are run, messages leave, calls ring out, and an auditor looks on."""
+"""The loop that climbs the ladders: due steps are run, messages leave, calls ring out, and an auditor looks on.
+
+What cannot be done for one household must not keep the others waiting: each step, message, call and look of the auditor
+stands for itself. Only when the database is away everything waits, and begins again.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from uuid import UUID
 
 import psycopg
@@ -12,10 +17,11 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from alerts.audit import TOLERANCE, Violation, audit
-from alerts.book import Books
+from alerts.book import Books, Due
 from alerts.channels.port import Channel
-from alerts.delivery import deliver_due, expire_calls
-from alerts.escalation import run_due
+from alerts.delivery import claim, deliver, miss, rung_out
+from alerts.escalation import carry_out
+from registry.instants import MINUTE
 from shouwang.clock import Clock, micros
 from storage.database import connect
 from storage.errors import StorageError
@@ -26,6 +32,12 @@ _MOST = 100
 _LOOK_SECONDS = 0.25
 """How long the loop sleeps when nobody calls it; a step is late by at most this."""
 _AUDIT_SECONDS = 10.0
+_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 10.0
+_TRY_AGAIN = MINUTE
+"""After how long what failed is tried again. A step keeps its due time: by then the auditor finds it."""
+_AWAY = ("08", "53", "57")
+"""Classes of SQLSTATE that tell of the server, not of a statement: connection, resources, operator."""
 
 
 class EscalationMetrics:
@@ -35,6 +47,12 @@ class EscalationMetrics:
         self.steps = Counter("shouwang_steps_total", "Escalation steps carried out", registry=registry)
         self.sent = Counter("shouwang_deliveries_total", "Messages handed to a channel", registry=registry)
         self.missed = Counter("shouwang_calls_missed_total", "Calls nobody took", registry=registry)
+        self.failures = Counter(
+            "shouwang_escalation_failures_total",
+            "What could not be done and was passed over; must stay 0",
+            ("what",),
+            registry=registry,
+        )
         self.forgotten = Gauge(
             "shouwang_forgotten_alerts", "Open alerts without a step ahead or a holder; must be 0", registry=registry
         )
@@ -60,68 +78,138 @@ class Escalating:
         self._stop = stop
         self._metrics = metrics
         self._reported: frozenset[UUID] = frozenset()
+        self._aside: dict[UUID, int] = {}
         self.last_round = time.monotonic()
         self.violations: list[Violation] = []
 
     @property
     def healthy(self) -> bool:
-        """Whether the loop has gone round within the last half minute."""
+        """Whether the loop has got on with anything within the last half minute."""
         return time.monotonic() - self.last_round < 30
 
     def run(self) -> None:
-        """Climb until `stop` is set; a database that is away is waited for."""
-        pause = 0.2
+        """Climb until `stop` is set; a database that is away is waited for, and no error ends it."""
+        pause = _PAUSE_SECONDS
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
                 with connect(self._conninfo, name="shouwang escalate") as listener:
                     listener.execute("LISTEN steps")
                     listener.execute("LISTEN notifications")
-                    pause = 0.2
                     self._climb(listener)
-            except (psycopg.OperationalError, StorageError) as error:
-                log.warning("the database is away; trying again", error=str(error).strip(), seconds=pause)
+            except Exception as error:
+                if self.last_round > began:
+                    pause = _PAUSE_SECONDS
+                if _is_away(error):
+                    log.warning("the database is away; trying again", error=str(error).strip(), seconds=pause)
+                else:
+                    self._metrics.failures.labels("round").inc()
+                    log.critical("escalation failed; trying again", seconds=pause, exc_info=error)
                 self._stop.wait(pause)
-                pause = min(10.0, 2 * pause)
+                pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
 
     def once(self) -> int:
-        """Do all that is due by now; return how much that was."""
+        """Do what is due by now, some hundred things at most; return how much that was.
+
+        Raises:
+            psycopg.OperationalError: the database is away.
+        """
         now = micros(self._clock)
-        steps = self._steps(now)
-        sent = deliver_due(self._books, self._channels, now, _MOST)
-        missed = expire_calls(self._books, now)
-        self._metrics.steps.inc(steps)
-        self._metrics.sent.inc(sent)
-        self._metrics.missed.inc(missed)
-        return steps + sent + missed
+        return self._steps(now) + self._messages(now) + self._calls(now)
 
     def look_after(self) -> None:
         """Ask the auditor whether anybody is forgotten, and say so as loudly as a log can."""
-        with self._books() as book:
-            self.violations = audit(book.watched(), micros(self._clock), int(TOLERANCE * self._clock.speed))
-        self._metrics.forgotten.set(len(self.violations))
-        for violation in self.violations:
-            if violation.alert not in self._reported:
-                log.critical("an alert is being forgotten", alert=str(violation.alert), detail=violation.detail)
-        self._reported = frozenset(violation.alert for violation in self.violations)
+        with self._passing_over("audit"):
+            with self._books() as book:
+                self.violations = audit(book.watched(), micros(self._clock), int(TOLERANCE * self._clock.speed))
+            self._metrics.forgotten.set(len(self.violations))
+            for violation in self.violations:
+                if violation.alert not in self._reported:
+                    log.critical("an alert is being forgotten", alert=str(violation.alert), detail=violation.detail)
+            self._reported = frozenset(violation.alert for violation in self.violations)
 
     def _climb(self, listener: psycopg.Connection) -> None:
         audited = 0.0
         while not self._stop.is_set():
-            while self.once() and not self._stop.is_set():
-                pass
-            if time.monotonic() - audited > _AUDIT_SECONDS:
+            busy = self.once()
+            if time.monotonic() - audited > _AUDIT_SECONDS:  # also in a burst
                 audited = time.monotonic()
                 self.look_after()
-            self.last_round = time.monotonic()
-            self._metrics.heartbeat.set_to_current_time()
-            for _ in listener.notifies(timeout=_LOOK_SECONDS, stop_after=1):
-                pass
+            self._alive()
+            if not busy:
+                for _ in listener.notifies(timeout=_LOOK_SECONDS, stop_after=1):
+                    pass
 
     def _steps(self, now: int) -> int:
         done = 0
-        for _ in range(_MOST):  # one transaction a step: a step that fails takes no other with it
-            with self._books() as book:
-                if not run_due(book, now, 1):
-                    break
+        for _ in range(_MOST):
+            due = None
+            try:
+                with self._books() as book:  # one transaction a step: a step that fails takes no other with it
+                    due = book.next_due(now)
+                    if due is None:
+                        break
+                    carry_out(book, due, now)
+            except Exception as error:
+                if due is None or _is_away(error):
+                    raise
+                self._step_failed(due, error, now)
+            else:
+                self._metrics.steps.inc()
             done += 1
+            self._alive()
         return done
+
+    def _step_failed(self, due: Due, error: Exception, now: int) -> None:
+        self._failed("step", error, alert=str(due.alert), step=due.no)
+        with self._books() as book:
+            book.put_aside(due, now + _TRY_AGAIN)
+
+    def _messages(self, now: int) -> int:
+        tried = 0
+        while tried < _MOST and (message := claim(self._books, now)) is not None:
+            tried += 1
+            # One that could not be recorded is tried again when its claim has run out.
+            with self._passing_over("message", alert=str(message.alert), step=message.step, message=str(message.id)):
+                deliver(self._books, self._channels, message, now)
+                self._metrics.sent.inc()
+        return tried
+
+    def _calls(self, now: int) -> int:
+        missed = 0
+        self._aside = {call: until for call, until in self._aside.items() if until > now}
+        for call in rung_out(self._books, now):
+            if call in self._aside:
+                continue
+            self._aside[call] = now + _TRY_AGAIN
+            with self._passing_over("call", message=str(call)):
+                missed += miss(self._books, call, now)
+                del self._aside[call]
+        self._metrics.missed.inc(missed)
+        return missed
+
+    @contextmanager
+    def _passing_over(self, what: str, **about: object) -> Iterator[None]:
+        """Report what goes wrong within and go on after it, unless the database is away."""
+        try:
+            yield
+        except Exception as error:
+            if _is_away(error):
+                raise
+            self._failed(what, error, **about)
+        self._alive()
+
+    def _failed(self, what: str, error: Exception, **about: object) -> None:
+        self._metrics.failures.labels(what).inc()
+        log.critical("this could not be done; going on with the others", what=what, **about, exc_info=error)
+
+    def _alive(self) -> None:
+        self.last_round = time.monotonic()
+        self._metrics.heartbeat.set_to_current_time()
+
+
+def _is_away(error: Exception) -> bool:
+    """Say whether an error tells of the database, rather than of what was being done."""
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return error.sqlstate is None or error.sqlstate.startswith(_AWAY)
+    return isinstance(error, StorageError)

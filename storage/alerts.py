@@ -16,7 +16,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
 
 from alerts.audit import Watched
-from alerts.book import AlertBook, Books
+from alerts.book import AlertBook, Books, Due
 from alerts.change import Change
 from alerts.model import Alert, HandsetMessage, Notification, People, Place, Status, Step, StepStatus, Task
 from detectors.finding import Finding, Kind
@@ -36,12 +36,28 @@ VALUES (%(household)s, %(kind)s, %(rule)s, %(source)s, %(onset)s, %(phase)s, %(t
 ON CONFLICT DO NOTHING
 """
 
+_STILL_SO = """
+SELECT raised.rule || ' ' || raised.source AS name, raised.onset
+FROM finding raised
+WHERE raised.household = %(household)s AND raised.kind = %(kind)s AND raised.phase = 'raised'
+  AND raised.onset = ANY (%(onsets)s)
+  AND NOT EXISTS (
+      SELECT 1 FROM finding since
+      WHERE (since.household, since.kind, since.rule, since.source)
+          = (raised.household, raised.kind, raised.rule, raised.source)
+        AND (since.phase = 'cleared' AND since.onset = raised.onset
+          OR since.phase = 'raised' AND since.onset > raised.onset)
+  )
+"""
+
 # A household's row stands for the alert that is not there yet: two engines do not open it twice.
 _LOCK_HOUSEHOLD = "SELECT 1 FROM household WHERE id = %(household)s FOR NO KEY UPDATE"
 _OPEN_ALERT = """
 SELECT * FROM alert WHERE household = %(household)s AND kind = %(kind)s AND status <> 'closed' FOR UPDATE
 """
+_LOCK_ALERT = "SELECT 1 FROM alert WHERE id = %(id)s FOR UPDATE"
 _FIND_ALERT = "SELECT * FROM alert WHERE id = %(id)s FOR UPDATE"
+_KNOWN = "SELECT 1 FROM alert WHERE id = %(id)s"
 
 _SAVE_ALERT = """
 INSERT INTO alert (
@@ -77,11 +93,15 @@ ON CONFLICT (alert, no) DO UPDATE SET
     due = excluded.due, status = excluded.status, ran_at = excluded.ran_at, result = excluded.result
 """
 _NEXT_DUE = """
-SELECT step.* FROM step JOIN alert ON alert.id = step.alert
+SELECT step.alert, step.no FROM step JOIN alert ON alert.id = step.alert
 WHERE step.status = 'pending' AND step.due <= %(now)s
-ORDER BY step.due, step.alert, step.no
+  AND (step.aside_until IS NULL OR step.aside_until <= %(now)s)
+ORDER BY alert.severity DESC, step.due, step.alert, step.no
 LIMIT 1
 FOR UPDATE OF alert, step SKIP LOCKED
+"""
+_PUT_ASIDE = """
+UPDATE step SET aside_until = %(until)s WHERE alert = %(alert)s AND no = %(no)s AND status = 'pending'
 """
 _PENDING = "SELECT * FROM step WHERE alert = %(alert)s AND status = 'pending' ORDER BY no"
 _STEP = "SELECT * FROM step WHERE alert = %(alert)s AND no = %(no)s"
@@ -128,15 +148,16 @@ ON CONFLICT (id) DO UPDATE SET
 _CLAIM = """
 UPDATE notification SET attempts = attempts + 1, next_attempt_at = %(lease_until)s
 WHERE id = (
-    SELECT id FROM notification
-    WHERE status = 'queued' AND next_attempt_at <= %(now)s
-    ORDER BY next_attempt_at, created_at, id
+    SELECT notification.id FROM notification JOIN alert ON alert.id = notification.alert
+    WHERE notification.status = 'queued' AND notification.next_attempt_at <= %(now)s
+    ORDER BY alert.severity DESC, notification.next_attempt_at, notification.created_at, notification.id
     LIMIT 1
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE OF notification SKIP LOCKED
 )
 RETURNING *
 """
 _NOTIFICATION = "SELECT * FROM notification WHERE id = %(id)s"
+_SENT_BY = "SELECT * FROM notification WHERE alert = %(alert)s AND step = %(step)s ORDER BY id"
 _LOCK_ALERT_OF_NOTIFICATION = """
 SELECT 1 FROM alert WHERE id = (SELECT alert FROM notification WHERE id = %(id)s) FOR UPDATE
 """
@@ -194,6 +215,16 @@ class PostgresAlertBook:
         """Write a finding down; False if it was there already."""
         return self._run(_RECORD_FINDING, alert_rows.from_finding(finding)).rowcount == 1
 
+    def still_so(self, alert: Alert) -> Mapping[str, int]:
+        """Return those of an alert's sources that were neither cleared nor raised anew since they were raised."""
+        about = {
+            "household": alert.household,
+            "kind": alert.kind.value,
+            "onsets": [to_datetime(onset) for onset in alert.sources.values()],
+        }
+        still = {(row["name"], to_micros(row["onset"])) for row in self._run(_STILL_SO, about)}
+        return {source: onset for source, onset in alert.sources.items() if (source, onset) in still}
+
     def open_alert(self, household: str, kind: Kind) -> Alert | None:
         """Lock a household for new alerts and return its open alert of a kind, locked."""
         self._run(_LOCK_HOUSEHOLD, {"household": household})
@@ -204,6 +235,10 @@ class PostgresAlertBook:
         """Return an alert, locked."""
         row = self._run(_FIND_ALERT, {"id": alert}).fetchone()
         return None if row is None else alert_rows.to_alert(row)
+
+    def known(self, alert: UUID) -> bool:
+        """Say whether there is such an alert, without locking it."""
+        return self._run(_KNOWN, {"id": alert}).fetchone() is not None
 
     def save(self, change: Change) -> None:
         """Write a change down and tell whoever listens."""
@@ -229,10 +264,15 @@ class PostgresAlertBook:
             if change.notifications:
                 self._notify(NOTIFICATIONS, "")
 
-    def next_due(self, now: int) -> Step | None:
-        """Return the pending step that has been due longest, locked with its alert."""
+    def next_due(self, now: int) -> Due | None:
+        """Return the pending step of the most severe alert that has been due longest, locked with its alert."""
         row = self._run(_NEXT_DUE, {"now": to_datetime(now)}).fetchone()
-        return None if row is None else alert_rows.to_step(row)
+        return None if row is None else Due(row["alert"], row["no"])
+
+    def put_aside(self, due: Due, until: int) -> None:
+        """Keep a step that could not be carried out from `next_due` for a while; its due time stays."""
+        self._run(_LOCK_ALERT, {"id": due.alert})
+        self._run(_PUT_ASIDE, {"alert": due.alert, "no": due.no, "until": to_datetime(until)})
 
     def pending(self, alert: UUID) -> Sequence[Step]:
         """Return the pending steps of a locked alert."""
@@ -254,10 +294,15 @@ class PostgresAlertBook:
         return None if row is None else alert_rows.to_task(row)
 
     def claim(self, now: int, lease_until: int) -> Notification | None:
-        """Take the queued notification that has waited longest until the lease ends."""
+        """Take the queued notification of the most severe alert that has waited longest, until the lease ends."""
         about = {"now": to_datetime(now), "lease_until": to_datetime(lease_until)}
         row = self._run(_CLAIM, about).fetchone()
         return None if row is None else alert_rows.to_notification(row)
+
+    def sent_by(self, alert: UUID, step: int) -> Sequence[Notification]:
+        """Return the messages of one step of a locked alert."""
+        found = self._run(_SENT_BY, {"alert": alert, "step": step})
+        return [alert_rows.to_notification(row) for row in found]
 
     def notification(self, notification: UUID) -> Notification | None:
         """Return a notification, its alert locked."""

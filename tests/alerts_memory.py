@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from alerts.audit import Watched
-from alerts.book import AlertBook
+from alerts.book import AlertBook, Due
 from alerts.change import Change
 from alerts.model import (
     Alert,
@@ -24,7 +24,7 @@ from alerts.model import (
     Task,
     TaskStatus,
 )
-from detectors.finding import Finding, Kind
+from detectors.finding import Finding, Kind, Phase
 
 
 @dataclass
@@ -41,6 +41,7 @@ class MemoryBook:
     ladder: dict[tuple[UUID, int], Step] = field(default_factory=dict)
     outbox: dict[UUID, Notification] = field(default_factory=dict)
     work: dict[UUID, Task] = field(default_factory=dict)
+    aside: dict[tuple[UUID, int], int] = field(default_factory=dict)
     drawer: dict[UUID, HandsetMessage] = field(default_factory=dict)
 
     @contextmanager
@@ -66,12 +67,28 @@ class MemoryBook:
         self.findings.add(key)
         return new
 
+    def still_so(self, alert: Alert) -> Mapping[str, int]:
+        told = {
+            (f"{rule} {source}", phase, int(onset))
+            for household, kind, rule, source, onset, phase in self.findings
+            if (household, kind) == (alert.household, alert.kind)
+        }
+        return {
+            name: onset
+            for name, onset in alert.sources.items()
+            if (name, Phase.CLEARED, onset) not in told
+            and onset == max((at for seen, phase, at in told if (seen, phase) == (name, Phase.RAISED)), default=None)
+        }
+
     def open_alert(self, household: str, kind: Kind) -> Alert | None:
         found = [one for one in self.by_id.values() if (one.household, one.kind) == (household, kind)]
         return next((one for one in found if one.status is not Status.CLOSED), None)
 
     def find(self, alert: UUID) -> Alert | None:
         return self.by_id.get(alert)
+
+    def known(self, alert: UUID) -> bool:
+        return alert in self.by_id
 
     def save(self, change: Change) -> None:
         alert = change.alert
@@ -105,9 +122,18 @@ class MemoryBook:
             self.outbox[notification.id] = replace(notification, attempts=attempts)
         self.drawer |= {message.id: message for message in change.messages}
 
-    def next_due(self, now: int) -> Step | None:
-        due = [step for step in self.ladder.values() if step.status is StepStatus.PENDING and step.due <= now]
-        return min(due, key=lambda step: (step.due, step.alert, step.no), default=None)
+    def next_due(self, now: int) -> Due | None:
+        due = [
+            (-self.by_id[step.alert].severity, step.due, step.alert, step.no)
+            for step in self.ladder.values()
+            if step.status is StepStatus.PENDING
+            and step.due <= now
+            and self.aside.get((step.alert, step.no), now) <= now
+        ]
+        return Due(*min(due)[2:]) if due else None
+
+    def put_aside(self, due: Due, until: int) -> None:
+        self.aside[due] = until
 
     def pending(self, alert: UUID) -> Sequence[Step]:
         mine = [step for step in self.ladder.values() if step.alert == alert]
@@ -131,10 +157,16 @@ class MemoryBook:
         ]
         if not queued:
             return None
-        first = min(queued, key=lambda one: (one.next_attempt_at, one.created_at, one.id))
+        first = min(
+            queued,
+            key=lambda one: (-self.by_id[one.alert].severity, one.next_attempt_at, one.created_at, one.id),
+        )
         claimed = replace(first, attempts=first.attempts + 1, next_attempt_at=lease_until)
         self.outbox[first.id] = claimed
         return claimed
+
+    def sent_by(self, alert: UUID, step: int) -> Sequence[Notification]:
+        return [one for one in self.outbox.values() if (one.alert, one.step) == (alert, step)]
 
     def notification(self, notification: UUID) -> Notification | None:
         return self.outbox.get(notification)

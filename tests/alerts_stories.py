@@ -8,10 +8,12 @@ import pytest
 
 from alerts import desk
 from alerts.answers import Meaning
+from alerts.audit import audit
 from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import ChannelError, Receipt
-from alerts.delivery import MOST_ATTEMPTS
+from alerts.delivery import MOST_ATTEMPTS, deliver_due
 from alerts.errors import Conflict, Invalid, NotFound
+from alerts.escalation import run_due
 from alerts.model import (
     MessageStatus,
     Notification,
@@ -24,9 +26,10 @@ from alerts.model import (
     TaskStatus,
     episode_id,
 )
-from detectors.finding import Kind, Severity
+from alerts.policy_file import parse
+from detectors.finding import Kind, Phase, Severity
 from registry.instants import DAY, HOUR, MINUTE, SECOND
-from tests.alerts_world import EMPTY, HOME, MUTE, NOON, World, finding
+from tests.alerts_world import EMPTY, HOME, MUTE, NOON, SON, World, finding
 
 OFFICER = "token:desk"
 
@@ -48,6 +51,34 @@ class Flaky:
         if self.error is not None:
             raise self.error
         return Receipt("flaky")
+
+
+class Deaf:
+    """A handset channel that never gets through to one person."""
+
+    name = "handset"
+
+    def __init__(self, person: str, inner: HandsetChannel) -> None:
+        self._person = person
+        self._inner = inner
+
+    def send(self, notification: Notification, now: int) -> Receipt:
+        if notification.person == self._person:
+            raise ChannelError("no such number")
+        return self._inner.send(notification, now)
+
+
+_BOTH_CONTACTS = """
+[all]
+kinds = ["inactivity", "excess", "leak", "smoke", "tamper", "offline", "battery", "anomaly"]
+on_return = "review"
+repeat = "15 min"
+recheck = "6 h"
+steps = [
+    { after = "0 min", who = "contacts", do = "call", message = "contact" },
+    { after = "5 min", who = "duty_officer", do = "call", message = "officer" },
+]
+"""
 
 
 class Stories:
@@ -469,11 +500,337 @@ class Stories:
         world.take(finding(rule="12 h"))
         world.run()
         world.answers("li", "1")
-        world.wait(12 * HOUR)
+        world.wait(5 * HOUR)
         world.take(finding(rule="24 h", at=world.now, onset=NOON - 12 * HOUR))
         first, second = world.shelves.all_alerts()
         assert first.id != second.id
         assert (first.status, second.status) == (Status.CLOSED, Status.UNACKNOWLEDGED)
+
+    # what had ended begins again, whoever dealt with it -----------------------------------------------------------
+
+    def test_who_held_an_alert_that_ended_does_not_hold_what_begins_again(self, world: World) -> None:
+        world.take(finding())
+        world.wait(10 * MINUTE)
+        world.answers("son", "4")
+        world.take(replace(finding(cleared=True), time=world.now))
+        world.wait(3 * DAY)
+        thursday = world.now
+        world.take(finding(at=thursday, onset=thursday - HOUR))
+        assert world.story()[-2:] == ["raised_again", "ladder_started"]
+        alert = world.alert()
+        assert (alert.status, alert.held_by, alert.returned_at, alert.acknowledged_at) == (
+            Status.UNACKNOWLEDGED,
+            None,
+            None,
+            None,
+        )
+        world.wait(11 * MINUTE)
+        assert [person for _, person, _ in world.sent(thursday)] == ["li", "li", "li", "son"]
+
+    def test_one_more_source_of_what_somebody_deals_with_wakes_nobody(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.take(finding(rule="second"))
+        assert (world.alert().status, world.alert().held_by) == (Status.ACKNOWLEDGED, OFFICER)
+        assert world.story()[-1] == "joined"
+
+    def test_late_news_waits_before_it_takes_an_alert_from_its_holder(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.take(replace(finding(cleared=True), time=world.now))
+        world.wait(2 * DAY)
+        world.reads(HOME, world.now)
+        late = finding(at=world.now - 2 * HOUR, onset=world.now - 3 * HOUR)
+        world.take(late)
+        assert world.alert().held_by == OFFICER
+        world.take(replace(finding(cleared=True, at=world.now - HOUR), onset=late.onset))
+        world.wait(HOUR)
+        assert (world.alert().status, world.alert().held_by) == (Status.ACKNOWLEDGED, OFFICER)
+        before = len(world.sent())
+        world.reads(HOME, world.now)
+        world.take(finding(at=world.now - HOUR, onset=world.now - 2 * HOUR))
+        world.wait(2 * MINUTE - SECOND)
+        assert len(world.sent()) == before
+        world.wait(SECOND)
+        assert (world.alert().status, world.alert().held_by) == (Status.UNACKNOWLEDGED, None)
+        assert len(world.sent()) == before + 2
+
+    def test_silence_in_an_absence_is_not_taken_from_its_holder_before_its_end(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.take(replace(finding(cleared=True), time=world.now))
+        world.leaves(HOME, NOON, NOON + 2 * DAY)
+        world.wait(DAY)
+        world.reads(HOME, world.now)
+        world.take(finding(at=world.now))
+        world.wait(DAY - SECOND)
+        assert world.alert().held_by == OFFICER
+        world.reads(HOME, world.now)
+        world.wait(SECOND)
+        assert world.alert().status is Status.UNACKNOWLEDGED
+
+    def test_what_begins_again_comes_off_the_shelf(self, world: World) -> None:
+        world.take(finding(Kind.LEAK))
+        world.run()
+        with world.books() as book:
+            desk.shelve(book, world.alert().id, OFFICER, world.now + 7 * DAY, "plumber comes", world.now)
+        world.take(finding(Kind.LEAK, cleared=True))
+        world.wait(2 * DAY)
+        before = len(world.sent())
+        world.take(finding(Kind.LEAK, at=world.now))
+        world.run()
+        alert = world.alert()
+        assert (alert.status, alert.held_by, alert.shelved_until) == (Status.UNACKNOWLEDGED, None, None)
+        assert len(world.sent()) == before + 1
+        assert [kind for kind in world.story() if kind not in ("notified", "sent")][-3:] == [
+            "raised_again",
+            "unshelved",
+            "ladder_started",
+        ]
+
+    def test_more_of_the_same_stays_on_the_shelf_until_it_is_worse(self, world: World) -> None:
+        world.take(finding(Kind.LEAK))
+        world.run()
+        with world.books() as book:
+            desk.shelve(book, world.alert().id, OFFICER, world.now + 7 * DAY, "plumber comes", world.now)
+        world.wait(DAY)
+        world.take(finding(Kind.LEAK, at=world.now, rule="second"))
+        assert world.alert().status is Status.SHELVED
+        world.take(finding(Kind.LEAK, at=world.now, rule="third", severity=Severity.URGENT))
+        assert (world.alert().status, world.alert().severity) == (Status.UNACKNOWLEDGED, Severity.URGENT)
+
+    def test_no_smoke_is_swallowed_by_the_shelf(self, world: World) -> None:
+        world.take(finding(Kind.SMOKE, onset=NOON, source="kitchen/alarm"))
+        world.run()
+        with world.books() as book:
+            desk.shelve(book, world.alert().id, OFFICER, world.now + 7 * DAY, "battery", world.now)
+        world.wait(2 * DAY)
+        fire = world.now
+        world.take(finding(Kind.SMOKE, at=fire, onset=fire, source="hall/alarm"))
+        world.wait(MINUTE)
+        assert world.alert().status is Status.UNACKNOWLEDGED
+        assert [person for _, person, _ in world.sent(fire)] == ["li", "son", "zhao"]
+
+    def test_smoke_that_is_told_late_stays_on_the_shelf_while_it_may_be_over(self, world: World) -> None:
+        world.take(finding(Kind.SMOKE, onset=NOON, source="kitchen/alarm"))
+        world.run()
+        with world.books() as book:
+            desk.shelve(book, world.alert().id, OFFICER, world.now + 7 * DAY, "battery", world.now)
+        world.wait(DAY)
+        world.reads(HOME, world.now)
+        world.take(finding(Kind.SMOKE, at=world.now - HOUR, onset=world.now - HOUR, source="hall/alarm"))
+        assert world.alert().status is Status.SHELVED
+        world.wait(2 * MINUTE)
+        assert world.alert().status is Status.UNACKNOWLEDGED
+
+    # closed while it is still so ----------------------------------------------------------------------------------
+
+    def test_who_says_fine_and_uses_no_water_afterwards_is_asked_again(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.wait(MINUTE)
+        sms = next(one for one in world.shelves.all_messages() if one.medium.value == "sms")
+        with world.books() as book:
+            desk.answer(book, sms.id, "1", world.now)
+        closed = world.alert()
+        assert closed.status is Status.CLOSED
+        world.wait(6 * HOUR - SECOND)
+        assert world.shelves.all_alerts() == [closed]
+        world.wait(SECOND)
+        assert world.shelves.all_alerts()[0] == closed
+        _, again = world.shelves.all_alerts()
+        assert again.id == episode_id(HOME, Kind.INACTIVITY, closed.onset, 1)
+        assert (again.status, again.severity, again.rule, again.score) == (
+            Status.UNACKNOWLEDGED,
+            closed.severity,
+            closed.rule,
+            closed.score,
+        )
+        assert (again.onset, again.facts, again.sources, again.policy) == (
+            closed.onset,
+            closed.facts,
+            closed.sources,
+            closed.policy,
+        )
+        assert (again.raised_at, again.opened_at, again.held_by, again.outcome) == (world.now, world.now, None, None)
+        assert world.sent(world.now) == [(6 * 3600 + 60, "li", "call"), (6 * 3600 + 60, "li", "sms")]
+        raised = world.shelves.all_events(again.id)[0]
+        assert (raised.kind.value, raised.actor, raised.at) == ("raised", "system", world.now)
+        assert raised.detail["closed"] == str(closed.id)
+        # The detector's word that it is over ends it, as it would have ended the first.
+        world.take(replace(finding(cleared=True), time=world.now))
+        assert world.shelves.all_alerts()[1].status is Status.RETURNED
+
+    def test_who_says_fine_again_is_asked_again(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.answers("li", "1")
+        world.wait(6 * HOUR)
+        world.answers("li", "1")
+        world.wait(6 * HOUR)
+        first, second, third = world.shelves.all_alerts()
+        assert [one.status for one in (first, second, third)] == [Status.CLOSED, Status.CLOSED, Status.UNACKNOWLEDGED]
+        assert third.id == episode_id(HOME, Kind.INACTIVITY, first.onset, 2)
+
+    def test_what_is_over_when_it_is_looked_at_again_wakes_nobody(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.answers("li", "1")
+        world.wait(HOUR)
+        world.take(replace(finding(cleared=True), time=world.now))
+        before, story = world.sent(), world.story()
+        world.wait(DAY)
+        assert (world.sent(), world.story()) == (before, story)
+        assert (world.steps()[-1].status, world.steps()[-1].result) == (StepStatus.DONE, "over")
+
+    def test_only_what_is_still_reported_is_said_again(self, world: World) -> None:
+        hall = finding(Kind.SMOKE, onset=NOON, source="hall/alarm")
+        world.take(finding(Kind.SMOKE, onset=NOON, source="kitchen/alarm"), hall)
+        world.run()
+        with world.books() as book:
+            desk.close(book, world.alert().id, OFFICER, Outcome.FALSE_ALARM, "toast", world.now)
+        world.wait(5 * MINUTE)
+        world.take(finding(Kind.SMOKE, at=world.now, onset=NOON, source="kitchen/alarm", cleared=True))
+        world.wait(5 * MINUTE)
+        _, again = world.shelves.all_alerts()
+        assert again.sources == {"rule hall/alarm": NOON}
+        assert again.status is Status.UNACKNOWLEDGED
+
+    def test_an_outcome_of_a_visit_is_looked_at_again_too(self, world: World) -> None:
+        world.take(finding())
+        world.wait(15 * MINUTE)
+        (visit,) = world.shelves.all_tasks()
+        with world.books() as book:
+            desk.record_outcome(book, visit.id, "person:wang", Outcome.FOUND_WELL, "", world.now)
+        world.wait(6 * HOUR)
+        assert [one.status for one in world.shelves.all_alerts()] == [Status.CLOSED, Status.UNACKNOWLEDGED]
+
+    def test_what_ended_before_it_was_closed_is_not_looked_at_again(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.take(replace(finding(cleared=True), time=world.now))
+        with world.books() as book:
+            desk.close(book, world.alert().id, OFFICER, Outcome.FOUND_WELL, "", world.now)
+        assert [step for step in world.steps() if step.status is StepStatus.PENDING] == []
+
+    def test_what_is_still_so_joins_the_alert_that_was_opened_meanwhile(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.answers("li", "1")
+        world.wait(5 * HOUR)
+        second = finding(rule="second", at=world.now)
+        world.take(second)
+        world.run()
+        world.take(replace(second, phase=Phase.CLEARED))
+        world.wait(HOUR)
+        first, current = world.shelves.all_alerts()
+        assert first.status is Status.CLOSED
+        assert current.status is Status.UNACKNOWLEDGED
+        assert current.sources == first.sources
+        assert "raised_again" in [event.kind.value for event in world.shelves.all_events(current.id)]
+
+    def test_what_was_raised_anew_is_looked_at_once(self, world: World) -> None:
+        world.take(finding(Kind.SMOKE, onset=NOON))
+        world.run()
+        with world.books() as book:
+            desk.close(book, world.alert().id, OFFICER, Outcome.FALSE_ALARM, "", world.now)
+        world.wait(MINUTE)
+        # A detector that began anew: it will never say that what it said first is over.
+        anew = finding(Kind.SMOKE, at=world.now, onset=world.now)
+        world.take(anew)
+        world.wait(15 * MINUTE)
+        assert world.shelves.all_alerts()[1].sources == {"rule meter/volume": anew.onset}
+        world.take(replace(anew, phase=Phase.CLEARED, time=world.now))
+        assert [one.status for one in world.shelves.all_alerts()] == [Status.CLOSED, Status.RETURNED]
+
+    def test_silence_that_is_looked_at_again_during_an_absence_waits_for_its_end(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.answers("li", "1")
+        world.leaves(HOME, NOON + HOUR, NOON + DAY)
+        before = world.sent()
+        world.wait(DAY - SECOND)
+        _, again = world.shelves.all_alerts()
+        assert (again.status, again.suppressed_why) == (Status.SUPPRESSED, Suppression.ABSENCE)
+        assert world.sent() == before
+        world.wait(SECOND)
+        assert world.shelves.all_alerts()[1].status is Status.UNACKNOWLEDGED
+
+    def test_a_recording_that_somebody_tidies_away_wakes_nobody(self, world: World) -> None:
+        world.reads(HOME, NOON - 400 * DAY)
+        world.take(finding(at=NOON - 400 * DAY))
+        with world.books() as book:
+            desk.close(book, world.alert().id, OFFICER, Outcome.OTHER, "a recording", world.now)
+        world.wait(30 * HOUR)
+        assert world.sent() == []
+        assert [one.status for one in world.shelves.all_alerts()] == [Status.CLOSED, Status.SUPPRESSED]
+
+    def test_help_by_an_old_message_is_said_again_by_nobody(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.answers("li", "1")
+        world.take(replace(finding(cleared=True), time=world.now))
+        world.wait(MINUTE)
+        sms = next(one for one in world.shelves.all_messages() if one.medium.value == "sms")
+        with world.books() as book:
+            desk.answer(book, sms.id, "2", world.now)
+        world.run()
+        helped = world.shelves.all_alerts()[1]
+        with world.books() as book:
+            desk.close(book, helped.id, OFFICER, Outcome.HELPED, "", world.now)
+        world.wait(7 * HOUR)
+        assert [one.status for one in world.shelves.all_alerts()] == [Status.CLOSED, Status.CLOSED]
+
+    # what is urgent, and what cannot be done ----------------------------------------------------------------------
+
+    def test_an_urgent_step_does_not_wait_behind_others(self, world: World) -> None:
+        world.take(finding(household=MUTE, severity=Severity.LOW), finding(Kind.LEAK, severity=Severity.MEDIUM))
+        world.now += HOUR
+        world.take(finding(Kind.SMOKE, at=world.now, onset=world.now, severity=Severity.URGENT))
+        with world.books() as book:
+            assert run_due(book, world.now, 1) == 1
+        (call,) = world.shelves.all_notifications()
+        assert call.text.startswith("守望火警")
+
+    def test_an_urgent_message_does_not_wait_behind_others(self, world: World) -> None:
+        world.take(finding(Kind.LEAK, severity=Severity.LOW))
+        with world.books() as book:
+            run_due(book, world.now)
+        world.now += MINUTE
+        world.take(finding(Kind.SMOKE, at=world.now, onset=world.now, severity=Severity.URGENT))
+        with world.books() as book:
+            run_due(book, world.now)
+        assert deliver_due(world.books, world.channels, world.now, 1) == 1
+        assert world.sent() == [(60, "li", "call")]
+
+    def test_a_step_that_was_put_aside_lets_others_pass_and_is_seen_as_overdue(self, world: World) -> None:
+        world.take(finding(severity=Severity.URGENT))
+        world.take(finding(Kind.LEAK))
+        with world.books() as book:
+            broken = book.next_due(world.now)
+            assert broken is not None
+            book.put_aside(broken, world.now + MINUTE)
+        with world.books() as book:
+            while run_due(book, world.now):
+                pass
+        stuck, other = sorted(world.shelves.all_alerts(), key=lambda one: one.kind is not Kind.INACTIVITY)
+        assert broken.alert == stuck.id
+        assert world.shelves.all_steps(other.id)[0].status is StepStatus.DONE
+        pending = next(step for step in world.shelves.all_steps(stuck.id) if step.no == broken.no)
+        assert (pending.status, pending.due) == (StepStatus.PENDING, NOON)
+        with world.books() as book:
+            assert audit(book.watched(), NOON + MINUTE) == []
+            (violation,) = audit(book.watched(), NOON + MINUTE + SECOND)
+        assert violation.alert == stuck.id
+        world.now += MINUTE
+        world.run()
+        assert world.shelves.all_steps(stuck.id)[0].status is StepStatus.DONE
 
     # twice is once --------------------------------------------------------------------------------------------
 
@@ -612,24 +969,52 @@ class Stories:
         assert len(world.shelves.all_tasks()) == 1
         assert "send_failed" in world.story()
 
+    def test_what_reaches_nobody_for_good_has_the_next_rung_climbed_at_once(self, world: World) -> None:
+        world.channels = {"handset": Flaky(ChannelError("no such number"))}
+        world.take(finding())
+        world.run()
+        told = [(one.created_at, one.person) for one in world.shelves.all_notifications()]
+        assert told == [(NOON, person) for person in ("li", "li", "li", "son", "wang", "zhao")]
+        # The last rung would fail again, and again: it keeps its time.
+        (repeated,) = [step for step in world.steps() if step.status is StepStatus.PENDING]
+        assert repeated.due == NOON + 15 * MINUTE
+
+    def test_as_long_as_somebody_may_be_reached_the_ladder_keeps_its_time(self, world: World) -> None:
+        world.policies = parse(_BOTH_CONTACTS, "both.toml")
+        world.channels = {"handset": Deaf(SON.person, HandsetChannel(world.books))}
+        world.take(finding())
+        world.wait(4 * MINUTE)
+        assert {one.person for one in world.shelves.all_notifications()} == {"son", "daughter"}
+        assert [one.status.value for one in world.shelves.all_notifications()].count("failed") == 1
+        world.wait(MINUTE)
+        assert world.sent()[-1] == (300, "zhao", "call")
+
+    def test_a_failure_moves_no_timer(self, world: World) -> None:
+        world.channels = {"handset": Flaky(ChannelError("busy", NOON + MINUTE))}
+        world.take(finding(Kind.LEAK))
+        world.run()
+        with world.books() as book:
+            desk.shelve(book, world.alert().id, OFFICER, NOON + DAY, "plumber", world.now)
+        world.channels = {}
+        world.wait(HOUR)
+        assert (world.alert().status, world.steps()[-1].due) == (Status.SHELVED, NOON + DAY)
+
     def test_retries_are_limited(self, world: World) -> None:
         flaky = Flaky(RuntimeError("down"))
         world.channels = {"handset": flaky}
         world.take(finding(Kind.LEAK))
         world.wait(HOUR)
-        (sms,) = world.shelves.all_notifications()
-        assert (sms.status, sms.attempts, len(flaky.tried)) == (
-            NotificationStatus.FAILED,
-            MOST_ATTEMPTS,
-            MOST_ATTEMPTS,
-        )
+        sms, review = world.shelves.all_notifications()  # nobody was reached: the review does not wait for a day
+        assert (sms.status, sms.attempts) == (NotificationStatus.FAILED, MOST_ATTEMPTS)
+        assert (review.person, review.status, review.attempts) == ("wang", NotificationStatus.FAILED, MOST_ATTEMPTS)
+        assert len(flaky.tried) == 2 * MOST_ATTEMPTS
         assert sms.error == "RuntimeError: down"
 
     def test_a_channel_nobody_configured_is_a_failure_with_a_reason(self, world: World) -> None:
         world.channels = {}
         world.take(finding(Kind.LEAK))
         world.run()
-        (sms,) = world.shelves.all_notifications()
+        sms = world.shelves.all_notifications()[0]
         assert sms.error == "there is no channel 'handset'; configure it"
 
     def test_a_crash_between_sending_and_recording_leads_to_one_message(self, world: World) -> None:

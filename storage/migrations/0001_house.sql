@@ -218,6 +218,7 @@ CREATE TABLE step (
     status text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'done', 'cancelled')),
     ran_at timestamptz,
     result text,
+    aside_until timestamptz,               -- could not be carried out: not tried again before; `due` stays, for the auditor
     PRIMARY KEY (alert, no)
 );
 CREATE INDEX step_due ON step (due) WHERE status = 'pending';

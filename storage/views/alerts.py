@@ -20,7 +20,7 @@ JOIN area ON area.code = h.area
 LEFT JOIN person holder ON holder.id = substring(a.held_by FROM '^person:(.+)$')
 LEFT JOIN LATERAL (
     SELECT s.no, s.due, s.action FROM step s
-    WHERE s.alert = a.id AND s.status = 'pending'
+    WHERE s.alert = a.id AND s.status = 'pending' AND a.status <> 'closed'
     ORDER BY s.due, s.no LIMIT 1
 ) upcoming ON true
 WHERE starts_with(h.area, %(scope)s)

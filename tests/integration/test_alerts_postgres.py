@@ -5,12 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 pytest.register_assert_rewrite("tests.alerts_stories")
@@ -19,118 +16,29 @@ from alerts import desk  # noqa: E402 - after the stories' assertions were made 
 from alerts.errors import Conflict  # noqa: E402 - the same
 from alerts.escalation import run_due, take  # noqa: E402 - the same
 from alerts.model import (  # noqa: E402 - the same
-    Alert,
-    AlertEvent,
     EventKind,
-    HandsetMessage,
-    Notification,
     Outcome,
-    Step,
-    Task,
 )
 from detectors.finding import Kind  # noqa: E402 - the same
-from registry.instants import HOUR, MINUTE, to_datetime, to_micros  # noqa: E402 - the same
-from storage import alert_rows  # noqa: E402 - the same
+from registry.instants import HOUR, MINUTE, to_datetime  # noqa: E402 - the same
 from storage.alerts import PostgresAlertBook, books_on  # noqa: E402 - the same
 from storage.database import open_pool  # noqa: E402 - the same
 from storage.errors import StorageError  # noqa: E402 - the same
+from storage.views import View  # noqa: E402 - the same
+from storage.views import alerts as views  # noqa: E402 - the same
 from tests.alerts_stories import OFFICER, Stories  # noqa: E402 - the same
+from tests.alerts_tables import Tables, settle_street  # noqa: E402 - the same
 from tests.alerts_world import (  # noqa: E402 - the same
     DAUGHTER,
     EMPTY,
     HOME,
-    MUTE,
     NEIGHBOURS,
     NOON,
     PLACES,
     SON,
-    WANG,
-    ZHAO,
     World,
     finding,
 )
-
-
-class Tables:
-    """Reads everything back, for tests to look at."""
-
-    def __init__(self, pool: ConnectionPool) -> None:
-        self._pool = pool
-
-    def rows(self, query: str, **parameters: object) -> list[dict[str, Any]]:
-        with self._pool.connection() as conn:
-            return conn.cursor(row_factory=dict_row).execute(query, parameters).fetchall()
-
-    def all_alerts(self) -> list[Alert]:
-        return [alert_rows.to_alert(row) for row in self.rows("SELECT * FROM alert ORDER BY opened_at, raised_at")]
-
-    def all_events(self, alert: UUID) -> list[AlertEvent]:
-        found = self.rows("SELECT * FROM alert_event WHERE alert = %(alert)s ORDER BY seq", alert=alert)
-        return [
-            AlertEvent(alert, row["seq"], to_micros(row["at"]), row["actor"], EventKind(row["kind"]), row["detail"])
-            for row in found
-        ]
-
-    def all_steps(self, alert: UUID) -> list[Step]:
-        found = self.rows("SELECT * FROM step WHERE alert = %(alert)s ORDER BY no", alert=alert)
-        return [alert_rows.to_step(row) for row in found]
-
-    def all_notifications(self) -> list[Notification]:
-        found = self.rows("SELECT * FROM notification ORDER BY created_at, step, medium, person")
-        return [alert_rows.to_notification(row) for row in found]
-
-    def all_tasks(self) -> list[Task]:
-        return [alert_rows.to_task(row) for row in self.rows("SELECT * FROM task ORDER BY created_at, step")]
-
-    def all_messages(self) -> list[HandsetMessage]:
-        found = self.rows("SELECT * FROM handset_message ORDER BY at, medium, person")
-        return [alert_rows.to_message(row) for row in found]
-
-
-def settle_street(conn: psycopg.Connection) -> None:
-    """Enter the street of `tests.alerts_world` into the registry."""
-    areas = ("4401", "44010", "440103001", "990000000", "44010300")
-    conn.cursor().executemany(
-        "INSERT INTO area (code, level, name) VALUES (%s, 'community', '')", [(code,) for code in areas]
-    )
-    for place in PLACES.values():
-        conn.execute(
-            "INSERT INTO household (id, area, zone, language, category, risk, address) "
-            "VALUES (%s, %s, %s, 'zh_CN', 'elderly_alone', 'high', %s)",
-            (place.household, place.area, place.zone, place.address),
-        )
-    for household, people in NEIGHBOURS.items():
-        # A duty officer further away exists too, and is not the one to call.
-        far = ("farther", "远", "duty_officer", "4401", "+8613800000009", "zh_CN", "call")
-        staff = [one for one in (WANG, ZHAO) if household == HOME]
-        for one in (*people.residents, *people.contacts, *staff):
-            conn.execute(
-                "INSERT INTO person (id, name, role, household, area, phone, language, channel) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                (
-                    one.person,
-                    one.name,
-                    one.role.value,
-                    household if one.role.value == "resident" else None,
-                    "44010300" if one in staff else None,
-                    one.phone,
-                    one.language,
-                    one.medium.value,
-                ),
-            )
-        if household == HOME:
-            conn.execute(
-                "INSERT INTO person (id, name, role, area, phone, language, channel) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                far,
-            )
-    for household, people in NEIGHBOURS.items():
-        for position, contact in enumerate(people.contacts, 1):
-            conn.execute(
-                "INSERT INTO contact (household, position, person) VALUES (%s, %s, %s)",
-                (household, position, contact.person),
-            )
-    conn.execute("UPDATE household SET caseworker = 'wang' WHERE id IN (%s, %s)", (HOME, MUTE))
 
 
 @pytest.fixture
@@ -271,6 +179,76 @@ def test_a_race_between_a_step_and_an_acknowledgement_has_one_winner(world: Worl
         climbing.result()
     assert {step.status.value for step in world.steps()} <= {"done", "cancelled"}
     assert {one.status.value for one in world.shelves.all_notifications()} <= {"cancelled"}
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_a_race_between_a_step_and_a_call_for_help_leaves_the_help(world: World, turn: int) -> None:
+    world.take(finding())
+    world.run()
+    world.now += (5 + turn) * MINUTE
+    sms = next(one for one in world.shelves.all_messages() if one.medium.value == "sms")
+    together = threading.Barrier(2)
+
+    def climb() -> None:
+        together.wait()
+        for _ in range(5):
+            with world.books() as book:
+                run_due(book, world.now, 1)
+
+    def ask() -> None:
+        together.wait()
+        with world.books() as book:
+            desk.answer(book, sms.id, "2", world.now)
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(climb), threads.submit(ask)]:
+            done.result()
+    world.run()
+    assert [task.kind.value for task in world.shelves.all_tasks()] == ["visit"]
+    called = {one.person for one in world.shelves.all_notifications() if one.created_at == world.now}
+    assert {"wang", "zhao"} <= called
+    assert "son" not in called
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_a_second_look_and_a_new_finding_at_once_make_one_alert(world: World, turn: int) -> None:
+    world.take(finding())
+    world.run()
+    world.answers("li", "1")
+    world.now += 6 * HOUR
+    together = threading.Barrier(3)
+
+    def climb(_: int) -> None:
+        together.wait()
+        with world.books() as book:
+            run_due(book, world.now, 1)
+
+    def hear() -> None:
+        together.wait()
+        # Of the same onset: whether its id is taken is asked while the closed alert is being worked on.
+        world.take(finding(rule=f"rule {turn}", at=world.now, onset=NOON - 12 * HOUR))
+
+    with ThreadPoolExecutor(3) as threads:
+        for done in [threads.submit(climb, 1), threads.submit(climb, 2), threads.submit(hear)]:
+            done.result()
+    world.run()
+    closed, current = sorted(world.shelves.all_alerts(), key=lambda one: one.closed_at is None)
+    assert closed.status.value == "closed"
+    assert set(current.sources) == {"rule meter/volume", f"rule {turn} meter/volume"}
+
+
+def test_a_closed_alert_shows_no_step_ahead(world: World, pool: ConnectionPool) -> None:
+    world.take(finding())
+    world.run()
+    with pool.connection() as conn:
+        shown = views.one(View(conn, ""), world.alert().id)
+        assert shown is not None
+        assert shown["next_step_at"] == to_datetime(NOON + 5 * MINUTE)
+        world.answers("li", "1")
+        shown = views.one(View(conn, ""), world.alert().id)
+        assert shown is not None
+        assert (shown["next_step_at"], shown["next_action"]) == (None, None)
+    assert [step.due for step in world.steps() if step.status.value == "pending"] == [NOON + 6 * HOUR]
 
 
 def test_of_two_who_acknowledge_at_once_one_is_told_that_the_other_holds_it(world: World) -> None:

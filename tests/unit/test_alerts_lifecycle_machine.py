@@ -17,6 +17,7 @@ from alerts.audit import audit
 from alerts.channels.port import ChannelError, Receipt
 from alerts.errors import AlertError
 from alerts.escalation import run_due
+from alerts.lifecycle import source_of
 from alerts.model import (
     EventKind,
     HandsetMessage,
@@ -24,9 +25,11 @@ from alerts.model import (
     NotificationStatus,
     Outcome,
     Status,
+    Step,
     StepStatus,
     TaskStatus,
 )
+from alerts.policy import Do
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from tests.alerts_memory import MemoryBook
@@ -44,6 +47,11 @@ _PICK = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 5, 8])
 def _newest(things: Sequence[_T], pick: int) -> _T:
     """Return one of them, most often of the last few: that is where the action is."""
     return things[-1 - pick % len(things)]
+
+
+def _climbing(book: MemoryBook, alert: UUID) -> list[Step]:
+    """Return what is pending besides a look at news that came late, after the condition had ended once."""
+    return [step for step in book.pending(alert) if step.action.do is not Do.SETTLE]
 
 
 class Fickle:
@@ -137,7 +145,7 @@ class AlertMachine(RuleBasedStateMachine):
         except AlertError:
             return
         assert held.held_by == actor
-        assert self.book.pending(alert) == []
+        assert _climbing(self.book, alert) == []
         queued = [one for one in self.book.outbox.values() if one.status is NotificationStatus.QUEUED]
         assert alert not in {one.alert for one in queued}
 
@@ -213,12 +221,34 @@ class AlertMachine(RuleBasedStateMachine):
     def what_is_over_is_over(self) -> None:
         for alert in self.book.by_id.values():
             if alert.status is Status.CLOSED:
-                assert self.book.pending(alert.id) == []
+                looks = [step.action.do for step in self.book.pending(alert.id)]
+                assert looks in ([], [Do.RECHECK]), "a closed alert may be looked at again, once"
                 assert self.book.tasks(alert.id) == []
             if alert.status is Status.ACKNOWLEDGED:
-                assert self.book.pending(alert.id) == []
+                assert _climbing(self.book, alert.id) == []
             assert alert.step_count == len(self.book.all_steps(alert.id))
             assert alert.event_count == len(self.book.all_events(alert.id))
+
+    @invariant()
+    def what_is_still_so_is_on_an_open_alert_or_will_be_looked_at_again(self) -> None:
+        raised: dict[tuple[str, Kind, str], set[int]] = {}
+        for one in self.told:
+            raised.setdefault((one.household, one.kind, source_of(one)), set()).add(one.onset)
+        cleared = {
+            (household, kind, f"{rule} {source}", int(onset))
+            for household, kind, rule, source, onset, phase in self.book.findings
+            if phase == Phase.CLEARED
+        }
+        for (household, kind, source), onsets in raised.items():
+            onset, *others = onsets
+            if others or (household, kind, source, onset) in cleared:
+                continue
+            saying = [
+                one
+                for one in self.book.by_id.values()
+                if (one.household, one.kind) == (household, kind) and one.sources.get(source) == onset
+            ]
+            assert any(one.status is not Status.CLOSED or self.book.pending(one.id) for one in saying)
 
     @invariant()
     def at_most_one_task_of_a_kind_is_under_way(self) -> None:

@@ -20,6 +20,7 @@ EVERYTHING = """
 kinds = ["inactivity", "excess", "leak", "smoke", "tamper", "offline", "battery", "anomaly"]
 on_return = "review"
 repeat = "15 min"
+recheck = "6 h"
 steps = [{ after = "0 min", who = "resident", do = "sms", message = "check" }]
 """
 
@@ -73,6 +74,11 @@ def test_the_first_policy_that_applies_is_taken() -> None:
         ('"review"', '"retry"', r"all\.on_return is 'retry'; choose of review, continue"),
         ('"15 min"', '"0 min"', r"all\.repeat is shorter than a minute"),
         ('repeat = "15 min"', "", r"all\.repeat is None"),
+        ('recheck = "6 h"', "", r"all\.recheck is missing or 0, but inactivity and smoke must be looked at again"),
+        ('recheck = "6 h"', "recheck = 0", r"all\.recheck is missing or 0"),
+        ('recheck = "6 h"', 'recheck = "0 h"', r"all\.recheck is missing or 0"),
+        ('recheck = "6 h"', 'recheck = "30 s"', r"all\.recheck is shorter than a minute"),
+        ('recheck = "6 h"', "recheck = 6", r"all\.recheck is 6; write a duration"),
         ("on_return", "hours = '9-9'\non_return", r"all\.hours begins and ends"),
         ("on_return", "hours = '25-3'\non_return", r"all\.hours is '25-3'; write local hours"),
         ("on_return", "hours = '23-06'\non_return", r"p\.toml: no policy covers kind 'inactivity' .* at 06:00"),
@@ -88,6 +94,27 @@ def test_errors_name_file_policy_and_key(wrong: str, right: str, message: str) -
     assert wrong in EVERYTHING
     with pytest.raises(PolicyError, match=message):
         parse(EVERYTHING.replace(wrong, right, 1), "p.toml")
+
+
+def test_what_is_closed_while_it_is_still_reported_is_looked_at_again_as_its_kind_needs() -> None:
+    policies = built_in()
+    assert {kind.value: policies.choose(kind, Severity.HIGH, time(12)).recheck for kind in Kind} == {
+        "inactivity": 6 * HOUR,
+        "excess": DAY,
+        "leak": DAY,
+        "smoke": 10 * MINUTE,
+        "tamper": DAY,
+        "offline": 30 * DAY,
+        "battery": 30 * DAY,
+        "anomaly": DAY,
+    }
+    assert policies.choose(Kind.INACTIVITY, Severity.HIGH, time(2)).recheck == 6 * HOUR
+
+
+def test_only_kinds_that_no_life_depends_on_may_be_left_alone() -> None:
+    left = EVERYTHING.replace('recheck = "6 h"\n', "").replace("[all]", "[left]").replace('"inactivity", ', "")
+    policies = parse(left.replace('"smoke", ', "") + EVERYTHING, "p.toml")
+    assert policies.choose(Kind.LEAK, Severity.HIGH, time(1)).recheck == 0
 
 
 def test_steps_stand_in_the_order_they_are_due() -> None:
@@ -131,6 +158,7 @@ _POLICIES = st.builds(
     st.sampled_from(OnReturn),
     st.integers(60, 10**6).map(lambda seconds: seconds * SECOND),
     st.lists(st.builds(Rung, st.integers(0, 10**6).map(lambda seconds: seconds * SECOND), _ACTIONS)).map(tuple),
+    st.integers(0, 10**6).map(lambda seconds: seconds * SECOND),
 )
 
 

@@ -77,7 +77,9 @@ def test_a_pack_is_what_a_gateway_sends_at_once() -> None:
     made = list(packs(_chunk([(0, START + n, float(n)) for n in range(2 * PACK + 1)]), GATEWAYS))
     assert [pack.readings for pack in made] == [PACK, PACK, 1]
     assert {pack.topic for pack in made} == {"telemetry/gw-a/senml"}
-    assert json.loads(made[2].payload) == [{"n": "m-1/volume", "u": "l", "t": (START + 2 * PACK) / 1e6, "v": 2.0 * PACK}]
+    assert json.loads(made[2].payload) == [
+        {"n": "m-1/volume", "u": "l", "t": (START + 2 * PACK) / 1e6, "v": 2.0 * PACK}
+    ]
 
 
 def test_devices_without_a_gateway_are_spoken_for_by_the_replay() -> None:

@@ -1,0 +1,97 @@
+"""The street of `tests.alerts_world` in PostgreSQL, and a look into its tables."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from alerts.model import Alert, AlertEvent, EventKind, HandsetMessage, Notification, Step, Task
+from registry.instants import to_micros
+from storage import alert_rows
+from tests.alerts_world import HOME, MUTE, NEIGHBOURS, PLACES, WANG, ZHAO
+
+
+class Tables:
+    """Reads everything back, for tests to look at."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    def rows(self, query: str, **parameters: object) -> list[dict[str, Any]]:
+        with self._pool.connection() as conn:
+            return conn.cursor(row_factory=dict_row).execute(query, parameters).fetchall()
+
+    def all_alerts(self) -> list[Alert]:
+        return [alert_rows.to_alert(row) for row in self.rows("SELECT * FROM alert ORDER BY opened_at, raised_at")]
+
+    def all_events(self, alert: UUID) -> list[AlertEvent]:
+        found = self.rows("SELECT * FROM alert_event WHERE alert = %(alert)s ORDER BY seq", alert=alert)
+        return [
+            AlertEvent(alert, row["seq"], to_micros(row["at"]), row["actor"], EventKind(row["kind"]), row["detail"])
+            for row in found
+        ]
+
+    def all_steps(self, alert: UUID) -> list[Step]:
+        found = self.rows("SELECT * FROM step WHERE alert = %(alert)s ORDER BY no", alert=alert)
+        return [alert_rows.to_step(row) for row in found]
+
+    def all_notifications(self) -> list[Notification]:
+        found = self.rows("SELECT * FROM notification ORDER BY created_at, step, medium, person")
+        return [alert_rows.to_notification(row) for row in found]
+
+    def all_tasks(self) -> list[Task]:
+        return [alert_rows.to_task(row) for row in self.rows("SELECT * FROM task ORDER BY created_at, step")]
+
+    def all_messages(self) -> list[HandsetMessage]:
+        found = self.rows("SELECT * FROM handset_message ORDER BY at, medium, person")
+        return [alert_rows.to_message(row) for row in found]
+
+
+def settle_street(conn: psycopg.Connection) -> None:
+    """Enter the street of `tests.alerts_world` into the registry."""
+    areas = ("4401", "44010", "440103001", "990000000", "44010300")
+    conn.cursor().executemany(
+        "INSERT INTO area (code, level, name) VALUES (%s, 'community', '')", [(code,) for code in areas]
+    )
+    for place in PLACES.values():
+        conn.execute(
+            "INSERT INTO household (id, area, zone, language, category, risk, address) "
+            "VALUES (%s, %s, %s, 'zh_CN', 'elderly_alone', 'high', %s)",
+            (place.household, place.area, place.zone, place.address),
+        )
+    for household, people in NEIGHBOURS.items():
+        # A duty officer further away exists too, and is not the one to call.
+        far = ("farther", "远", "duty_officer", "4401", "+8613800000009", "zh_CN", "call")
+        staff = [one for one in (WANG, ZHAO) if household == HOME]
+        for one in (*people.residents, *people.contacts, *staff):
+            conn.execute(
+                "INSERT INTO person (id, name, role, household, area, phone, language, channel) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    one.person,
+                    one.name,
+                    one.role.value,
+                    household if one.role.value == "resident" else None,
+                    "44010300" if one in staff else None,
+                    one.phone,
+                    one.language,
+                    one.medium.value,
+                ),
+            )
+        if household == HOME:
+            conn.execute(
+                "INSERT INTO person (id, name, role, area, phone, language, channel) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                far,
+            )
+    for household, people in NEIGHBOURS.items():
+        for position, contact in enumerate(people.contacts, 1):
+            conn.execute(
+                "INSERT INTO contact (household, position, person) VALUES (%s, %s, %s)",
+                (household, position, contact.person),
+            )
+    conn.execute("UPDATE household SET caseworker = 'wang' WHERE id IN (%s, %s)", (HOME, MUTE))
