@@ -142,5 +142,8 @@ def _jump(draft: Draft, actor: str) -> None:
     draft.alert = replace(draft.alert, help_at=draft.now)
     raise_severity(draft, Severity.URGENT)
     draft.tell(EventKind.HELP_ASKED, actor)
+    visits = [rung.action.within for rung in draft.alert.policy.rungs if rung.action.do is Do.VISIT]
     for action in HELP:
-        draft.plan(action, draft.now)
+        # Never later than this ladder would have been there anyway.
+        within = min([action.within, *visits]) if action.do is Do.VISIT else action.within
+        draft.plan(replace(action, within=within), draft.now)

@@ -241,7 +241,7 @@ def close(alert: Alert, actor: str, outcome: Outcome, note: str, now: int) -> Ch
         if (alert.held_by, alert.outcome, alert.note) == (actor, outcome, note):
             return draft.change()
         refuse_closed(alert)
-    refuse_system_outcome(outcome)
+    refuse_outcome(alert, outcome)
     if outcome in NOBODY_SEEN:
         raise Invalid(f"{outcome} closes nothing, nobody knows yet how they are; record it on the visit's task")
     draft.close(actor, outcome, note)
@@ -255,10 +255,14 @@ def refuse_closed(alert: Alert) -> None:
         raise Conflict(f"this alert is closed: {alert.outcome}, by {by}; what happens next opens a new one")
 
 
-def refuse_system_outcome(outcome: Outcome) -> None:
-    """Raise `Invalid` for the outcome that only the system may give."""
+def refuse_outcome(alert: Alert, outcome: Outcome) -> None:
+    """Raise `Invalid` for what only the system may say, and for a resident's word against their own smoke or call."""
     if outcome is Outcome.OVER_BEFORE_ARRIVAL:
         raise Invalid("over_before_arrival is what the system says of itself; write down what was found")
+    if outcome is Outcome.RESIDENT_FINE and alert.kind is Kind.SMOKE and alert.sources:
+        raise Invalid("smoke is still reported there, whatever the resident says; write down what somebody found")
+    if outcome is Outcome.RESIDENT_FINE and alert.help_at is not None:
+        raise Invalid("somebody there asked for help; write down what somebody found")
 
 
 def raise_severity(draft: Draft, severity: Severity) -> None:

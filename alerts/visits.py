@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from alerts.change import Change, Draft
 from alerts.errors import Conflict
-from alerts.lifecycle import refuse_closed, refuse_system_outcome
+from alerts.lifecycle import refuse_closed, refuse_outcome
 from alerts.model import NOBODY_SEEN, Alert, EventKind, Outcome, Task, TaskKind, TaskStatus
 from alerts.policy import Action, Do
 from registry.instants import MINUTE
@@ -59,7 +59,7 @@ def record_outcome(alert: Alert, task: Task, actor: str, outcome: Outcome, note:
     if task.status is TaskStatus.CANCELLED:
         raise Conflict("this task was cancelled; look at the alert for what is left to do")
     refuse_closed(alert)
-    refuse_system_outcome(outcome)
+    refuse_outcome(alert, outcome)
     draft.tasks[task.id] = replace(task, status=TaskStatus.DONE, done_at=now, done_by=actor, outcome=outcome, note=note)
     draft.tell(EventKind.TASK_OUTCOME, actor, task=str(task.id), kind=task.kind.value, outcome=outcome.value, note=note)
     if outcome in NOBODY_SEEN:

@@ -103,7 +103,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "send_failed": "{medium} to {person} failed",
     "missed": "{person} did not answer the call",
     "answered": "Answered {answer}: {meaning}",
-    "help_asked": "Help was asked for: everybody is called at once",
+    "help_asked": "Help was asked for: a visit is ordered and the duty officer called at once",
     "task_planned": "{task} planned for {person}, due {due}",
     "task_recalled": "{task} is overdue: reminded",
     "task_accepted": "{task} accepted by {person}",

@@ -230,6 +230,20 @@ class Stories:
         assert [person for _, person, _ in world.sent()] == ["li", "son", "zhao", "wang"]
         assert "answered" in world.story()
 
+    def test_nor_does_a_click_that_says_so_for_them(self, world: World) -> None:
+        world.take(finding(Kind.SMOKE, onset=NOON, source="detector/alarm", severity=Severity.URGENT))
+        with world.books() as book, pytest.raises(Invalid, match="smoke is still reported"):
+            desk.close(book, world.alert().id, "token:duty", Outcome.RESIDENT_FINE, "", world.now)
+        assert world.alert().status is Status.UNACKNOWLEDGED
+
+    def test_help_in_a_fire_is_there_no_later_than_the_fires_own_visit(self, world: World) -> None:
+        world.take(finding(Kind.SMOKE, onset=NOON, source="detector/alarm", severity=Severity.URGENT))
+        world.run()
+        assert world.answers("li", "2") == "help"
+        world.run()
+        (visit,) = world.shelves.all_tasks()
+        assert visit.due - visit.created_at == 15 * MINUTE
+
     def test_smoke_that_is_gone_goes_on_up_the_ladder_until_the_resident_is_heard(self, world: World) -> None:
         smoke = finding(Kind.SMOKE, onset=NOON, source="detector/alarm")
         world.take(smoke)

@@ -208,6 +208,8 @@ BEGIN
 END $$;
 CREATE TRIGGER alert_event_append_only BEFORE UPDATE OR DELETE ON alert_event
     FOR EACH ROW EXECUTE FUNCTION append_only();
+CREATE TRIGGER alert_event_not_emptied BEFORE TRUNCATE ON alert_event
+    FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
 -- One rung of a ladder with its due time. Read with FOR UPDATE SKIP LOCKED.
 CREATE TABLE step (
