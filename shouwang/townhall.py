@@ -31,6 +31,7 @@ from shouwang.wiring import Threads
 from simulators.events import Happening, event, parse
 from simulators.gateway import Gateways
 from simulators.people import react
+from simulators.story import story
 from simulators.town import Town
 from storage import engine_state, registry
 from storage.alerts import PostgresAlertBook
@@ -154,7 +155,7 @@ class TownHall:
             )
         with self._console.status("Founding the town …"):
             town = self._town = Town(deed.seed, deed.households, deed.start)
-            town.inject(*town.story(deed.start, deed.silence), *(parse(text) for text in deed.events))
+            town.inject(*story(town, deed.start, deed.silence), *(parse(text) for text in deed.events))
             with self._pool.connection() as conn:
                 if not deed.learned:
                     registry.save(conn, town.registry)

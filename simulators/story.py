@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,7 @@ from simulators.chance import scattered
 from simulators.errors import SimulationError
 from simulators.events import Event, Happening, event
 from simulators.meters import Columns, Kinds
-
-if TYPE_CHECKING:
-    from simulators.town import Town
+from simulators.town import Town
 
 _STORY = 61
 _SOON = (7 * MINUTE, 9 * MINUTE + 30 * SECOND)
@@ -36,7 +33,7 @@ class _Moment:
     litres: float
 
 
-def story(town: Town, start: datetime, silence: timedelta) -> tuple[Event, ...]:
+def story(town: Town, start: datetime, silence: timedelta = timedelta(hours=24)) -> tuple[Event, ...]:
     """Return what befalls a town that begins to be watched at `start`.
 
     Somebody who lives alone collapsed about `silence` ago, at the end of their last use of water: a rule "less
@@ -48,9 +45,12 @@ def story(town: Town, start: datetime, silence: timedelta) -> tuple[Event, ...]:
     45 min a kettle boils dry · 2.5 h a cistern leaks · 4 h a smoke detector's battery runs low ·
     5 h an electricity meter falls silent · 26 h a community has no electricity for 90 min · 54 h a pipe bursts.
 
+    It is the same whatever has been injected meanwhile, so that a town can be resumed.
+
     Raises:
         SimulationError: nobody in the town lives alone and at home.
     """
+    town = town.untouched()
     moments = sorted(_moments(town, start, silence), key=lambda each: (-each.litres, each.household, each.last))
     soon = [each for each in moments if _SOON[0] <= each.proof - to_micros(start) <= _SOON[1]]
     events: list[Event] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
@@ -191,15 +191,9 @@ class Town:
                     found.append((at, at + lasts * SECOND, amount / 1000))
         return sorted(found)
 
-    def story(self, start: datetime | None = None, silence: timedelta = timedelta(hours=24)) -> tuple[Event, ...]:
-        """Return the opening story for a start (the town's own if none), as told in `simulators.story`.
-
-        It is the same whatever has been injected meanwhile, so that a town can be resumed.
-        """
-        from simulators.story import story  # noqa: PLC0415 - the story is told of a town, which offers it in turn
-
-        untouched = Town(self.seed, len(self.households), self.start, transmission=self._transmission)
-        return story(untouched, start or self.start, silence)
+    def untouched(self) -> Town:
+        """Return the same town as if nothing had been injected into it."""
+        return Town(self.seed, len(self.households), self.start, transmission=self._transmission)
 
     def _between(self, first: int, last: int) -> Columns:
         days = range(day_of(first), day_of(max(first, last - 1)) + 1)

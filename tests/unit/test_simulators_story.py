@@ -16,6 +16,7 @@ from registry.quantities import BY_LABEL
 from registry.readings import ReadingBatch, SensorTable
 from simulators.events import Happening, event
 from simulators.people import HELP, TAKEN, react, visit
+from simulators.story import story
 from simulators.town import State, Town
 
 _START = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
@@ -57,7 +58,7 @@ def _watched(town: Town, rules: str, begin: datetime, hours: float) -> list[tupl
 def test_the_first_alert_comes_within_ten_minutes(seed: int, hour: float, rules: str, silence: int) -> None:
     begin = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hour)
     town = Town(seed, 200, begin)
-    events = town.story(silence=timedelta(hours=silence))
+    events = story(town, town.start, timedelta(hours=silence))
     town.inject(*events)
     fallen = next(each.target for each in events if each.kind is Happening.FALL)
     mine = [
@@ -70,9 +71,9 @@ def test_the_first_alert_comes_within_ten_minutes(seed: int, hour: float, rules:
 
 def test_the_others_live_on_and_more_follows() -> None:
     town = Town(7, 60, _START)
-    events = town.story()
+    events = story(town, town.start)
     town.inject(*events)
-    assert town.story(_START) == Town(7, 60, _START).story(_START)
+    assert story(town, _START) == story(Town(7, 60, _START), _START)
     kinds = [each.kind for each in events]
     assert kinds[-6:] == [
         Happening.KETTLE_FIRE, Happening.LEAK, Happening.BATTERY, Happening.DEAD, Happening.BLACKOUT, Happening.BURST,
@@ -88,13 +89,13 @@ def test_the_others_live_on_and_more_follows() -> None:
 
 
 def test_a_town_of_a_few_has_a_story_too() -> None:
-    events = Town(5, 5, _START).story()
+    events = story(Town(5, 5, _START), _START)
     assert [each.kind for each in events if each.kind is Happening.FALL]
 
 
 def test_in_the_opening_story_nobody_answers_until_somebody_went_there() -> None:
     town = Town(7, 200, _START)
-    town.inject(*town.story())
+    town.inject(*story(town, town.start))
     fallen = next(each.target for each in town.events if each.kind is Happening.FALL)
     asked = [_START + timedelta(minutes=at) for at in range(8, 90)]
     for role in (Role.RESIDENT, Role.CONTACT):
