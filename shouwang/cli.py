@@ -56,6 +56,10 @@ def up(
     speed: Annotated[float, typer.Option(min=0.1, help="How fast the town's time runs.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Another seed, another town.")] = 1,
     history_days: Annotated[int, typer.Option(min=1, help="Days the town has been watched before the start.")] = 30,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(help="Befalls the town, such as fall@household-007@2026-11-23T09:10; repeatable."),
+    ] = None,
     rules: Rules = None,
 ) -> None:
     """Run the whole service on this machine: broker, database, detectors, alerts, dashboard, and a virtual town."""
@@ -65,7 +69,7 @@ def up(
 
     with _told(data_dir, http_port=http_port, rules=rules) as settings:
         silence = timedelta(hours=12 if settings.rules == "shanghai-12h" else 24)
-        wanted = TownOptions(households, speed, seed, history_days, silence) if town else None
+        wanted = TownOptions(households, speed, seed, history_days, silence, tuple(event or ())) if town else None
         raise typer.Exit(run(settings, Options(mqtt_port, wanted), Console(highlight=False)))
 
 

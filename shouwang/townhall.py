@@ -58,6 +58,8 @@ class TownOptions:
     seed: int
     history_days: int
     silence: timedelta = timedelta(hours=24)
+    events: tuple[str, ...] = ()
+    """What else shall befall it, as `simulators.events.parse` reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,8 @@ class TownHall:
                 f"The town in {self._data_dir} has {deed.households} households and seed {deed.seed}; it lives on. "
                 "For another town choose another --data-dir."
             )
+        new = tuple(str(parse(text)) for text in self._options.events)
+        deed = replace(deed, events=(*deed.events, *(text for text in new if text not in deed.events)))
         with self._console.status("Founding the town …"):
             town = self._town = Town(deed.seed, deed.households, deed.start)
             town.inject(*story(town, deed.start, deed.silence), *(parse(text) for text in deed.events))
@@ -160,6 +164,7 @@ class TownHall:
                 if not deed.learned:
                     registry.save(conn, town.registry)
                 ids = registry.add_sensors(conn, town.sensors)
+        deed.write(self._data_dir)
         engine.read_registry()
         if not deed.learned:
             self.founded = True
