@@ -196,6 +196,8 @@ class Life:
 def forget(database: str) -> None:
     """Empty a database of everything but its registry."""
     with psycopg.connect(database, autocommit=True) as conn:
+        # As a superuser may and the service may not: the timeline is append-only.
+        conn.execute("SET session_replication_role = replica")
         conn.execute(
             "TRUNCATE reading, batch, quarantine, detector_state, engine_clock, alert, finding, alert_event, step, "
             "notification, handset_message, task, sensor RESTART IDENTITY"
