@@ -47,6 +47,7 @@ def test_a_replay_raises_what_the_backtest_raises(
     assert service.rows("SELECT count(*) FROM notification") == [(0,)]
 
 
+@pytest.mark.timeout(900)
 def test_real_homes_raise_what_the_backtest_raises(
     services: Callable[..., Service], real: Callable[[str], Path], tmp_path: Path
 ) -> None:
