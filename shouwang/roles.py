@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import structlog
 from prometheus_client import CollectorRegistry, start_http_server
 from psycopg_pool import ConnectionPool
 
-from dashboards.context import Check, Readiness
+from dashboards.context import Check
 from ingest.mqtt import Endpoint
 from shouwang import wiring
 from shouwang.clock import LiveClock
@@ -85,11 +84,6 @@ def check(pool: ConnectionPool) -> Check:
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is "not ready", with its reason
         return Check(ok=False, why=f"the database does not answer: {error}")
     return Check(ok=not missing, why=f"run `shouwang migrate`: {', '.join(missing)}" if missing else "")
-
-
-def readiness(parts: dict[str, Callable[[], Check]]) -> Readiness:
-    """Return each part's state."""
-    return {name: look() for name, look in parts.items()}
 
 
 def _database(settings: Settings) -> str:
