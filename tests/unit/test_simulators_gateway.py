@@ -32,7 +32,11 @@ class _Clock:
 
 
 class _Broker:
-    """Takes CONNECT and PUBLISH at QoS 1 of MQTT 3.1.1; may drop a connection after so many messages."""
+    """Takes CONNECT and PUBLISH at QoS 1 of MQTT 3.1.1; may drop a connection after so many messages.
+
+    A connection whose first packet is no CONNECT is dropped (MQTT-3.1.0-1): paho can put a PUBLISH before it when
+    another thread publishes while it connects, and sends it again on the next connection.
+    """
 
     def __init__(self, drop_after: int | None = None) -> None:
         self.received: list[tuple[str, str, bytes]] = []
@@ -91,6 +95,8 @@ class _Broker:
                         client, user, *password = _texts(body[10:])
                         self.users[client] = user, "".join(password)
                         connection.sendall(b"\x20\x02\x00\x00")
+                    elif not client:
+                        return
                     elif head[0] >> 4 == 3:
                         length = int.from_bytes(body[:2], "big")
                         topic, rest = body[2 : 2 + length].decode(), body[2 + length :]
