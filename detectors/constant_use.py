@@ -7,6 +7,8 @@ import numpy as np
 from detectors.bank import NEVER, Bank, Column, pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
+from detectors.protocol import Detector
+from detectors.rule import Amount, Count, Rule
 from detectors.runs import Runs
 from registry.instants import MINUTE, SECOND
 from registry.quantities import Quantity
@@ -104,3 +106,14 @@ class ConstantUse:
         saved = unpack(state, self._about)
         self._bank.take(saved["chains"])
         self._condition.take(saved["condition"])
+
+
+class ConstantUseRule(Rule, tag="constant_use"):
+    """`type = "constant_use"`."""
+
+    slots: Count = 48
+    minutes: Amount = 30.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        return ConstantUse(sensors, self.name, slots=self.slots, minutes=self.minutes)

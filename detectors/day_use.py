@@ -8,6 +8,8 @@ from detectors.bank import NEVER, Bank, Column, pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.local_days import LocalDays
+from detectors.protocol import Detector
+from detectors.rule import Amount, Rule, RulesError
 from detectors.runs import Runs
 from registry.instants import DAY
 from registry.quantities import Quantity
@@ -122,3 +124,16 @@ class DayUse:
         self._bank.take(saved["days"])
         self._quiet.take(saved["quiet"])
         self._excess.take(saved["excess"])
+
+
+class DayUseRule(Rule, tag="day_use"):
+    """`type = "day_use"`."""
+
+    below: Amount | None = None
+    above: Amount | None = None
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        if self.below is None and self.above is None:
+            raise RulesError("it asks nothing; write `below`, `above` or both, in litres a day")
+        return DayUse(sensors, self.name, below=self.below, above=self.above)

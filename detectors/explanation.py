@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from detectors.finding import Fact, Kind
@@ -39,86 +43,28 @@ _QUANTITIES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "battery": ("电量", "%"),
     },
 }
-_TEMPLATES: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "low_use": (
-            "{at_most} for {lasted} (since {since}); the rule asks for {limit} L in {window}. "
-            "The longest such pause known here is {longest}; {chance}."
-        ),
-        "low_use_new": (
-            "{at_most} for {lasted} (since {since}); the rule asks for {limit} L in {window}. "
-            "Its usual pauses are not known yet; {chance}."
-        ),
-        "quiet_day": (
-            "{at_most} on {day}, a whole day; the rule asks for {limit} L. Usual here are {usual} L a day; {chance}."
-        ),
-        "excess_day": (
-            "At least {used} L of water on {day}, more than the {limit} L of the rule. "
-            "Usual here are {usual} L a day; {chance}."
-        ),
-        "constant_use": (
-            "Water in every {slot} for {lasted} (since {since}), {used} L in all. "
-            "The longest such time known here is {longest}; {chance}."
-        ),
-        "smoke": "The smoke detector itself gives the alarm; {chance}.",
-        "smoke_level": (
-            "Smoke of {value} %/m, above {limit} %/m{for_long}. "
-            "The most known here without a fire is {highest} %/m; {chance}."
-        ),
-        "battery": "Battery at {value} %, below {limit} %; {chance}.",
-        "tamper": "The device has been opened or moved; {chance}.",
-        "offline": (
-            "Nothing heard from the device for {lasted} (since {since}); half of its {gaps} known gaps are below "
-            "{usual}, and it is allowed {limit}."
-        ),
-        "offline_new": (
-            "Nothing heard from the device for {lasted} (since {since}), more than the {limit} of the rule; "
-            "its habit is not known yet."
-        ),
-        "river": (
-            "The model {model} finds {quantity} of {value} {unit} unusual, {readings} readings in a row: "
-            "by chance {p} of its last {remembered} readings here look so, the limit is {limit}."
-        ),
-        "": "Unusual: {kind}.",
-    },
-    "zh_CN": {
-        "low_use": (
-            "已有 {lasted}{at_most}（自{since}起）；规则为 {window}内不足 {limit} 升。"
-            "此户已知最长的类似间歇为 {longest}；此情况{chance}。"
-        ),
-        "low_use_new": (
-            "已有 {lasted}{at_most}（自{since}起）；规则为 {window}内不足 {limit} 升。"
-            "尚不了解此户平时的用水间歇；此情况{chance}。"
-        ),
-        "quiet_day": ("{day} 全天{at_most}，低于规则的 {limit} 升。此户平均每天用水 {usual} 升；此情况{chance}。"),
-        "excess_day": (
-            "{day} 用水至少 {used} 升，超过规则的 {limit} 升。此户平均每天用水 {usual} 升；此情况{chance}。"
-        ),
-        "constant_use": (
-            "已有 {lasted} 每 {slot} 都在用水（自{since}起），共 {used} 升。"
-            "此户已知最长的连续用水为 {longest}；此情况{chance}。"
-        ),
-        "smoke": "烟雾探测器自身报警；此情况{chance}。",
-        "smoke_level": (
-            "烟雾浓度 {value} %/m，高于 {limit} %/m{for_long}。此户无火情时已知最高为 {highest} %/m；此情况{chance}。"
-        ),
-        "battery": "电池电量 {value}%，低于 {limit}%；此情况{chance}。",
-        "tamper": "设备被打开或移动；此情况{chance}。",
-        "offline": (
-            "已有 {lasted} 未收到设备数据（自{since}起）；在已知的 {gaps} 次间隔中，"
-            "一半短于 {usual}，允许的间隔为 {limit}。"
-        ),
-        "offline_new": "已有 {lasted} 未收到设备数据（自{since}起），超过规则的 {limit}；尚不了解其平时规律。",
-        "river": (
-            "模型 {model} 认为{quantity} {value} {unit} 异常，已连续 {readings} 次读数："
-            "此户最近 {remembered} 次读数中偶然如此的比例为 {p}，限值为 {limit}。"
-        ),
-        "": "异常：{kind}。",
-    },
-}
+_UNKNOWN: Mapping[str, str] = {"en": "Unusual: {}.", "zh_CN": "异常：{}。"}
 
-_HABIT: Mapping[str, str] = {"low_use": "longest", "offline": "gaps"}
-"""The fact that is zero while a household's or device's habit is not known; then `{template}_new` is told."""
+
+@dataclass(frozen=True, slots=True)
+class _Sentences:
+    """What `detectors/sentences/` says: templates by language and name, and habits that may be unknown."""
+
+    templates: Mapping[str, Mapping[str, str]]
+    habits: Mapping[str, str]
+
+    @classmethod
+    @cache
+    def read(cls) -> _Sentences:
+        templates: dict[str, dict[str, str]] = {language: {} for language in _UNITS}
+        habits: dict[str, str] = {}
+        for file in resources.files("detectors").joinpath("sentences").iterdir():
+            if file.name.endswith(".toml"):
+                document = tomllib.loads(file.read_text(encoding="utf-8"))
+                habits |= document.pop("habit", {})
+                for language, told in document.items():
+                    templates[language] |= told
+        return cls(templates, habits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,66 +107,92 @@ class _Words:
             return f"this has not happened before {within}"
         return f"this has happened {'once' if times == 1 else f'{times} times'} {within}"
 
+    def rarity(self, seconds: float) -> str:
+        days = seconds * SECOND / DAY
+        if days < 14:
+            count, unit = days, 0
+        elif days < 60:
+            count, unit = days / 7, 1
+        elif days < 700:
+            count, unit = days / 30.44, 2
+        else:
+            count, unit = days / 365.25, 3
+        whole = max(round(count), 1)
+        if self.language == "zh_CN":
+            return f"约每 {whole} {('天', '周', '个月', '年')[unit]}一次"
+        name = ("day", "week", "month", "year")[unit]
+        return f"about once in {whole} {name}s" if whole > 1 else f"about once a {name}"
+
     def at_most(self, litres: float) -> str:
         nothing, something = _AT_MOST[self.language]
         return something.format(_number(litres)) if litres else nothing
 
 
+def templates() -> Mapping[str, Mapping[str, str]]:
+    """Return every sentence there is, by language and template."""
+    return _Sentences.read().templates
+
+
 def sentence(kind: Kind, facts: Mapping[str, Fact], language: str, zone: str) -> str:
     """Return what a raised finding says, with its numbers, in `en` or `zh_CN` (others are told in `en`).
 
-    `facts` are the finding's own, its `template` names the sentence; instants are told in `zone`. Facts of a
-    template not known here are told as their kind alone.
+    `facts` are the finding's own, its `template` names the sentence; instants are told in `zone`. A placeholder
+    is `{fact}` for a number or a word, `{fact:duration}` of seconds, `{fact:instant}` and `{fact:day}` of
+    microseconds UTC, `{fact:rarity}` of the seconds in which it happens once by chance, `{fact:share}` of 0 to 1.
+    Facts of a template not known here are told as their kind alone.
     """
     told = language.replace("-", "_")
     told = "zh_CN" if told.lower().startswith("zh") else "en"
-    words = _Words(told, ZoneInfo(zone))
+    known = _Sentences.read()
     template = str(facts.get("template", ""))
-    if template in _HABIT and not facts[_HABIT[template]]:
+    if template in known.habits and not facts[known.habits[template]]:
         template += "_new"
-    if not template or template not in _TEMPLATES[told]:
-        return _TEMPLATES[told][""].format(kind=kind.value)
-    return _TEMPLATES[told][template].format_map(_Told(facts, words))
+    if template not in known.templates[told]:
+        return _UNKNOWN[told].format(kind.value)
+    return known.templates[told][template].format_map(_Told(facts, _Words(told, ZoneInfo(zone))))
 
 
-class _Told(dict[str, str]):
-    """Writes each fact as its name asks, when a template asks for it."""
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """One fact, written as its placeholder asks."""
+
+    fact: Fact
+    lasted: float
+    words: _Words
+
+    def __format__(self, form: str) -> str:
+        if isinstance(self.fact, str):
+            return self.fact
+        words, fact = self.words, self.fact
+        forms: Mapping[str, Callable[[], str]] = {
+            "": lambda: _number(fact),
+            "duration": lambda: words.duration(fact),
+            "instant": lambda: words.instant(int(fact), self.lasted),
+            "day": lambda: words.day(int(fact)),
+            "rarity": lambda: words.rarity(fact),
+            "share": lambda: f"{_number(100 * fact)}%",
+        }
+        return forms[form]()
+
+
+class _Told(dict[str, Any]):
+    """Gives each placeholder what it asks for."""
 
     def __init__(self, facts: Mapping[str, Fact], words: _Words) -> None:
         super().__init__()
         self._facts = facts
         self._words = words
 
-    def __missing__(self, name: str) -> str:
+    def __missing__(self, name: str) -> object:
         if name in _SPECIAL:
             return _SPECIAL[name](self._facts, self._words)
-        fact = self._facts[name]
-        return _number(fact) if isinstance(fact, int | float) else fact
+        return _Written(self._facts[name], float(self._facts.get("lasted", 0.0)), self._words)
 
 
 def _number(value: float) -> str:
     if value and abs(value) < 0.095:
         return f"{value:.2g}"
     return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.1f}".removesuffix(".0")
-
-
-def _duration(name: str) -> Callable[[Mapping[str, Fact], _Words], str]:
-    return lambda facts, words: words.duration(float(facts[name]))
-
-
-def _since(facts: Mapping[str, Fact], words: _Words) -> str:
-    at = facts["heard_at"] if "heard_at" in facts else facts["since_at"]
-    return words.instant(int(at), float(facts["lasted"]))
-
-
-def _usual(facts: Mapping[str, Fact], words: _Words) -> str:
-    usual = float(facts["usual"])
-    return words.duration(usual) if facts["template"] == "offline" else _number(usual)
-
-
-def _limit(facts: Mapping[str, Fact], words: _Words) -> str:
-    limit = float(facts["limit"])
-    return words.duration(limit) if facts["template"] == "offline" else _number(limit)
 
 
 def _for_long(facts: Mapping[str, Fact], words: _Words) -> str:
@@ -232,18 +204,10 @@ def _for_long(facts: Mapping[str, Fact], words: _Words) -> str:
 
 
 _SPECIAL: Mapping[str, Callable[[Mapping[str, Fact], _Words], str]] = {
-    "lasted": _duration("lasted"),
-    "longest": _duration("longest"),
-    "window": _duration("window"),
-    "slot": _duration("slot"),
-    "since": _since,
-    "usual": _usual,
-    "limit": _limit,
     "for_long": _for_long,
     "at_most": lambda facts, words: words.at_most(float(facts["used"])),
-    "day": lambda facts, words: words.day(int(facts["day_at"])),
     "chance": lambda facts, words: words.chance(int(facts["times"]), float(facts["days"])),
     "quantity": lambda facts, words: _QUANTITIES[words.language][str(facts["quantity"])][0],
     "unit": lambda facts, words: _QUANTITIES[words.language][str(facts["quantity"])][1],
 }
-"""Names a template may ask for that are not written as plain numbers or words."""
+"""Placeholders made of several facts."""

@@ -11,12 +11,23 @@ class Kind(StrEnum):
     """What is unusual. An alert is one open episode of one kind in one household."""
 
     INACTIVITY = "inactivity"  # somebody may lie on the floor
+    SMOKE = "smoke"
+    COLD = "cold"  # no heating in a cold spell
+    TAP = "tap"  # water runs at a tap's rate and nobody turns it off
+    BURST = "burst"  # far more water in hours than this home ever uses
     EXCESS = "excess"  # far more water than a day needs
     LEAK = "leak"  # water that never stops
-    SMOKE = "smoke"
+    SURGE = "surge"  # far more electricity than this hour usually needs
+    DROP = "drop"  # far less
+    APPLIANCE = "appliance"  # something strong stays switched on
+    OUTAGE = "outage"  # the supply of an area failed, and this household depends on it
     TAMPER = "tamper"
     OFFLINE = "offline"  # a device that fell silent: a ticket, not an alarm for a life
+    STUCK = "stuck"  # a sensor that says the same whatever happens
+    CLOCK = "clock"  # a device whose clock is wrong
+    METER = "meter"  # a register that restarted: swapped, reset
     BATTERY = "battery"
+    DRIFT = "drift"  # habits that changed over weeks: worth a talk, not an alarm
     ANOMALY = "anomaly"  # a model of the user's own
 
 
@@ -51,7 +62,8 @@ class Finding:
 
     `onset` and `time` are microseconds UTC: when the condition began, and the event time at which it could be
     said (of a `CLEARED` finding: when it ended). `source` names what it was seen on, `{device}/{quantity}` or
-    a device. (household, kind, rule, source, onset) identify it; saying it twice changes nothing.
+    a device. (household, kind, rule, source, onset, phase, severity) identify it; saying it twice changes nothing.
+    A condition that is raised again with its onset and a higher severity has grown worse; it ends once.
     """
 
     household: str

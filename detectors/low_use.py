@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from detectors.bank import Bank, Column, pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
+from detectors.protocol import Detector
+from detectors.rule import Amount, Rule
 from detectors.runs import Positions, Runs
 from registry.instants import HOUR, SECOND
 from registry.quantities import Quantity
@@ -143,3 +145,14 @@ def _first_above(levels: Values, threshold: Values, low: NDArray[np.int64], high
         high = np.where(above, middle, high)
         low = np.where(above, low, np.minimum(middle + 1, high))
     return low
+
+
+class LowUseRule(Rule, tag="low_use"):
+    """`type = "low_use"`."""
+
+    litres: Amount = 10.0
+    hours: Amount = 24.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        return LowUse(sensors, self.name, litres=self.litres, hours=self.hours)

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column, pack, unpack
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
+from detectors.protocol import Detector
+from detectors.rule import Amount, Rule
 from detectors.runs import Mask, Positions, Runs
 from registry.instants import HOUR, SECOND
 from registry.readings import Observations, SensorTable
@@ -169,3 +171,13 @@ class Offline:
         for row, name in zip(saved["devices"], saved["names"], strict=True):
             if str(name) in number:
                 self._bank.rows()[number[str(name)]] = row
+
+
+class OfflineRule(Rule, tag="offline"):
+    """`type = "offline"`."""
+
+    hours: Amount = 24.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        return Offline(sensors, self.name, hours=self.hours)

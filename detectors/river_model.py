@@ -11,16 +11,18 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from detectors.bank import StateError, pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
+from detectors.protocol import Detector
+from detectors.rule import Count, Rule, Share
 from registry.errors import ShouwangError
 from registry.instants import DAY, HOUR
-from registry.quantities import Quantity
+from registry.quantities import BY_LABEL, Quantity
 from registry.readings import Observations, SensorTable
 
 
@@ -218,3 +220,24 @@ def build(model: str, parameters: Mapping[str, Any]) -> Any:
     if not callable(getattr(detector, "score_one", None)):
         raise ModelError(f"{name} gives no score; write a detector with `score_one`, such as HalfSpaceTrees")
     return detector
+
+
+class RiverRule(Rule, tag="river"):
+    """`type = "river"`."""
+
+    model: str
+    quantity: Literal["volume", "energy", "power", "smoke", "temperature", "battery"]
+    parameters: dict[str, Any] = {}
+    warm_up: Count = 500
+    alpha: Share = 0.001
+    times: Count = 3
+    memory: Count = 2000
+    severity: Literal["low", "medium", "high", "urgent"] = "medium"
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        return RiverModel(
+            sensors, self.name, self.model, BY_LABEL[self.quantity], parameters=self.parameters,
+            warm_up=self.warm_up, alpha=self.alpha, times=self.times, memory=self.memory,
+            severity=Severity[self.severity.upper()],
+        )  # fmt: skip

@@ -6,132 +6,38 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
 from detectors.bank import StateError
-from detectors.constant_use import ConstantUse
-from detectors.day_use import DayUse
-from detectors.finding import Finding, Severity
-from detectors.low_use import LowUse
-from detectors.offline import Offline
+from detectors.constant_use import ConstantUseRule
+from detectors.day_use import DayUseRule
+from detectors.finding import Finding
+from detectors.low_use import LowUseRule
+from detectors.offline import Offline, OfflineRule
 from detectors.protocol import Detector
-from detectors.river_model import ModelError, RiverModel
-from detectors.smoke_alarm import smoke_alarm
-from detectors.smoke_level import SmokeLevel
-from detectors.threshold import battery, tamper
-from registry.errors import ShouwangError
-from registry.quantities import BY_LABEL
+from detectors.river_model import ModelError, RiverRule
+from detectors.rule import Rule, RulesError
+from detectors.smoke_alarm import SmokeAlarmRule
+from detectors.smoke_level import SmokeLevelRule
+from detectors.threshold import BatteryRule, TamperRule
+from detectors.verdict import Learner, Verdict
 from registry.readings import Observations, SensorTable
 
 _ALWAYS = "always"
-_Amount = Annotated[float, msgspec.Meta(gt=0)]
-_Count = Annotated[int, msgspec.Meta(ge=1)]
-_Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
-
-class RulesError(ShouwangError):
-    """A rule set that does not exist or cannot be read."""
-
-
-class _Entry(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
-    """One rule as it is written."""
-
-    name: _Name
-
-    def build(self, sensors: SensorTable) -> Detector:
-        raise NotImplementedError
-
-
-class _LowUse(_Entry, tag="low_use"):
-    litres: _Amount = 10.0
-    hours: _Amount = 24.0
-
-    def build(self, sensors: SensorTable) -> Detector:
-        return LowUse(sensors, self.name, litres=self.litres, hours=self.hours)
-
-
-class _DayUse(_Entry, tag="day_use"):
-    below: _Amount | None = None
-    above: _Amount | None = None
-
-    def build(self, sensors: SensorTable) -> Detector:
-        if self.below is None and self.above is None:
-            raise RulesError("it asks nothing; write `below`, `above` or both, in litres a day")
-        return DayUse(sensors, self.name, below=self.below, above=self.above)
-
-
-class _ConstantUse(_Entry, tag="constant_use"):
-    slots: _Count = 48
-    minutes: _Amount = 30.0
-
-    def build(self, sensors: SensorTable) -> Detector:
-        return ConstantUse(sensors, self.name, slots=self.slots, minutes=self.minutes)
-
-
-class _SmokeAlarm(_Entry, tag="smoke_alarm"):
-    def build(self, sensors: SensorTable) -> Detector:
-        return smoke_alarm(sensors, self.name)
-
-
-class _SmokeLevel(_Entry, tag="smoke_level"):
-    at_once: _Amount = 10.0
-    high: _Amount = 4.0
-    seconds: _Amount = 60.0
-    clear: _Amount = 2.0
-
-    def build(self, sensors: SensorTable) -> Detector:
-        if not self.clear <= self.high <= self.at_once:
-            raise RulesError("its limits must ascend; write `clear` ≤ `high` ≤ `at_once`")
-        return SmokeLevel(
-            sensors, self.name, at_once=self.at_once, high=self.high, seconds=self.seconds, clear=self.clear
-        )
-
-
-class _Battery(_Entry, tag="battery"):
-    percent: _Amount = 15.0
-    until: _Amount = 25.0
-
-    def build(self, sensors: SensorTable) -> Detector:
-        if self.until <= self.percent:
-            raise RulesError("`until` must be above `percent`: it says when the battery is well again")
-        return battery(sensors, self.name, percent=self.percent, until=self.until)
-
-
-class _Tamper(_Entry, tag="tamper"):
-    def build(self, sensors: SensorTable) -> Detector:
-        return tamper(sensors, self.name)
-
-
-class _Offline(_Entry, tag="offline"):
-    hours: _Amount = 24.0
-
-    def build(self, sensors: SensorTable) -> Detector:
-        return Offline(sensors, self.name, hours=self.hours)
-
-
-class _River(_Entry, tag="river"):
-    model: str
-    quantity: Literal["volume", "energy", "power", "smoke", "temperature", "battery"]
-    parameters: dict[str, Any] = {}  # msgspec copies empty defaults
-    warm_up: _Count = 500
-    alpha: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.001
-    times: _Count = 3
-    memory: _Count = 2000
-    severity: Literal["low", "medium", "high", "urgent"] = "medium"
-
-    def build(self, sensors: SensorTable) -> Detector:
-        return RiverModel(
-            sensors, self.name, self.model, BY_LABEL[self.quantity], parameters=self.parameters,
-            warm_up=self.warm_up, alpha=self.alpha, times=self.times, memory=self.memory,
-            severity=Severity[self.severity.upper()],
-        )  # fmt: skip
-
-
-_TYPES: tuple[type[_Entry], ...] = (
-    _LowUse, _DayUse, _ConstantUse, _SmokeAlarm, _SmokeLevel, _Battery, _Tamper, _Offline, _River,
-)  # fmt: skip
+_TYPES: tuple[type[Rule], ...] = (
+    LowUseRule,
+    DayUseRule,
+    ConstantUseRule,
+    SmokeAlarmRule,
+    SmokeLevelRule,
+    BatteryRule,
+    TamperRule,
+    OfflineRule,
+    RiverRule,
+)
 _BY_TAG = {str(one.__struct_config__.tag): one for one in _TYPES}
 
 
@@ -154,6 +60,12 @@ class RuleSet:
         for one in self.detectors:
             if isinstance(one, Offline):
                 one.deaf(since, until)
+
+    def learn(self, verdicts: Sequence[Verdict], now: int) -> None:
+        """Tell what people found to every detector whose thresholds follow it; `now` as in `tick`."""
+        for one in self.detectors:
+            if isinstance(one, Learner):
+                one.learn(verdicts, now)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of every detector by its name."""
@@ -223,13 +135,13 @@ def _read(path: Path) -> dict[str, Any]:
         raise RulesError(f"{path}: it is not TOML: {wrong}") from wrong
 
 
-def _entries(place: str, document: Mapping[str, Any]) -> list[_Entry]:
+def _entries(place: str, document: Mapping[str, Any]) -> list[Rule]:
     rules = document.get("rule")
     unknown = sorted(set(document) - {"rule"})
     if unknown or not isinstance(rules, list):
         wrong = f"`{unknown[0]}` is not known" if unknown else "it has no rules"
         raise RulesError(f"{place}: {wrong}; write `[[rule]]` entries")
-    entries: list[_Entry] = []
+    entries: list[Rule] = []
     for number, written in enumerate(rules, 1):
         entry = _entry(f"{place}: rule {number}", written)
         if any(entry.name == other.name for other in entries):
@@ -238,7 +150,7 @@ def _entries(place: str, document: Mapping[str, Any]) -> list[_Entry]:
     return entries
 
 
-def _entry(place: str, written: Any) -> _Entry:
+def _entry(place: str, written: Any) -> Rule:
     if not isinstance(written, dict):
         raise RulesError(f"{place}: it is no table; write `[[rule]]`, and its keys below")
     place = f"{place} (`{written['name']}`)" if "name" in written else place
@@ -252,7 +164,7 @@ def _entry(place: str, written: Any) -> _Entry:
         raise RulesError(f"{place}: {wrong}; a rule of type `{written['type']}` may have {keys}") from wrong
 
 
-def _built(place: str, entry: _Entry, sensors: SensorTable) -> Detector:
+def _built(place: str, entry: Rule, sensors: SensorTable) -> Detector:
     try:
         return entry.build(sensors)
     except (ModelError, RulesError) as wrong:

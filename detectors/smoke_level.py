@@ -7,6 +7,8 @@ import numpy as np
 from detectors.bank import NEVER, Bank, Column, pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
+from detectors.protocol import Detector
+from detectors.rule import Amount, Rule, RulesError
 from detectors.runs import Runs
 from registry.instants import SECOND
 from registry.quantities import Quantity
@@ -89,3 +91,20 @@ class SmokeLevel:
         saved = unpack(state, self._about)
         self._bank.take(saved["levels"])
         self._condition.take(saved["condition"])
+
+
+class SmokeLevelRule(Rule, tag="smoke_level"):
+    """`type = "smoke_level"`."""
+
+    at_once: Amount = 10.0
+    high: Amount = 4.0
+    seconds: Amount = 60.0
+    clear: Amount = 2.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        if not self.clear <= self.high <= self.at_once:
+            raise RulesError("its limits must ascend; write `clear` ≤ `high` ≤ `at_once`")
+        return SmokeLevel(
+            sensors, self.name, at_once=self.at_once, high=self.high, seconds=self.seconds, clear=self.clear
+        )

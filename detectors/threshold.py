@@ -7,6 +7,8 @@ import numpy as np
 from detectors.bank import pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
+from detectors.protocol import Detector
+from detectors.rule import Amount, Rule, RulesError
 from detectors.runs import Runs
 from registry.quantities import Quantity
 from registry.readings import Observations, SensorTable
@@ -77,3 +79,24 @@ def battery(sensors: SensorTable, name: str = "battery", *, percent: float = 15.
 def tamper(sensors: SensorTable, name: str = "tamper") -> Threshold:
     """Watch the tamper contact of a device: 1 is open."""
     return Threshold(sensors, name, Quantity.TAMPER, Kind.TAMPER, Severity.MEDIUM, limit=0.5, until=0.5)
+
+
+class BatteryRule(Rule, tag="battery"):
+    """`type = "battery"`."""
+
+    percent: Amount = 15.0
+    until: Amount = 25.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        if self.until <= self.percent:
+            raise RulesError("`until` must be above `percent`: it says when the battery is well again")
+        return battery(sensors, self.name, percent=self.percent, until=self.until)
+
+
+class TamperRule(Rule, tag="tamper"):
+    """`type = "tamper"`."""
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        return tamper(sensors, self.name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.quantities import Quantity
+from registry.spans import Spans
 
 _T = TypeVar("_T", bound=np.generic)
 Times = NDArray[np.int64]
@@ -64,6 +65,8 @@ class Observations:
     previous: Times
     total: Values
     flags: Flags
+    shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What one detector worked out of these readings and the next would work out again; see `detectors.slices`."""
 
     def __len__(self) -> int:
         return len(self.sensor)
@@ -81,7 +84,11 @@ class SensorTable:
     """Which sensor is which, as columns indexed by sensor id (row 0 is nobody); it grows, it never shrinks.
 
     `quantity` (s,) int8 of `Quantity`, 0 where an id is unused; `device` and `household` (s,) int32 index
-    `devices` and `households`; `zones` holds the IANA zone of each household.
+    `devices` and `households`; `zones` and `areas` hold the IANA zone and the area's code ("" where unknown) of
+    each household, `gateways` the gateway of each device ("" where unknown).
+
+    What is known of households' circumstances lies beside them: `absences` as registered, `outages` while an
+    incident in their area keeps them from using anything, `dependent` those whose life hangs on the supply.
     """
 
     quantity: NDArray[np.int8] = field(default_factory=lambda: np.zeros(1, np.int8))
@@ -90,13 +97,21 @@ class SensorTable:
     devices: list[str] = field(default_factory=list)
     households: list[str] = field(default_factory=list)
     zones: list[str] = field(default_factory=list)
+    areas: list[str] = field(default_factory=list)
+    gateways: list[str] = field(default_factory=list)
+    absences: Spans = field(default_factory=Spans)
+    outages: Spans = field(default_factory=Spans)
+    dependent: set[int] = field(default_factory=set)
     _device_index: dict[str, int] = field(default_factory=dict)
     _household_index: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.quantity)
 
-    def add(self, sensor: int, device: str, quantity: Quantity, household: str, zone: str) -> None:
+    def add(
+        self, sensor: int, device: str, quantity: Quantity, household: str, zone: str, *,
+        area: str = "", gateway: str = "",
+    ) -> None:  # fmt: skip
         """Enter a sensor, or correct what is known of it."""
         if sensor >= len(self.quantity):
             size = max(sensor + 1, 2 * len(self.quantity))
@@ -107,10 +122,13 @@ class SensorTable:
         if at == len(self.households):
             self.households.append(household)
             self.zones.append(zone)
-        self.zones[at] = zone
+            self.areas.append(area)
+        self.zones[at], self.areas[at] = zone, area
         device_at = self._device_index.setdefault(device, len(self.devices))
         if device_at == len(self.devices):
             self.devices.append(device)
+            self.gateways.append(gateway)
+        self.gateways[device_at] = gateway
         self.quantity[sensor] = int(quantity)
         self.device[sensor] = device_at
         self.household[sensor] = at
@@ -119,6 +137,10 @@ class SensorTable:
         """Return a sensor's public name, `{device}/{quantity}`, as in SenML and in URLs."""
         quantity = Quantity(int(self.quantity[sensor]))
         return f"{self.devices[int(self.device[sensor])]}/{quantity.label}"
+
+    def household_number(self, household: str) -> int | None:
+        """Return the number of a household in `households`, None if it has no sensor."""
+        return self._household_index.get(household)
 
     def household_of(self, sensor: int) -> str:
         """Return the id of the household a sensor watches."""
