@@ -13,13 +13,21 @@ from uuid import UUID
 from alerts.change import Change, Draft
 from alerts.lifecycle import begin, hear, told_as
 from alerts.model import Alert, EventKind, Status, Suppression
+from detectors.finding import Finding
+
+
+def grown(closed: Alert, said: Finding | None) -> Alert:
+    """Return a closed alert with what was `said` worst of its sources, if that was after it was closed."""
+    if said is None or said.severity <= closed.severity:
+        return closed
+    return replace(closed, rule=said.rule, severity=said.severity, score=said.score, facts=dict(said.facts))
 
 
 def open_again(closed: Alert, fresh: UUID, still: Mapping[str, int], absence_end: int | None, now: int) -> Change:
     """Open an alert under the id `fresh` for what is still reported.
 
-    `still` holds those of the closed alert's sources, not empty. Nothing new was measured: onset, severity and facts
-    are as they were. `absence_end` is as for `alerts.lifecycle.open_alert`.
+    `still` holds those of the closed alert's sources, not empty; onset, severity and facts are as the closed alert
+    has them. `absence_end` is as for `alerts.lifecycle.open_alert`.
     """
     draft = Draft(replace(fresh_alert(closed, fresh, now), sources=dict(still)), now)
     draft.tell(EventKind.RAISED, **_about(closed))
@@ -36,7 +44,9 @@ def join_again(alert: Alert, closed: Alert, still: Mapping[str, int], absence_en
     draft = Draft(alert, now)
     if news:
         draft.tell(told_as(alert), **_about(closed))
-        hear(draft, news, closed.severity, absence_end, late=_nobody_was_woken(closed))
+        if closed.severity > alert.severity:
+            draft.alert = replace(draft.alert, rule=closed.rule, score=closed.score, facts=closed.facts)
+        hear(draft, news, closed.severity, closed.policy, absence_end, late=_nobody_was_woken(closed))
     return draft.change()
 
 

@@ -32,7 +32,13 @@ HELP = (
 ASK_AGAIN = "again"
 """The message that asks once more after an answer that was not understood."""
 
-_CLOSED_BY_FINE = frozenset({Kind.INACTIVITY, Kind.EXCESS, Kind.LEAK})
+_CLOSED_BY_FINE = frozenset(
+    {
+        Kind.INACTIVITY, Kind.COLD, Kind.TAP, Kind.BURST, Kind.EXCESS, Kind.LEAK, Kind.SURGE, Kind.DROP,
+        Kind.APPLIANCE, Kind.OUTAGE,
+    }
+)  # fmt: skip
+"""What a resident can judge; where it is still so, it is looked at again (`recheck`)."""
 
 _FINE = frozenset(
     {"1", "fine", "ok", "okay", "i am fine", "i'm fine", "好", "好的", "没事", "我没事", "平安", "我很好"}
@@ -63,8 +69,8 @@ def understand(answer: str, role: Role) -> Meaning:
 def say_fine(alert: Alert, actor: str, answer: str, now: int) -> Change:
     """A resident says that they are well.
 
-    That closes an alert about inactivity, excess or a leak. It never closes smoke that is still reported, nor
-    an alert in which somebody asked for help: those it is only written down in.
+    That closes an alert about what a resident can judge, such as inactivity or a leak. It never closes smoke that is
+    still reported, nor an alert in which somebody asked for help: those it is only written down in.
     """
     draft = Draft(alert, now)
     draft.tell(EventKind.ANSWERED, actor, answer=answer, meaning=Meaning.FINE.value)

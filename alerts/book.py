@@ -9,7 +9,7 @@ from uuid import UUID
 
 from alerts.audit import Watched
 from alerts.change import Change
-from alerts.model import Alert, HandsetMessage, Notification, People, Place, Step, Task
+from alerts.model import Alert, Asked, HandsetMessage, Notification, People, Place, Step, Task
 from detectors.finding import Finding, Kind
 
 
@@ -51,12 +51,39 @@ class AlertBook(Protocol):
         """Return those of an alert's sources that were neither cleared nor raised anew since they were raised."""
         ...
 
+    def worst(self, alert: Alert) -> Finding | None:
+        """Return the most severe of what an alert's sources were raised with, the first of those; None if unknown."""
+        ...
+
+    def put_to_rest(self, finding: Finding) -> Alert | None:
+        """Return the closed alert that has a finding's condition among its sources and will be looked at again.
+
+        The household is locked by whoever asks.
+        """
+        ...
+
     def open_alert(self, household: str, kind: Kind) -> Alert | None:
         """Lock a household for new alerts and return its open alert of a kind, locked."""
         ...
 
     def find(self, alert: UUID) -> Alert | None:
         """Return an alert, locked."""
+        ...
+
+    def find_free(self, alert: UUID) -> Alert | None:
+        """Return an alert, locked, unless somebody else works on it: who holds one may ask, and never waits."""
+        ...
+
+    def households(self) -> int:
+        """Return how many households are watched."""
+        ...
+
+    def visits(self, since: int) -> Sequence[Asked]:
+        """Return the first visit each alert asked for since an instant; those called off do not count."""
+        ...
+
+    def waiting_for_room(self) -> int:
+        """Return how many open alerts wait because of the limit of visits (`alerts.cap`)."""
         ...
 
     def known(self, alert: UUID) -> bool:

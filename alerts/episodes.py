@@ -15,11 +15,24 @@ from detectors.finding import Fact, Finding, Kind, Phase, Severity
 
 
 @dataclass(frozen=True, slots=True)
+class Rung:
+    """A severity that an episode reached: when (microseconds UTC), by which rule, at which false-alarm rate.
+
+    `rate` is what the rule was asked for in false alarms a household-year, None of rules that know no rate.
+    """
+
+    severity: Severity
+    raised_at: int
+    rule: str
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Episode:
     """One episode. `onset`, `raised_at`, `ended_at` are microseconds UTC; `ended_at` is None while it is open.
 
-    `rule`, `score` and `facts` are those of the finding that opened it; `sources` holds the onset of whatever
-    still reports the condition, and is empty once it has ended.
+    `rule`, `score` and `facts` are those of the finding that opened it; `levels` are the severities it reached,
+    ascending; `sources` holds the onset of whatever still reports the condition, and is empty once it has ended.
     """
 
     id: UUID
@@ -33,6 +46,7 @@ class Episode:
     score: float
     facts: Mapping[str, Fact]
     sources: Mapping[str, int]
+    levels: tuple[Rung, ...]
 
 
 def follow(episode: Episode | None, finding: Finding, *, again: int = 0) -> Episode | None:
@@ -45,8 +59,10 @@ def follow(episode: Episode | None, finding: Finding, *, again: int = 0) -> Epis
     source = source_of(finding)
     if finding.phase is Phase.RAISED:
         if episode is not None:
-            severity = max(episode.severity, finding.severity)
-            return replace(episode, severity=severity, sources={**episode.sources, source: finding.onset})
+            episode = replace(episode, sources={**episode.sources, source: finding.onset})
+            if finding.severity > episode.severity:
+                episode = replace(episode, severity=finding.severity, levels=(*episode.levels, _rung(finding)))
+            return episode
         return Episode(
             id=episode_id(finding.household, finding.kind, finding.onset, again),
             household=finding.household,
@@ -59,11 +75,18 @@ def follow(episode: Episode | None, finding: Finding, *, again: int = 0) -> Epis
             score=finding.score,
             facts=finding.facts,
             sources={source: finding.onset},
+            levels=(_rung(finding),),
         )
     if episode is None or episode.sources.get(source) != finding.onset:
         return episode
     left = {name: onset for name, onset in episode.sources.items() if name != source}
     return replace(episode, sources=left, ended_at=None if left else finding.time)
+
+
+def _rung(finding: Finding) -> Rung:
+    rate = finding.facts.get("rate")
+    known = None if rate is None or isinstance(rate, str) else float(rate)
+    return Rung(finding.severity, finding.time, finding.rule, known)
 
 
 def fold(findings: Iterable[Finding]) -> list[Episode]:

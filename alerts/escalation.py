@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from alerts import again, lifecycle
 from alerts.book import AlertBook, Due
+from alerts.cap import Cap, end_wait, make_room, wait_for_room
 from alerts.change import Change, Draft
 from alerts.model import SYSTEM, Alert, Status, Step, episode_id
 from alerts.policy import Do, Policies
@@ -23,7 +24,7 @@ def take(book: AlertBook, findings: Iterable[Finding], now: int, policies: Polic
     Findings may come in any order and any number of times: each is taken once, in `Finding.order`.
     """
     touched: dict[UUID, None] = {}
-    for finding in sorted(findings, key=lambda one: (*one.order(), one.phase, one.onset)):
+    for finding in sorted(findings, key=lambda one: (*one.order(), one.phase, one.onset, one.severity)):
         alert = book.open_alert(finding.household, finding.kind)
         if not book.record(finding):
             continue
@@ -34,24 +35,29 @@ def take(book: AlertBook, findings: Iterable[Finding], now: int, policies: Polic
     return list(touched)
 
 
-def run_due(book: AlertBook, now: int, limit: int = 100, channel: str = "handset") -> int:
+def run_due(book: AlertBook, now: int, limit: int = 100, channel: str = "handset", cap: Cap | None = None) -> int:
     """Carry out up to `limit` due steps within the caller's transaction; return how many there were.
 
-    `channel` carries the messages. A caller that gets `limit` back should ask again.
+    `channel` carries the messages, `cap` limits the visits. A caller that gets `limit` back should ask again.
     """
     for done in range(limit):
         due = book.next_due(now)
         if due is None:
             return done
-        carry_out(book, due, now, channel)
+        carry_out(book, due, now, channel, cap)
     return limit
 
 
-def carry_out(book: AlertBook, due: Due, now: int, channel: str = "handset") -> None:
+def carry_out(book: AlertBook, due: Due, now: int, channel: str = "handset", cap: Cap | None = None) -> None:
     """Carry out a step that `AlertBook.next_due` gave, in the same transaction."""
     alert, step = book.find(due.alert), book.step(due.alert, due.no)
     if alert is None or step is None:  # it is locked, and steps are never removed
         raise AssertionError(due)
+    if step.action.do is Do.VISIT and cap is not None and alert.status is Status.UNACKNOWLEDGED:
+        until = make_room(book, alert, cap, now)
+        if until is not None:
+            book.save(wait_for_room(Draft(alert, now), book.waiting_for_room(), until, step))
+            return
     book.save(_carried_out(book, alert, step, now, channel))
 
 
@@ -59,10 +65,14 @@ def _taken(book: AlertBook, alert: Alert | None, finding: Finding, now: int, pol
     if finding.phase is Phase.CLEARED:
         return None if alert is None else lifecycle.clear(alert, finding, now)
     absence_end = book.absence_end(finding.household, now)
-    if alert is not None:
-        return lifecycle.join(alert, finding, absence_end, now)
-    times = _times(book, finding.household, finding.kind, finding.onset)
     policy = policies.choose(finding.kind, finding.severity, _local(book, finding))
+    if alert is not None:
+        return lifecycle.join(alert, finding, policy, absence_end, now)
+    if finding.kind is Kind.INACTIVITY:
+        rests = book.put_to_rest(finding)
+        if rests is not None and policy.reach <= rests.policy.reach:
+            return None  # somebody answered for them: the look that is planned will find it grown
+    times = _times(book, finding.household, finding.kind, finding.onset)
     return lifecycle.open_alert(finding, policy, absence_end, now, again=times)
 
 
@@ -73,6 +83,7 @@ def _look_again(book: AlertBook, closed: Alert, now: int) -> str:
     if not still:
         return "over"
     absence_end = book.absence_end(closed.household, now)
+    closed = again.grown(closed, book.worst(closed))
     if current is None:
         times = _times(book, closed.household, closed.kind, closed.onset)
         fresh = episode_id(closed.household, closed.kind, closed.onset, times)
@@ -113,6 +124,8 @@ def _carried_out(book: AlertBook, alert: Alert, step: Step, now: int, channel: s
             change = lifecycle.end_absence(alert, step, book.absence_end(alert.household, now), now)
         case Do.UNSHELVE:
             change = lifecycle.unshelve(alert, SYSTEM, now, step)
+        case Do.CAP_ENDED:
+            change = end_wait(alert, step, now)
         case _:
             place, people = book.place(alert.household), book.people(alert.household)
             return climb(alert, step, Surroundings(place, people, others, book.tasks(alert.id), channel), now)

@@ -14,6 +14,7 @@ from alerts.errors import Conflict, Invalid
 from alerts.model import (
     NOBODY_SEEN,
     SYSTEM,
+    SYSTEMS_OWN,
     Alert,
     EventKind,
     Outcome,
@@ -34,6 +35,8 @@ SETTLE = 2 * MINUTE
 SETTLE_AGAIN = HOUR
 RECORDING_AGE = DAY
 """A household whose newest reading is older than this is a recording being replayed, not somebody in need."""
+_TAKEN_BACK = frozenset({"incident", "joined"})
+"""The fact `reason` of a condition that did not end: something else tells of it from now on."""
 LONGEST_SHELF = 7 * DAY
 """ISA-18.2 asks for a limit to shelving; after a week somebody must decide anew."""
 
@@ -78,32 +81,40 @@ def open_alert(finding: Finding, policy: Policy, absence_end: int | None, now: i
     return draft.change()
 
 
-def join(alert: Alert, finding: Finding, absence_end: int | None, now: int) -> Change:
-    """Take one more finding of the kind into the household's open alert.
+def join(alert: Alert, finding: Finding, policy: Policy, absence_end: int | None, now: int) -> Change:
+    """Take one more finding of the kind into the household's open alert: another source, or one that grew worse.
 
-    It makes an alert more severe, never less. Whatever had ended climbs its ladder anew, whoever held it: they know
-    of the last time, not of this one. A shelved one comes off the shelf for what its shelver could not know of:
-    a new beginning, a higher severity, any smoke. One that was suppressed as backlog wakes up if this finding is
-    fresh. `absence_end` is as for `open_alert`.
+    It makes an alert more severe, never less; what tells of the most severe is what the alert says. Whatever had ended
+    climbs its ladder anew, whoever held it: they know of the last time, not of this one. A shelved one comes off the
+    shelf for what its shelver could not know of: a new beginning, a higher severity, any smoke. One that was suppressed
+    as backlog wakes up if this finding is fresh. `absence_end` is as for `open_alert`; of `policy`, the ladder for what
+    was found, see `hear`.
     """
-    if alert.sources.get(source_of(finding)) == finding.onset:
+    known = alert.sources.get(source_of(finding)) == finding.onset
+    if known and finding.severity <= alert.severity:
         return Draft(alert, now).change()
     late = _late(finding, now)
     draft = Draft(alert, now)
     draft.tell(
-        told_as(alert),
+        EventKind.GREW_WORSE if known else told_as(alert),
         f"sensor:{finding.source}",
         finding.time if _quiet_backlog(alert) and late else None,
         rule=finding.rule,
+        **({"before": alert.severity.label} if known else {}),
         severity=finding.severity.label,
         onset=finding.onset,
     )
-    hear(draft, {source_of(finding): finding.onset}, finding.severity, absence_end, late=late)
+    if finding.severity > alert.severity:
+        draft.alert = replace(draft.alert, rule=finding.rule, score=finding.score, facts=dict(finding.facts))
+    hear(draft, {source_of(finding): finding.onset}, finding.severity, policy, absence_end, late=late)
     return draft.change()
 
 
 def clear(alert: Alert, finding: Finding, now: int) -> Change:
-    """Take the end of a condition as one source saw it; the alert returns when no source is left."""
+    """Take the end of a condition as one source saw it; the alert returns when no source is left.
+
+    What was taken back, because an incident or a graver alert tells of it, closes the alert unless somebody holds it.
+    """
     draft = Draft(alert, now)
     source = source_of(finding)
     if alert.sources.get(source) != finding.onset:
@@ -117,10 +128,15 @@ def clear(alert: Alert, finding: Finding, now: int) -> Change:
         return draft.change()
     draft.alert = replace(draft.alert, returned_at=now if at is None else at)
     draft.tell(EventKind.RETURNED, actor, at, rule=finding.rule)
-    if alert.status is Status.SUPPRESSED:
+    capped = alert.suppressed_why is Suppression.CAP
+    if alert.status is Status.SUPPRESSED and not capped:
         draft.close(SYSTEM, Outcome.OVER_BEFORE_ARRIVAL, at=at)
-    elif alert.status is Status.UNACKNOWLEDGED:
-        draft.alert = replace(draft.alert, status=Status.RETURNED)
+    elif finding.facts.get("reason") in _TAKEN_BACK and (alert.status is Status.UNACKNOWLEDGED or capped):
+        draft.close(SYSTEM, Outcome.PART_OF_ANOTHER)
+    elif alert.status is Status.UNACKNOWLEDGED and alert.policy.on_return is OnReturn.CLOSE:
+        draft.close(SYSTEM, Outcome.ENDED_BY_ITSELF)
+    elif alert.status is Status.UNACKNOWLEDGED or capped:  # one that had to wait has rung before
+        draft.alert = replace(draft.alert, status=Status.RETURNED, suppressed_why=None)
         if alert.policy.on_return is OnReturn.REVIEW:
             _ask_for_review(draft)
     return draft.change()
@@ -133,9 +149,8 @@ def settle(alert: Alert, step: Step, newest: int | None, absence_end: int | None
     again and nothing is told.
     """
     draft = Draft(alert, now)
-    # Of an alert that had ended, or lay on the shelf, only news that may wake somebody sets this timer.
-    quiet = (Status.RETURNED, Status.ACKNOWLEDGED, Status.SHELVED)
-    waiting = _quiet_backlog(alert) or (alert.status in quiet and alert.sources)
+    # Of an alert that is not suppressed, only news that may wake somebody sets this timer.
+    waiting = _quiet_backlog(alert) or (alert.status is not Status.SUPPRESSED and alert.sources)
     if not waiting:
         draft.finish(step, "nothing to settle")
     elif newest is None or now - newest >= RECORDING_AGE:
@@ -257,8 +272,8 @@ def refuse_closed(alert: Alert) -> None:
 
 def refuse_outcome(alert: Alert, outcome: Outcome) -> None:
     """Raise `Invalid` for what only the system may say, and for a resident's word against their own smoke or call."""
-    if outcome is Outcome.OVER_BEFORE_ARRIVAL:
-        raise Invalid("over_before_arrival is what the system says of itself; write down what was found")
+    if outcome in SYSTEMS_OWN:
+        raise Invalid(f"{outcome} is what the system says of itself; write down what was found")
     if outcome is Outcome.RESIDENT_FINE and alert.kind is Kind.SMOKE and alert.sources:
         raise Invalid("smoke is still reported there, whatever the resident says; write down what somebody found")
     if outcome is Outcome.RESIDENT_FINE and alert.help_at is not None:
@@ -287,19 +302,40 @@ def told_as(alert: Alert) -> EventKind:
     return EventKind.JOINED if alert.returned_at is None else EventKind.RAISED_AGAIN
 
 
-def hear(draft: Draft, news: Mapping[str, int], severity: Severity, absence_end: int | None, *, late: bool) -> None:
-    """Add sources that report the condition too, and decide who must hear of it."""
+def hear(
+    draft: Draft,
+    news: Mapping[str, int],
+    severity: Severity,
+    policy: Policy,
+    absence_end: int | None,
+    *,
+    late: bool,
+) -> None:
+    """Add sources that report the condition too, and decide who must hear of it.
+
+    A running alert keeps the ladder it began with, so that it never starts lower again, unless `policy`, the one for
+    what is heard, reaches further: it sends messages where nobody was told, or somebody where nobody went. Then the
+    alert takes that one from its foot, whoever held it. An alert that waits to climb takes it for when it does.
+    """
     before = draft.alert
     draft.alert = replace(before, sources={**before.sources, **news})
     raise_severity(draft, severity)
+    worse = draft.alert.severity > before.severity
+    further = worse and policy.reach > before.policy.reach
+    if further or (worse and before.status is Status.SUPPRESSED and policy.reach == before.policy.reach):
+        draft.alert = replace(draft.alert, policy=policy)
     away_until = absence_end if before.kind is Kind.INACTIVITY else None
     quiet = late or away_until is not None
-    if _quiet_backlog(before):
+    if further and quiet and before.status is Status.UNACKNOWLEDGED and not before.policy.reach:
+        draft.stop()
+        draft.cancel_tasks = frozenset({TaskKind.REVIEW})
+        begin(draft, away_until, late=late)  # nobody was woken so far: it waits as if it were new
+    elif _quiet_backlog(before):
         if not quiet:
             _climb_anew(draft)
-    elif before.status is Status.RETURNED and before.policy.on_return is OnReturn.CONTINUE:
+    elif before.status is Status.RETURNED and before.policy.on_return is OnReturn.CONTINUE and not further:
         draft.alert = replace(draft.alert, status=Status.UNACKNOWLEDGED, returned_at=None)  # its ladder runs
-    elif _is_news(before, draft.alert):
+    elif _is_news(before, draft.alert, further=further):
         if quiet:
             # Perhaps over already, or known to be away: nothing else changes, and a timer looks again.
             draft.plan(Action(Do.SETTLE), away_until or draft.now + SETTLE)
@@ -328,12 +364,15 @@ def _ask_for_review(draft: Draft) -> None:
     draft.plan(REVIEW, draft.now)
 
 
-def _is_news(before: Alert, after: Alert) -> bool:
-    """Say whether somebody who dealt with an alert, or put it aside, must hear of one more source."""
+def _is_news(before: Alert, after: Alert, *, further: bool) -> bool:
+    """Say whether somebody who dealt with an alert, or put it aside, must hear of what changed."""
     ended = before.returned_at is not None
+    worse = after.severity > before.severity
     if before.status is Status.SHELVED:
-        return ended or after.severity > before.severity or after.kind is Kind.SMOKE
-    return ended and before.status in (Status.RETURNED, Status.ACKNOWLEDGED)
+        return ended or worse or after.kind is Kind.SMOKE
+    if before.status is Status.SUPPRESSED:
+        return worse and before.suppressed_why is Suppression.CAP  # it is ranked anew
+    return ended or further
 
 
 def _climb_anew(draft: Draft) -> None:

@@ -32,6 +32,7 @@ class Suppression(StrEnum):
 
     BACKLOG = "backlog"  # it came late, and may be over already
     ABSENCE = "absence"  # the household is known to be away
+    CAP = "cap"  # as many visits as the daily limit allows were asked for, by stronger alerts
 
 
 class Outcome(StrEnum):
@@ -44,12 +45,16 @@ class Outcome(StrEnum):
     NOT_AT_HOME = "not_at_home"
     COULD_NOT_ENTER = "could_not_enter"
     OVER_BEFORE_ARRIVAL = "over_before_arrival"  # the system's own: nobody was woken
+    ENDED_BY_ITSELF = "ended_by_itself"  # the system's own: its ladder had nobody to disturb
+    PART_OF_ANOTHER = "part_of_another"  # the system's own: an incident, or a graver alert, tells of it
     RESIDENT_FINE = "resident_fine"
     OTHER = "other"
 
 
 NOBODY_SEEN = frozenset({Outcome.NOT_AT_HOME, Outcome.COULD_NOT_ENTER})
 """Outcomes after which nobody knows yet how the resident is; they close nothing."""
+SYSTEMS_OWN = frozenset({Outcome.OVER_BEFORE_ARRIVAL, Outcome.ENDED_BY_ITSELF, Outcome.PART_OF_ANOTHER})
+"""Outcomes that no person may record."""
 
 
 class Role(StrEnum):
@@ -102,6 +107,7 @@ class TaskKind(StrEnum):
     VISIT = "visit"
     REVIEW = "review"
     MAINTENANCE = "maintenance"
+    CALL = "call_task"  # somebody asks by telephone how they are
 
 
 class TaskStatus(StrEnum):
@@ -119,6 +125,7 @@ class EventKind(StrEnum):
     RAISED = "raised"
     JOINED = "joined"  # another source, or another rule, says the same
     RAISED_AGAIN = "raised_again"
+    GREW_WORSE = "grew_worse"  # the same condition, by now more severe
     CLEARED = "cleared"  # one source ended, others go on
     RETURNED = "returned"
     LADDER_STARTED = "ladder_started"
@@ -257,6 +264,18 @@ class Task:
     done_by: str | None = None
     outcome: Outcome | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A visit that an alert asks for, `at` microseconds UTC; while it is `waiting` nobody has set out for it."""
+
+    alert: UUID
+    kind: Kind
+    severity: Severity
+    score: float
+    at: int
+    waiting: bool
 
 
 @dataclass(frozen=True, slots=True)

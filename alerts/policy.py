@@ -22,16 +22,18 @@ class Do(StrEnum):
     VISIT = "visit"
     REVIEW = "review"
     MAINTENANCE = "maintenance"
+    CALL_TASK = "call_task"  # a person calls, not the machine
     # Timers of the system's own; no policy file may name them.
     SETTLE = "settle"
     ABSENCE_ENDED = "absence_ended"
     UNSHELVE = "unshelve"
     RECHECK = "recheck"  # of a closed alert: whether what was reported is still so
+    CAP_ENDED = "cap_ended"  # there is room for another visit
 
 
 SENDS = frozenset({Do.SMS, Do.CALL, Do.PREFERRED})
-TASKS = frozenset({Do.VISIT, Do.REVIEW, Do.MAINTENANCE})
-TIMERS = frozenset({Do.SETTLE, Do.ABSENCE_ENDED, Do.UNSHELVE, Do.RECHECK})
+TASKS = frozenset({Do.VISIT, Do.REVIEW, Do.MAINTENANCE, Do.CALL_TASK})
+TIMERS = frozenset({Do.SETTLE, Do.ABSENCE_ENDED, Do.UNSHELVE, Do.RECHECK, Do.CAP_ENDED})
 
 
 class OnReturn(StrEnum):
@@ -39,6 +41,7 @@ class OnReturn(StrEnum):
 
     REVIEW = "review"  # pending steps are cancelled; somebody writes down what happened
     CONTINUE = "continue"  # the ladder goes on as if it had not ended
+    CLOSE = "close"  # the alert closes by itself: for ladders that disturb nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,13 @@ class Policy:
     repeat: int
     rungs: tuple[Rung, ...]
     recheck: int = 0
+
+    @property
+    def reach(self) -> int:
+        """How far the ladder goes: 0 to somebody's list of tasks, 1 to a telephone, 2 to the door."""
+        does = {rung.action.do for rung in self.rungs}
+        told = any(rung.action.message for rung in self.rungs)
+        return 2 if Do.VISIT in does else int(told)
 
     def to_json(self) -> dict[str, Any]:
         """Return the policy as JSON, durations in seconds."""

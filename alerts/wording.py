@@ -33,6 +33,38 @@ MESSAGES: Mapping[str, Mapping[str, str]] = {
         "zh": _TO_RESIDENT_ZH + "{sentence}请看看水龙头和马桶。" + _PRESS_ZH,
         "en": _TO_RESIDENT_EN + "{sentence} Please look at taps and toilet. " + _PRESS_EN,
     },
+    "water": {
+        "zh": _TO_RESIDENT_ZH + "您家的水一直在流。{sentence}请看看水龙头、马桶和水管，关不上请关总阀。" + _PRESS_ZH,
+        "en": _TO_RESIDENT_EN + "Water keeps running in your home. {sentence} Please look at taps, toilet and pipes; "
+        "if it will not stop, close the main valve. " + _PRESS_EN,
+    },
+    "appliance": {
+        "zh": _TO_RESIDENT_ZH + "您家可能有电器忘了关。{sentence}请看看炉灶、取暖器和熨斗。" + _PRESS_ZH,
+        "en": _TO_RESIDENT_EN + "Something may have been left on in your home. {sentence} Please look at the stove, "
+        "the heater and the iron. " + _PRESS_EN,
+    },
+    "cold": {
+        "zh": _TO_RESIDENT_ZH + "天气很冷，您家里暖和吗？{sentence}请看看取暖设备。" + _PRESS_ZH,
+        "en": _TO_RESIDENT_EN
+        + "It is very cold: is your home warm? {sentence} Please look at the heating. "
+        + _PRESS_EN,
+    },
+    "power": {
+        "zh": _TO_RESIDENT_ZH + "您家的用电和平时不一样。{sentence}一切都好吗？" + _PRESS_ZH,
+        "en": _TO_RESIDENT_EN
+        + "Your electricity use is not as usual. {sentence} Is everything all right? "
+        + _PRESS_EN,
+    },
+    "call_task": {
+        "zh": "守望：请立即打电话给住户，问其是否平安、设备和药品是否够用。{sentence}地址：{address}。",
+        "en": "Shouwang: please call the resident now, ask how they are and whether equipment and medicine will last. "
+        "{sentence} Address: {address}.",
+    },
+    "cap": {
+        "zh": "守望：今天的上门次数已到上限，较弱的警报暂不派人，首条：{sentence}地址：{address}。请查看值班页面。",
+        "en": "Shouwang: as many visits are asked for today as are allowed; weaker alerts wait, the first of them: "
+        "{sentence} Address: {address}. Please look at the board.",
+    },
     "smoke": {
         "zh": "守望火警：您家的烟雾报警器响了！请立即离开房间，拨打119。" + _PRESS_ZH,
         "en": "Shouwang fire warning: your smoke detector has gone off! Leave at once and call 119. " + _PRESS_EN,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
 from fastapi import Depends, Header
@@ -11,6 +11,34 @@ Translate = Callable[[str], str]
 
 CHINESE: Final = "zh_CN"
 ENGLISH: Final = "en"
+
+
+_CHINESE: Final[Mapping[str, str]] = {
+    "No sign of life": "无生活迹象",
+    "Smoke": "烟雾",
+    "No heating": "屋内未供暖",
+    "Tap left open": "水龙头未关",
+    "Burst pipe": "疑似爆管",
+    "Too much water": "用水过多",
+    "Leak": "漏水",
+    "Electricity surge": "用电激增",
+    "Electricity drop": "用电骤减",
+    "Appliance left on": "电器未关",
+    "Supply failed": "停电停水",
+    "Tampering": "设备被拆动",
+    "Device silent": "设备失联",
+    "Sensor stuck": "读数不变",
+    "Device clock wrong": "设备时钟不准",
+    "Meter changed or reset": "表计更换或清零",
+    "Battery low": "电池电量低",
+    "Habits changed": "生活习惯变化",
+    "Unusual": "异常",
+    "Low": "低",
+    "Medium": "中",
+    "High": "高",
+    "Urgent": "紧急",
+}
+"""What an alert is about and how grave it is; the rest of the pages has no catalogue yet."""
 
 
 def preferred(accept: str | None) -> str:
@@ -37,6 +65,6 @@ def reader_language(accept_language: Annotated[str | None, Header()] = None) -> 
 Language = Annotated[str, Depends(reader_language)]
 
 
-def translator(_language: str) -> Translate:
-    """Return the `_` of pages and phrases: English for everybody until there are catalogues."""
-    return lambda text: text
+def translator(language: str) -> Translate:
+    """Return the `_` of pages and phrases: until there are catalogues, Chinese knows kinds and severities only."""
+    return (lambda text: _CHINESE.get(text, text)) if language == CHINESE else (lambda text: text)

@@ -31,10 +31,21 @@ KINDS: Final[Mapping[str, str]] = {
     "inactivity": "No sign of life",
     "excess": "Too much water",
     "leak": "Leak",
+    "tap": "Tap left open",
+    "burst": "Burst pipe",
+    "surge": "Electricity surge",
+    "drop": "Electricity drop",
+    "appliance": "Appliance left on",
+    "cold": "No heating",
     "smoke": "Smoke",
+    "outage": "Supply failed",
     "tamper": "Tampering",
     "offline": "Device silent",
     "battery": "Battery low",
+    "stuck": "Sensor stuck",
+    "clock": "Device clock wrong",
+    "meter": "Meter changed or reset",
+    "drift": "Habits changed",
     "anomaly": "Unusual",
 }
 SEVERITIES: Final[Mapping[str, str]] = {"low": "Low", "medium": "Medium", "high": "High", "urgent": "Urgent"}
@@ -46,6 +57,8 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "not_at_home": "Nobody at home",
     "could_not_enter": "Could not get in",
     "over_before_arrival": "Over before it arrived",
+    "ended_by_itself": "Ended before anybody was disturbed",
+    "part_of_another": "Part of another alert or incident",
     "resident_fine": "Resident says they are fine",
     "other": "Something else",
 }
@@ -55,7 +68,18 @@ ROLES: Final[Mapping[str, str]] = {
     "caseworker": "Caseworker",
     "duty_officer": "Duty officer",
 }
-TASKS: Final[Mapping[str, str]] = {"visit": "Visit", "review": "Review", "maintenance": "Maintenance"}
+TASKS: Final[Mapping[str, str]] = {
+    "visit": "Visit",
+    "review": "Review",
+    "maintenance": "Maintenance",
+    "call_task": "Call by a person",
+}
+CAUSES: Final[Mapping[str, str]] = {
+    "power": "Electricity failed",
+    "water": "Water failed",
+    "radio": "Gateways silent",
+    "gateway": "Gateway silent",
+}
 _WHO: Final[Mapping[str, str]] = {
     "resident": "the resident",
     "contacts": "the contacts",
@@ -69,14 +93,17 @@ _STEPS: Final[Mapping[str, str]] = {
     "visit": "Visit by {who}",
     "review": "Review by {who}",
     "maintenance": "Maintenance by {who}",
+    "call_task": "Call by {who}",
     "settle": "Look whether it is over",
     "absence_ended": "Look again: the absence ends",
     "unshelve": "Comes back",
     "recheck": "Look whether it is still so",
+    "cap_ended": "Look whether there is room for a visit",
 }
 _WHY_QUIET: Final[Mapping[str, str]] = {
     "backlog": "it arrived late and may be over",
     "absence": "the household is away",
+    "cap": "today's limit of visits is reached, by stronger alerts",
 }
 _MEANINGS: Final[Mapping[str, str]] = {
     "fine": "I am fine",
@@ -89,6 +116,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "raised": "Raised by the rule {rule}: so since {onset}",
     "joined": "Also seen by the rule {rule}",
     "raised_again": "Raised again by the rule {rule}",
+    "grew_worse": "Grew worse: {before} → {severity}",
     "cleared": "No longer seen by the rule {rule}, but by another",
     "returned": "It ended by itself",
     "ladder_started": "The ladder starts",
@@ -185,4 +213,5 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "meaning": _MEANINGS,
     "medium": _MEDIA,
     "severity": SEVERITIES,
+    "before": SEVERITIES,
 }

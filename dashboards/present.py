@@ -13,6 +13,7 @@ from dashboards.shapes import (
     Bucket,
     Call,
     Event,
+    Incident,
     Notification,
     Reading,
     Refused,
@@ -57,6 +58,18 @@ def task(row: Row, language: str) -> Task:
             **row,
             "severity": severity_word(row["severity"]),
             "sentence": sentence(Kind(row["alert_kind"]), row["facts"], language, row["zone"]),
+        }
+    )
+
+
+def incident(row: Row, language: str) -> Incident:
+    """Return an incident as the API shows it."""
+    return Incident.model_validate(
+        {
+            **row,
+            "gateway": row["source"] or None,
+            "status": "open" if row["ended_at"] is None else "ended",
+            "sentence": sentence(Kind.OUTAGE, row["facts"], language, row["zone"]),
         }
     )
 

@@ -61,7 +61,7 @@ class Alert(Shown):
     held_by: str | None = Field(description="Who holds it: `person:ID`, `token:NAME`")
     next_step_at: datetime | None = Field(description="When the ladder goes on, null if nothing is pending")
     next_step: str | None = Field(description="What happens then, in words")
-    suppressed_why: str | None = Field(description="`backlog` or `absence` while suppressed")
+    suppressed_why: str | None = Field(description="`backlog`, `absence` or `cap` while suppressed")
     acknowledged_at: datetime | None
     returned_at: datetime | None = Field(description="When the condition ended by itself")
     shelved_until: datetime | None
@@ -117,7 +117,7 @@ class Task(Shown):
 
     id: UUID
     alert: UUID
-    kind: Literal["visit", "review", "maintenance"]
+    kind: Literal["visit", "review", "maintenance", "call_task"]
     household: str
     area: str
     address: str
@@ -141,6 +141,24 @@ class AlertStory(Alert):
     steps: list[Step]
     notifications: list[Notification]
     tasks: list[Task]
+
+
+class Incident(Shown):
+    """One cause behind the silence of many homes of an area, or of all devices of a gateway."""
+
+    id: UUID
+    area: str = Field(description="The smallest area around it, empty where the homes have none")
+    cause: Literal["power", "water", "radio", "gateway"]
+    gateway: str | None = Field(description="The gateway that fell silent")
+    status: Literal["open", "ended"]
+    onset: datetime = Field(description="When it began")
+    raised_at: datetime = Field(description="When it could be said")
+    ended_at: datetime | None
+    homes: int = Field(description="Affected")
+    homes_known: int = Field(description="Of so many there of which it can be known")
+    part_of: UUID | None = Field(description="The larger incident that it turned out to be part of")
+    sentence: str = Field(description="What happened, with numbers, in the language of Accept-Language")
+    facts: dict[str, str | float | int] = Field(description="What the sentence is made of, in SI units")
 
 
 class Shelving(Asked):
@@ -322,6 +340,14 @@ class Delay(BaseModel):
     share_in_time: float | None = Field(description="The share of `count` that did")
 
 
+class Visits(BaseModel):
+    """What visits found, by the day their alert was closed; false ones against the budget that is set."""
+
+    needed: int = Field(description="Somebody needed help")
+    false: int = Field(description="Nobody did")
+    false_per_1000_days: float | None = Field(description="False visits for each 1,000 household-days")
+
+
 class Performance(BaseModel):
     """How an area performed over a period."""
 
@@ -337,6 +363,7 @@ class Performance(BaseModel):
     first_notification: Delay
     acknowledgement: Delay
     closing: Delay
+    visits: Visits
 
 
 class Call(Shown):

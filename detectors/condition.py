@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
+from detectors.records import read
 from detectors.runs import Mask, Runs
 from registry.instants import DAY, SECOND
 from registry.readings import Sensors, SensorTable, Times
@@ -50,8 +51,11 @@ class Condition:
 
     def follow(self, runs: Runs, time: Times, holds: Mask, describe: Callable[[int], Raise]) -> list[Finding]:
         """Return what changes as the condition `holds` or not after each row; `describe` a row that raises it."""
-        self.seen(runs.key[runs.head], time[runs.head])
-        was = runs.previous(holds, self.holds(runs.key))
+        self._bank.reach(len(self._sensors))
+        known = read(self._bank, runs.key)
+        new = np.flatnonzero(runs.head & (known["first"] == NEVER))
+        self._bank["first"][runs.key[new]] = time[new]
+        was = runs.previous(holds, known["onset"] != NEVER)
         return [
             self.begin(int(runs.key[row]), int(time[row]), describe(int(row)))
             if holds[row]
@@ -63,7 +67,9 @@ class Condition:
         """Note when sensors (each once) were first seen."""
         self._bank.reach(len(self._sensors))
         first = self._bank["first"]
-        first[sensor] = np.where(first[sensor] == NEVER, time, first[sensor])
+        new = first[sensor] == NEVER
+        if new.any():
+            first[sensor[new]] = time[new]
 
     def begin(self, sensor: int, time: int, why: Raise) -> Finding:
         """Raise the condition of one sensor."""

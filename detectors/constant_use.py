@@ -8,8 +8,9 @@ from detectors.bank import NEVER, Bank, Column, pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
+from detectors.records import read
 from detectors.rule import Amount, Count, Rule
-from detectors.runs import Runs
+from detectors.slices import slice_of
 from registry.instants import MINUTE, SECOND
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable
@@ -49,27 +50,27 @@ class ConstantUse:
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Judge water registers."""
-        rows = np.flatnonzero(self._sensors.quantity[batch.sensor] == Quantity.VOLUME)
-        if not rows.size:
+        water = slice_of(batch, self._sensors, Quantity.VOLUME)
+        if not len(water):
             return []
         bank = self._bank
         bank.reach(len(self._sensors))
-        runs = Runs.of(batch.sensor[rows])
-        rows, key = rows[runs.order], runs.key
-        time, total = batch.time[rows], batch.total[rows]
+        runs, key = water.runs, water.runs.key
+        time, total = water.time, water.total
         slot = time // self._slot
+        known = read(bank, key)
 
-        used = batch.use[rows] > 0
-        interval = time - runs.previous(time, bank["time"][key])
-        broken = (batch.flags[rows] & _UNKNOWN != 0) | (interval > self._slot)
-        last = runs.filled(np.where(used, slot, NEVER), used | broken, bank["last"][key])
-        lapsed = broken | (slot > runs.previous(last, bank["last"][key]) + 1)
+        used = water.use > 0
+        interval = time - runs.previous(time, known["time"])
+        broken = (water.flags & _UNKNOWN != 0) | (interval > self._slot)
+        last = runs.filled(np.where(used, slot, NEVER), used | broken, known["last"])
+        lapsed = broken | (slot > runs.previous(last, known["last"]) + 1)
         begins = used & lapsed
-        begin = runs.filled(slot, begins, bank["begin"][key])
-        origin = runs.filled(runs.previous(total, bank["total"][key]), begins, bank["origin"][key])
+        begin = runs.filled(slot, begins, known["begin"])
+        origin = runs.filled(runs.previous(total, known["total"]), begins, known["origin"])
         chain = np.where(used, slot - begin + 1, 0)
-        longest = np.maximum(runs.peak(chain), bank["longest"][key])
-        before = runs.filled(runs.previous(longest, bank["longest"][key]), begins, bank["before"][key])
+        longest = np.maximum(runs.peak(chain), known["longest"])
+        before = runs.filled(runs.previous(longest, known["longest"]), begins, known["before"])
         holds = runs.switch(chain >= self._slots, lapsed, self._condition.holds(key))
 
         def describe(row: int) -> Raise:
@@ -85,12 +86,13 @@ class ConstantUse:
             }
             return Raise(onset, float(chain[row] / self._slots), facts)
 
-        tail = runs.tail
+        tail = np.flatnonzero(runs.tail)
+        ids = key[tail]
         for column, value in (
             ("last", last), ("begin", begin), ("total", total), ("origin", origin),
             ("longest", longest), ("before", before), ("time", time),
         ):  # fmt: skip
-            bank[column][key[tail]] = value[tail]
+            bank[column][ids] = value[tail]
         return self._condition.follow(runs, time, holds, describe)
 
     def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol

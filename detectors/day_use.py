@@ -9,8 +9,9 @@ from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.local_days import LocalDays
 from detectors.protocol import Detector
+from detectors.records import read
 from detectors.rule import Amount, Rule, RulesError
-from detectors.runs import Runs
+from detectors.slices import slice_of
 from registry.instants import DAY
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable
@@ -37,6 +38,7 @@ class DayUse:
         self.name = name
         self._about = f"day_use {below} {above}"
         self._sensors = sensors
+        self._asks_below, self._asks_above = below is not None, above is not None
         self._below = -np.inf if below is None else below
         self._above = np.inf if above is None else above
         self._days = LocalDays()
@@ -52,39 +54,38 @@ class DayUse:
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Judge water registers."""
-        rows = np.flatnonzero(self._sensors.quantity[batch.sensor] == Quantity.VOLUME)
-        if not rows.size:
+        water = slice_of(batch, self._sensors, Quantity.VOLUME)
+        if not len(water):
             return []
         bank = self._bank
         bank.reach(len(self._sensors))
-        runs = Runs.of(batch.sensor[rows])
-        rows, key = rows[runs.order], runs.key
-        time, total = batch.time[rows], batch.total[rows]
+        runs, key = water.runs, water.runs.key
+        time, total = water.time, water.total
+        known = read(bank, key)
         day, start = self._days.of(self._sensors, key, time)
-        new = runs.head & (bank["day"][key] == NEVER)
+        new = runs.head & (known["day"] == NEVER)
         bank["origin"][key[new]] = total[new]
 
-        last_day = runs.previous(day, bank["day"][key])
-        last_total = runs.previous(total, bank["total"][key])
-        unknown = (batch.flags[rows] & _UNKNOWN != 0) | (last_day == NEVER)
+        last_day = runs.previous(day, known["day"])
+        last_total = runs.previous(total, known["total"])
+        unknown = (water.flags & _UNKNOWN != 0) | (last_day == NEVER)
         begins = day > last_day
         at_start = np.where(time == start, total, np.where(unknown, np.nan, last_total))
-        base = runs.filled(at_start, begins | unknown, bank["base"][key])
-        inside = runs.filled(total, begins, bank["inside"][key])
+        base = runs.filled(at_start, begins | unknown, known["base"])
+        inside = runs.filled(total, begins, known["inside"])
 
         # Two bounds of a day that is over: of the day of the last reading, and of the days slept through since.
-        whole = total - runs.previous(base, bank["base"][key])
+        whole = total - runs.previous(base, known["base"])
         across = total - last_total
         judged = begins & ~unknown
         quiet = judged & (whole < self._below)
         quiet_between = judged & (day > last_day + 1) & (across < self._below)
-        used = (batch.use[rows] > 0) | unknown
-        is_quiet = runs.switch(quiet | quiet_between, used, self._quiet.holds(key))
-        is_excess = runs.switch(total - inside > self._above, begins, self._excess.holds(key))
+
+        asked = self._quiet if self._asks_below else self._excess
 
         def facts(row: int, template: str, limit: float, litres: float, day_at: int) -> dict[str, Fact]:
             sensor = int(key[row])
-            lived = (int(time[row]) - self._quiet.first(sensor)) / DAY
+            lived = (int(time[row]) - asked.first(sensor)) / DAY
             usual = float(total[row] - bank["origin"][sensor]) / lived if lived else 0.0
             return {"template": template, "limit": limit, "used": litres, "day_at": day_at, "usual": usual}
 
@@ -99,13 +100,19 @@ class DayUse:
             onset = int(start[row])
             return Raise(onset, litres / self._above, facts(row, "excess_day", self._above, litres, onset))
 
-        tail = runs.tail
+        tail = np.flatnonzero(runs.tail)
+        ids = key[tail]
         for column, value in (("day", day), ("total", total), ("base", base), ("inside", inside)):
-            bank[column][key[tail]] = value[tail]
-        return [
-            *self._quiet.follow(runs, time, is_quiet, describe_quiet),
-            *self._excess.follow(runs, time, is_excess, describe_excess),
-        ]
+            bank[column][ids] = value[tail]
+        findings = []
+        if self._asks_below:
+            used = (water.use > 0) | unknown
+            is_quiet = runs.switch(quiet | quiet_between, used, self._quiet.holds(key))
+            findings += self._quiet.follow(runs, time, is_quiet, describe_quiet)
+        if self._asks_above:
+            is_excess = runs.switch(total - inside > self._above, begins, self._excess.holds(key))
+            findings += self._excess.follow(runs, time, is_excess, describe_excess)
+        return findings
 
     def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol
         """Nothing: a day is judged by the reading that completes it."""

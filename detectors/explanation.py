@@ -17,6 +17,7 @@ _WEEKDAYS: Mapping[str, tuple[str, ...]] = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     "zh_CN": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
 }
+_LONG_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _UNITS: Mapping[str, tuple[str, str, str, str, str]] = {
     "en": (" d", " h", " min", " s", " "),
     "zh_CN": (" 天", " 小时", " 分钟", " 秒", " "),
@@ -43,6 +44,7 @@ _QUANTITIES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "battery": ("电量", "%"),
     },
 }
+_BESIDES: Mapping[str, tuple[str, str]] = {"en": ("; besides, ", " and "), "zh_CN": ("；此外，", "，")}
 _UNKNOWN: Mapping[str, str] = {"en": "Unusual: {}.", "zh_CN": "异常：{}。"}
 
 
@@ -97,6 +99,10 @@ class _Words:
         local = to_datetime(micros).astimezone(self.zone)
         return f"{local:%Y-%m-%d} ({_WEEKDAYS[self.language][local.weekday()]})"
 
+    def weekday(self, micros: int) -> str:
+        number = to_datetime(micros).astimezone(self.zone).weekday()
+        return _LONG_WEEKDAYS[number] if self.language == "en" else _WEEKDAYS[self.language][number]
+
     def chance(self, times: int, days: float) -> str:
         whole = round(days)
         if self.language == "zh_CN":
@@ -137,9 +143,10 @@ def sentence(kind: Kind, facts: Mapping[str, Fact], language: str, zone: str) ->
     """Return what a raised finding says, with its numbers, in `en` or `zh_CN` (others are told in `en`).
 
     `facts` are the finding's own, its `template` names the sentence; instants are told in `zone`. A placeholder
-    is `{fact}` for a number or a word, `{fact:duration}` of seconds, `{fact:instant}` and `{fact:day}` of
-    microseconds UTC, `{fact:rarity}` of the seconds in which it happens once by chance, `{fact:share}` of 0 to 1.
-    Facts of a template not known here are told as their kind alone.
+    is `{fact}` for a number or a word, `{fact:duration}` of seconds, `{fact:instant}`, `{fact:day}` and
+    `{fact:weekday}` of microseconds UTC, `{fact:rarity}` of the seconds in which it happens once by chance,
+    `{fact:share}` of 0 to 1. Facts of a template not known here are told as their kind alone. `signs` names the
+    kinds of sign that joined it, each told after it by its own half sentence.
     """
     told = language.replace("-", "_")
     told = "zh_CN" if told.lower().startswith("zh") else "en"
@@ -147,9 +154,13 @@ def sentence(kind: Kind, facts: Mapping[str, Fact], language: str, zone: str) ->
     template = str(facts.get("template", ""))
     if template in known.habits and not facts[known.habits[template]]:
         template += "_new"
-    if template not in known.templates[told]:
-        return _UNKNOWN[told].format(kind.value)
-    return known.templates[told][template].format_map(_Told(facts, _Words(told, ZoneInfo(zone))))
+    words = _Told(facts, _Words(told, ZoneInfo(zone)))
+    written = known.templates[told].get(template, _UNKNOWN[told].format(kind.value)).format_map(words)
+    signs = [known.templates[told].get(f"also_{sign}", sign) for sign in str(facts.get("signs", "")).split(",") if sign]
+    if not signs:
+        return written
+    besides, between = _BESIDES[told]
+    return written[:-1] + besides + between.join(one.format_map(words) for one in signs) + written[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,7 @@ class _Written:
             "duration": lambda: words.duration(fact),
             "instant": lambda: words.instant(int(fact), self.lasted),
             "day": lambda: words.day(int(fact)),
+            "weekday": lambda: words.weekday(int(fact)),
             "rarity": lambda: words.rarity(fact),
             "share": lambda: f"{_number(100 * fact)}%",
         }

@@ -19,6 +19,7 @@ class LocalDays:
 
     def __init__(self) -> None:
         self._midnights: dict[str, tuple[int, Times]] = {}
+        self._number: dict[str, int] = {}
 
     def start(self, zone: str, day: int) -> int:
         """Return the instant at which a local day begins, microseconds UTC."""
@@ -29,12 +30,15 @@ class LocalDays:
         """Return the local day of each row in its household's zone, and the instant at which that day began."""
         day = np.zeros(len(moment), np.int64)
         begin = np.zeros(len(moment), np.int64)
-        homes, home = np.unique(sensors.household[sensor], return_inverse=True)
-        zones, zone = np.unique([sensors.zones[at] for at in homes], return_inverse=True)
-        for number, name in enumerate(zones):
-            rows = np.flatnonzero(zone[home] == number)
+        number = self._number
+        names = list(map(sensors.zones.__getitem__, sensors.household[sensor].tolist()))
+        for name in set(names).difference(number):
+            number[name] = len(number)
+        zone = np.fromiter(map(number.__getitem__, names), np.int64, len(names))
+        for name in set(names):
+            rows = np.flatnonzero(zone == number[name])
             about = moment[rows] // DAY
-            first, midnights = self._known(str(name), int(about.min()) - 2, int(about.max()) + 2)
+            first, midnights = self._known(name, int(about.min()) - 2, int(about.max()) + 2)
             at = np.searchsorted(midnights, moment[rows], side="right") - 1
             day[rows] = first + at
             begin[rows] = midnights[at]

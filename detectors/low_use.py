@@ -10,7 +10,8 @@ from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Rule
-from detectors.runs import Positions, Runs
+from detectors.runs import Positions
+from detectors.slices import slice_of
 from registry.instants import HOUR, SECOND
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable, Values
@@ -54,18 +55,17 @@ class LowUse:
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Judge water registers."""
-        rows = np.flatnonzero(self._sensors.quantity[batch.sensor] == Quantity.VOLUME)
-        if not rows.size:
+        water = slice_of(batch, self._sensors, Quantity.VOLUME)
+        if not len(water):
             return []
         bank = self._bank
         bank.reach(len(self._sensors))
-        runs = Runs.of(batch.sensor[rows])
-        rows, key = rows[runs.order], runs.key
-        time, total = batch.time[rows], batch.total[rows]
+        runs, key = water.runs, water.runs.key
+        time, total = water.time, water.total
 
         # Which rows are remembered: the first of each cell, and every start of a new window.
         count = bank["count"][key]
-        anew = (batch.flags[rows] & _ANEW != 0) | (runs.head & (count == 0))
+        anew = (water.flags & _ANEW != 0) | (runs.head & (count == 0))
         cell = np.floor(total / self._grain)
         last_cell = np.floor(bank["level"][key, np.maximum(count - 1, 0)] / self._grain)
         kept = anew | (cell != runs.previous(cell, last_cell))
@@ -107,15 +107,18 @@ class LowUse:
             return Raise(int(since[row]), float(pause[row] / self._window), facts)
 
         tail = np.flatnonzero(runs.tail)
-        keep = upto[tail] - onset[tail]
+        bank["longest"][ids] = longest[tail]
+        # Where no level came and none went, as in most quarters of an hour, what is remembered stays as it is.
+        first = onset[tail]
+        changed = np.flatnonzero((first != base) | (upto[tail] - base != held))
+        ids, first, keep = ids[changed], first[changed], (upto[tail] - onset[tail])[changed]
         lane = np.arange(_LEVELS)
-        taken = np.minimum(onset[tail][:, None] + lane, len(levels) - 1)
+        taken = np.minimum(first[:, None] + lane, len(levels) - 1)
         valid = lane < keep[:, None]
         bank["count"][ids] = keep
         bank["time"][ids] = np.where(valid, times[taken], 0)
         bank["level"][ids] = np.where(valid, levels[taken], 0.0)
         bank["before"][ids] = np.where(valid, before[taken], 0)
-        bank["longest"][ids] = longest[tail]
         return self._condition.follow(runs, time, pause >= self._window, describe)
 
     def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol

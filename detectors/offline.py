@@ -2,71 +2,74 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column, pack, unpack
-from detectors.finding import Fact, Finding, Kind, Phase, Severity
+from detectors.device_condition import DeviceCondition
+from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
+from detectors.receptions import receptions_of
+from detectors.records import read
 from detectors.rule import Amount, Rule
-from detectors.runs import Mask, Positions, Runs
+from detectors.runs import Positions
 from registry.instants import HOUR, SECOND
-from registry.readings import Observations, SensorTable
+from registry.readings import Observations, SensorTable, Times
 
-_EDGES = np.round(2.0 ** (np.arange(97) / 4) * SECOND).astype(np.int64)
-_BINS = len(_EDGES) - 1
+_OCTAVES = 24
 _ENOUGH = 1000
+_FULL = 0xFFFF
 
 
 class Offline:
     """Raises when nothing of a device was heard for max(`hours`, its own p99.9 gap); judged by `received`.
 
-    Gaps between receptions are counted in logarithmic bins, four to an octave from 1 s to 194 days; p99.9 is
-    the upper edge of its bin, and counts from 1,000 gaps on (DESIGN §7). The onset is when the device was last
-    heard, the time that plus the limit: the same whether `tick` saw it or only the next reading, which then
-    also clears it. Time in which the service itself heard nothing does not count, see `deaf`. 424 bytes a
-    device.
+    Gaps between receptions are counted in logarithmic bins from 1 s to 194 days: one to an octave below
+    `hours`, where p99.9 changes nothing, four to an octave above. p99.9 is the upper edge of its bin, and
+    counts from 1,000 gaps on (DESIGN §7). The onset is when the device was last heard, the time that plus the
+    limit: the same whether `tick` saw it or only the next reading, which then also clears it. Time in which
+    the service itself heard nothing does not count, see `deaf`. 160 bytes a device with 24 `hours`.
     """
 
     def __init__(self, sensors: SensorTable, name: str = "offline", *, hours: float = 24.0) -> None:
         self.name = name
-        self._about = f"offline {hours}"
+        self._about = f"offline 2 {hours}"
         self._sensors = sensors
         self._least = round(hours * HOUR)
-        self._bank = Bank(
+        self._edges, self._short = _edges(self._least)
+        self._condition = DeviceCondition(
+            sensors, name, Kind.OFFLINE, Severity.LOW,
             Column("heard", "i8", NEVER),  # last reception
             Column("excused", "i8", 0),  # how long the service itself was deaf since
-            Column("raised", "i8", NEVER),  # onset of what is raised
-            Column("sensor", "i4", 0),  # one of the device's sensors: it knows the household
-            Column("gaps", "u4", 0, _BINS),
-            Column("known", "u4", 0),  # gaps counted
-        )
+        )  # fmt: skip
+        # Banks of their own: what every reading touches stays close together.
+        self._gaps = Bank(Column("short", "u4", 0, self._short))
+        self._pauses = Bank(Column("long", "u2", 0, len(self._edges) - 1 - self._short))
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Take note of who was heard, and when."""
         if not len(batch):
             return []
-        bank = self._bank
-        bank.reach(len(self._sensors.devices))
-        arrival = np.argsort(batch.received, kind="stable")
-        sensor = batch.sensor[arrival]
-        runs = Runs.of(self._sensors.device[sensor])
-        key = runs.key
-        heard = np.maximum(batch.received[arrival][runs.order], bank["heard"][key])
-        last = runs.previous(heard, bank["heard"][key])
-        waited = last == bank["heard"][key]  # nothing newer was heard in this batch before this row
-        excused = np.where(waited, bank["excused"][key], 0)
-        silent = np.where(last == NEVER, 0, heard - last - excused)
-        bin_of = np.searchsorted(_EDGES, silent, side="right") - 1
-        counted = bin_of >= 0
-        np.clip(bin_of, 0, _BINS - 1, out=bin_of)
-        bank["sensor"][key[runs.tail]] = sensor[runs.order][runs.tail]
+        bank = self._reach()
+        seen = receptions_of(batch, self._sensors)
+        key, received = seen.runs.key, seen.received
+        before = read(bank, key)
+        known = before["heard"]
+        # A reception at the very moment of the last one, or before, says nothing new.
+        last = np.maximum(seen.runs.previous(received, known), known)
+        waited = (last == known) & (received > last)
+        excused = np.where(waited, before["excused"], 0)
+        silent = np.where((last == NEVER) | (received <= last), 0, received - last - excused)
+        new = np.flatnonzero(known == NEVER)
+        bank["sensor"][key[new]] = seen.sensor[new]
 
         findings: list[Finding] = []
-        returned = waited & (bank["raised"][key] != NEVER) & (heard > last)
+        returned = waited & (before["raised"] != NEVER)
         learned = 0
         for row in np.flatnonzero(returned | (silent > self._least)):
-            self._learn(key, bin_of, counted, learned, int(row))
+            self._learn(key[learned:row], silent[learned:row])
             learned = int(row)
             device = int(key[row])
             if not returned[row]:
@@ -75,19 +78,17 @@ class Offline:
                     continue
                 onset = int(last[row])
                 findings.append(self._raise(device, onset, onset + int(excused[row]) + limit))
-            findings.append(self._clear(device, int(heard[row])))
-        self._learn(key, bin_of, counted, learned, len(key))
+            findings.append(self._condition.end(device, int(received[row])))
+        self._learn(key[learned:], silent[learned:])
 
-        bank["heard"][key[runs.tail]] = heard[runs.tail]
-        # A reception at the very moment of the last one says nothing new, so it leaves what was excused.
-        fresh = key[heard > last]
-        bank["excused"][fresh] = 0
+        tail = np.flatnonzero(seen.runs.tail)
+        bank["heard"][key[tail]] = np.maximum(received, known)[tail]
+        bank["excused"][key[np.flatnonzero(excused)]] = 0
         return findings
 
     def tick(self, now: int) -> list[Finding]:
         """Raise what has been silent too long by `now`, the clock by which readings are received."""
-        bank = self._bank
-        bank.reach(len(self._sensors.devices))
+        bank = self._condition.reach()
         heard, excused = bank["heard"], bank["excused"]
         waiting = (heard != NEVER) & (bank["raised"] == NEVER)
         findings = []
@@ -102,61 +103,56 @@ class Offline:
 
         To be called once, before what was received after `until` is observed.
         """
-        bank = self._bank
+        bank = self._condition.reach()
         waiting = (bank["heard"] != NEVER) & (bank["raised"] == NEVER)
         bank["excused"][waiting] += max(until - since, 0)
 
-    def _learn(self, key: NDArray[np.int32], bin_of: Positions, counted: Mask, low: int, high: int) -> None:
-        rows = np.arange(low, high)[counted[low:high]]
-        np.add.at(self._bank["gaps"], (key[rows], bin_of[rows]), 1)
-        np.add.at(self._bank["known"], key[rows], 1)
+    def _reach(self) -> Bank:
+        self._gaps.reach(len(self._sensors.devices))
+        self._pauses.reach(len(self._sensors.devices))
+        return self._condition.reach()
 
-    def _quantile(self, device: int, share: float) -> int:
-        counts = np.cumsum(self._bank["gaps"][device])
-        return int(_EDGES[1 + np.searchsorted(counts, share * counts[-1])])
+    def _learn(self, device: NDArray[np.int32], silent: Times) -> None:
+        pause = silent >= self._edges[self._short]
+        gap = np.flatnonzero((silent >= SECOND) & ~pause)
+        octave = np.minimum(np.frexp(silent[gap] / SECOND)[1] - 1, self._short - 1)
+        np.add.at(self._gaps["short"].reshape(-1), device[gap] * self._short + octave, np.uint32(1))
+        rows = np.flatnonzero(pause)
+        if len(rows):
+            width = len(self._edges) - 1 - self._short
+            at = np.searchsorted(self._edges, silent[rows], side="right") - 1 - self._short
+            cell, count = np.unique(device[rows] * width + np.minimum(at, width - 1), return_counts=True)
+            pauses = self._pauses["long"].reshape(-1)
+            pauses[cell] = np.minimum(pauses[cell] + count, _FULL)
+
+    def _known(self, device: int) -> Positions:
+        short, long = self._gaps["short"][device], self._pauses["long"][device]
+        return np.cumsum(np.concatenate((short, long), dtype=np.int64))
+
+    def _quantile(self, gaps: Positions, share: float) -> int:
+        return int(self._edges[1 + np.searchsorted(gaps, share * gaps[-1])])
 
     def _limit(self, device: int) -> int:
-        if self._bank["known"][device] < _ENOUGH:
-            return self._least
-        return max(self._least, self._quantile(device, 0.999))
+        gaps = self._known(device)
+        return self._least if gaps[-1] < _ENOUGH else max(self._least, self._quantile(gaps, 0.999))
 
     def _raise(self, device: int, onset: int, time: int) -> Finding:
-        self._bank["raised"][device] = onset
-        known = int(self._bank["known"][device])
+        gaps = self._known(device)
         facts: dict[str, Fact] = {
             "template": "offline",
             "heard_at": onset,
             "lasted": (time - onset) / SECOND,
             "limit": self._limit(device) / SECOND,
-            "usual": self._quantile(device, 0.5) / SECOND if known else 0.0,
-            "gaps": known,
+            "usual": self._quantile(gaps, 0.5) / SECOND if gaps[-1] else 0.0,
+            "gaps": int(gaps[-1]),
         }
-        return self._finding(device, Phase.RAISED, onset=onset, time=time, facts=facts)
-
-    def _clear(self, device: int, time: int) -> Finding:
-        onset = int(self._bank["raised"][device])
-        self._bank["raised"][device] = NEVER
-        return self._finding(device, Phase.CLEARED, onset=onset, time=time, facts={"lasted": (time - onset) / SECOND})
-
-    def _finding(self, device: int, phase: Phase, *, onset: int, time: int, facts: dict[str, Fact]) -> Finding:
-        return Finding(
-            household=self._sensors.household_of(int(self._bank["sensor"][device])),
-            kind=Kind.OFFLINE,
-            rule=self.name,
-            source=self._sensors.devices[device],
-            phase=phase,
-            severity=Severity.LOW,
-            onset=onset,
-            time=time,
-            score=1.0 if phase is Phase.RAISED else 0.0,
-            facts=facts,
-        )
+        return self._condition.begin(device, onset, time, facts)
 
     def snapshot(self) -> bytes:
-        """Return the whole state; devices by name, since their numbers are those of one process."""
-        self._bank.reach(len(self._sensors.devices))
-        rows = self._bank.rows()[: len(self._sensors.devices)]
-        return pack(self._about, {"devices": rows, "names": np.array(self._sensors.devices, np.str_)})
+        """Return the whole state."""
+        self._reach()
+        short, long = (self._condition.known(bank) for bank in (self._gaps, self._pauses))
+        return pack(self._about, {**self._condition.rows(), "short": short, "long": long})
 
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` returned; devices that the table does not know are left out.
@@ -165,12 +161,18 @@ class Offline:
             StateError: it is none.
         """
         saved = unpack(state, self._about)
-        self._bank.take(saved["devices"][:0])
-        self._bank.reach(len(self._sensors.devices))
-        number = {name: at for at, name in enumerate(self._sensors.devices)}
-        for row, name in zip(saved["devices"], saved["names"], strict=True):
-            if str(name) in number:
-                self._bank.rows()[number[str(name)]] = row
+        now, then = self._condition.take(saved)
+        for bank, column in ((self._gaps, "short"), (self._pauses, "long")):
+            bank.take(saved[column][:0])
+            bank.reach(len(self._sensors.devices))
+            bank.rows()[now] = saved[column][then]
+
+
+def _edges(least: int) -> tuple[Times, int]:
+    """Return the edges of the bins, and how many of these are below `least` microseconds."""
+    quarter = max(min(math.floor(4 * math.log2(max(least, SECOND) / SECOND)), 4 * _OCTAVES - 4), 1)
+    steps = np.concatenate((np.arange(0, quarter, 4), np.arange(quarter, 4 * _OCTAVES + 1)))
+    return np.round(2.0 ** (steps / 4) * SECOND).astype(np.int64), len(range(0, quarter, 4))
 
 
 class OfflineRule(Rule, tag="offline"):

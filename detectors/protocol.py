@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from detectors.finding import Finding
 from registry.readings import Observations
@@ -32,4 +32,16 @@ class Detector(Protocol):
 
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` of the same rule returned."""
+        ...
+
+
+@runtime_checkable
+class Daily(Protocol):
+    """A detector that takes stock of all households together, once a day of the engine's clock.
+
+    What it pools changes there and nowhere else, so that findings do not depend on how a day was cut into batches.
+    """
+
+    def dawn(self, day: int) -> None:
+        """Hear that a day (since 1970, UTC) has begun, before its first reading is received."""
         ...

@@ -16,16 +16,23 @@ Thresholds and their sources:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column, pack, unpack
-from detectors.runs import Mask, Runs
+from detectors.runs import Mask, Positions, Runs
 from registry.quantities import Quantity
 from registry.readings import Flag, Flags, Observations, ReadingBatch, Sensors, SensorTable, Times, Values
 
+_T = TypeVar("_T", bound=np.generic)
 _ABOUT = "registers 1"
 _CUMULATIVE = np.array([False, *(quantity.cumulative for quantity in Quantity)])
+_LEAST_MODULUS = np.where(np.arange(len(Quantity) + 1) == Quantity.ENERGY, 1e6, 1e5)
+_LEAST_STEP = 2.0
+_STANDING = np.array([Flag.LATE, 0, Flag.FIRST], np.int16)  # of a late row, a fresh one, a sensor's first
+_PLAIN, _STEP_BACK = np.int16(0), np.int16(Flag.STEP_BACK)
 _MODULI = np.append(10.0 ** np.arange(5, 13), np.inf)
 _PART = 128
 """Rows of one sensor read together; bounds the work that a register gone mad can cause."""
@@ -54,7 +61,7 @@ class Interpreted:
     def observations(self) -> Observations:
         """Return the rows that may be scored, by time and then by sensor."""
         rows = np.flatnonzero(self.fresh)
-        rows = rows[np.lexsort((self.batch.sensor[rows], self.batch.time[rows]))]
+        rows = rows[_by_time_then_sensor(self.batch.time[rows], self.batch.sensor[rows])]
         batch = self.batch
         return Observations(
             batch.sensor[rows], batch.time[rows], batch.value[rows], batch.received[rows],
@@ -92,58 +99,68 @@ class Registers:
         bank = self._bank
         bank.reach(len(sensors))
         runs = Runs.of(batch.sensor)
-        time, value, key = batch.time[runs.order], batch.value[runs.order], runs.key
-        newest = np.maximum(runs.peak(time), bank["last"][key])
-        previous = runs.previous(newest, bank["last"][key])
+        key, order = runs.key, runs.order
+        time, value = (batch.time, batch.value) if runs.single else (batch.time[order], batch.value[order])
+        last = bank["last"][key]
+        newest = np.maximum(runs.peak(time), last)
+        previous = runs.previous(newest, last)
         fresh = time > previous
         first = fresh & (previous == NEVER)
-        flags = np.where(fresh, np.where(first, Flag.FIRST, 0), Flag.LATE).astype(np.int16)
+        flags = _STANDING[fresh.view(np.int8) + first.view(np.int8)]
         use = np.full(len(key), np.nan)
         total = np.full(len(key), np.nan)
 
         quantity = sensors.quantity[key]
         rows = np.flatnonzero(fresh & _CUMULATIVE[quantity])
-        use[rows], total[rows], meant = self._read(
-            key[rows], value[rows], first[rows], np.where(quantity[rows] == Quantity.ENERGY, 1e6, 1e5)
-        )
+        use[rows], total[rows], meant = self._read(key[rows], value[rows], first[rows], _LEAST_MODULUS[quantity[rows]])
         flags[rows] |= meant
         bank["last"][key[runs.tail]] = newest[runs.tail]
 
-        back = np.empty(len(key), np.intp)
-        back[runs.order] = np.arange(len(key))
         known = np.where(fresh & ~first, previous, 0)
-        return Interpreted(batch, use[back], total[back], known[back], flags[back], fresh[back])
+        if not runs.single:
+            use, total, known = _unsorted(use, order), _unsorted(total, order), _unsorted(known, order)
+            flags, fresh = _unsorted(flags, order), _unsorted(fresh, order)
+        return Interpreted(batch, use, total, known, flags, fresh)
 
     def _read(self, key: Sensors, value: Values, first: Mask, least_modulus: Values) -> tuple[Values, Values, Flags]:
         """Read registers; rows come sensor by sensor in time order."""
-        use, total, flags = np.zeros(len(key)), np.zeros(len(key)), np.zeros(len(key), np.int16)
-        part = (np.arange(len(key)) - Runs.of(key).start) // _PART
-        for number in range(part.max(initial=-1) + 1):
-            pending = np.flatnonzero(part == number)
-            while pending.size:
-                now = value[pending]
-                runs = Runs.of(key[pending])
-                self._begin(runs.key[runs.head], now[runs.head], first[pending[runs.head]])
-                read, used, sums, meant = self._pass(runs, now, least_modulus[pending])
-                use[pending[read]], total[pending[read]], flags[pending[read]] = used[read], sums[read], meant[read]
-                pending = pending[~read]
+        runs = Runs.grouped(key)
+        part = 0 if runs.single else (np.arange(len(key)) - runs.start) // _PART
+        if np.any(part):
+            use, total, flags = np.empty(len(key)), np.empty(len(key)), np.empty(len(key), np.int16)
+            for number in range(np.max(part) + 1):
+                rows = np.flatnonzero(part == number)
+                use[rows], total[rows], flags[rows] = self._read(
+                    key[rows], value[rows], first[rows], least_modulus[rows]
+                )
+            return use, total, flags
+        self._begin(runs.key[runs.head], value[runs.head], first[runs.head])
+        read, use, total, flags = self._pass(runs, value, least_modulus)
+        rest = np.flatnonzero(~read)
+        if rest.size:
+            use[rest], total[rest], flags[rest] = self._read(key[rest], value[rest], first[rest], least_modulus[rest])
         use[first] = np.nan
         return use, total, flags
 
     def _pass(self, runs: Runs, now: Values, least_modulus: Values) -> tuple[Mask, Values, Values, Flags]:
         """Read each sensor's rows up to its first irregular one; return which rows that were, use, total, flags."""
         mark, offset, lost = self._bank["mark"], self._bank["offset"], self._bank["lost"]
-        reached = np.maximum(runs.peak(now), mark[runs.key])
-        high = runs.previous(reached, mark[runs.key])
-        odd = high - now > np.clip(0.01 * high, 2.0, 50.0)
-        stopped = runs.latest(odd) >= 0
-        plain = ~stopped
-        use = np.maximum(now - high, 0.0)
+        marked = mark[runs.key]
+        reached = np.maximum(runs.peak(now), marked)
+        high = runs.previous(reached, marked)
+        back = high - now
+        use = np.maximum(-back, 0.0)
         total = reached + offset[runs.key]
-        flags = np.where(now < high, Flag.STEP_BACK, 0).astype(np.int16)
+        flags = np.where(back > 0, _STEP_BACK, _PLAIN)
+        odd = back > _LEAST_STEP
+        if odd.any():
+            odd &= back > np.clip(0.01 * high, _LEAST_STEP, 50.0)
+        plain = runs.latest(odd) < 0
         mark[runs.key[plain]] = reached[plain]
+        if plain.all():
+            return plain, use, total, flags
 
-        turn = np.flatnonzero(odd & ~runs.previous(stopped, np.zeros(len(now), np.bool_)))
+        turn = np.flatnonzero(odd & runs.previous(plain, np.ones(len(now), np.bool_)))
         sensor, low, old = runs.key[turn], now[turn], high[turn]
         modulus = _MODULI[np.searchsorted(_MODULI, old, side="right")]
         rolled = (modulus >= least_modulus[turn]) & (old >= 0.99 * modulus) & (low <= 0.01 * modulus)
@@ -153,9 +170,8 @@ class Registers:
         lost[sensor] = np.where(rolled, np.nan, old)
         total[turn] = low + offset[sensor]
         flags[turn] = np.where(rolled, Flag.ROLLOVER, Flag.RESET)
-        read = plain
-        read[turn] = True
-        return read, use, total, flags
+        plain[turn] = True
+        return plain, use, total, flags
 
     def _begin(self, sensor: Sensors, value: Values, first: Mask) -> None:
         """Start a new register at zero use, and take back a reset that its next reading shows to be none."""
@@ -163,10 +179,14 @@ class Registers:
         new = sensor[first]
         mark[new] = value[first]
         offset[new] = -value[first]
-        recovered = sensor[value >= lost[sensor]]
-        offset[recovered] += mark[recovered] - lost[recovered]
-        mark[recovered] = lost[recovered]
-        lost[sensor] = np.nan
+        abandoned = lost[sensor]
+        after_reset = np.flatnonzero(~np.isnan(abandoned))
+        if after_reset.size:
+            lost[sensor[after_reset]] = np.nan
+            recovered = after_reset[value[after_reset] >= abandoned[after_reset]]
+            sensor, old = sensor[recovered], abandoned[recovered]
+            offset[sensor] += mark[sensor] - old
+            mark[sensor] = old
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
@@ -179,3 +199,24 @@ class Registers:
             StateError: it is none.
         """
         self._bank.take(unpack(state, _ABOUT)["registers"])
+
+
+def _unsorted(column: NDArray[_T], order: Positions) -> NDArray[_T]:
+    """Return a column in the order it had before it was brought into `order`."""
+    back = np.empty_like(column)
+    back[order] = column
+    return back
+
+
+def _by_time_then_sensor(time: Times, sensor: Sensors) -> Positions:
+    """Return the order of rows; as one number each, where 63 bits are enough for it, they sort ten times faster."""
+    count = len(time)
+    if not count:
+        return np.empty(0, np.intp)
+    begin = int(time.min())
+    for_row, for_sensor = count.bit_length(), int(sensor.max()).bit_length()
+    if (int(time.max()) - begin).bit_length() + for_sensor + for_row > 63:
+        return np.lexsort((sensor, time))
+    rank = (((time - begin) << for_sensor | sensor) << for_row) | np.arange(count)
+    rank.sort()
+    return rank & ((1 << for_row) - 1)

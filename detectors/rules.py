@@ -3,39 +3,74 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from detectors.appliance import ApplianceRule
+from detectors.area_incidents import AreaIncidents, AreaIncidentsRule
 from detectors.bank import StateError
+from detectors.budget import Budgeted
+from detectors.burst import BurstRule
+from detectors.clock_skew import ClockSkewRule
+from detectors.cold import ColdRule
 from detectors.constant_use import ConstantUseRule
 from detectors.day_use import DayUseRule
+from detectors.drift import DriftRule
+from detectors.electricity import ElectricityRule
 from detectors.finding import Finding
+from detectors.fusion import Fusion
+from detectors.gap_quantile import GapQuantileRule
+from detectors.generic import GenericRule
+from detectors.inactivity import InactivityRule
+from detectors.incident import Incident
+from detectors.leak import LeakRule
 from detectors.low_use import LowUseRule
+from detectors.meter import MeterRule
 from detectors.offline import Offline, OfflineRule
-from detectors.protocol import Detector
-from detectors.river_model import ModelError, RiverRule
+from detectors.protocol import Daily, Detector
+from detectors.river_build import ModelError
+from detectors.river_rule import RiverRule
 from detectors.rule import Rule, RulesError
 from detectors.smoke_alarm import SmokeAlarmRule
 from detectors.smoke_level import SmokeLevelRule
+from detectors.stuck import StuckRule
+from detectors.tap import TapRule
 from detectors.threshold import BatteryRule, TamperRule
 from detectors.verdict import Learner, Verdict
+from registry.instants import DAY
 from registry.readings import Observations, SensorTable
 
 _ALWAYS = "always"
 
 _TYPES: tuple[type[Rule], ...] = (
+    InactivityRule,
     LowUseRule,
+    GapQuantileRule,
     DayUseRule,
     ConstantUseRule,
+    LeakRule,
+    BurstRule,
+    TapRule,
+    ElectricityRule,
+    ApplianceRule,
+    ColdRule,
     SmokeAlarmRule,
     SmokeLevelRule,
     BatteryRule,
     TamperRule,
     OfflineRule,
+    AreaIncidentsRule,
+    StuckRule,
+    MeterRule,
+    ClockSkewRule,
+    DriftRule,
+    GenericRule,
     RiverRule,
 )
 _BY_TAG = {str(one.__struct_config__.tag): one for one in _TYPES}
@@ -44,22 +79,39 @@ _BY_TAG = {str(one.__struct_config__.tag): one for one in _TYPES}
 class RuleSet:
     """Detectors that watch together over one table of sensors."""
 
-    def __init__(self, detectors: Sequence[Detector]) -> None:
+    def __init__(self, detectors: Sequence[Detector], fusion: Fusion | None = None) -> None:
         self.detectors = tuple(detectors)
+        self._fusion = fusion
+        self._day: int | None = None
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Show readings to every detector; return what they say, in the one order of findings."""
-        return _in_order([found for one in self.detectors for found in one.observe(batch)])
+        findings: list[Finding] = []
+        for day, part in _by_day(batch):
+            self._dawn(day)
+            findings += [found for one in self.detectors for found in one.observe(part)]
+        return self._told(findings)
 
     def tick(self, now: int) -> list[Finding]:
         """Tell every detector the engine's clock, microseconds UTC; return what only time can show."""
-        return _in_order([found for one in self.detectors for found in one.tick(now)])
+        self._dawn(now // DAY)
+        return self._told([found for one in self.detectors for found in one.tick(now)])
+
+    def incidents(self) -> list[Incident]:
+        """Return what befell areas since the last call: what began, grew or ended."""
+        return [told for one in self.detectors if isinstance(one, AreaIncidents) for told in one.incidents()]
 
     def deaf(self, since: int, until: int) -> None:
         """Tell who waits for somebody to be heard that the service itself heard nobody in this time."""
         for one in self.detectors:
-            if isinstance(one, Offline):
+            if isinstance(one, Offline | AreaIncidents):
                 one.deaf(since, until)
+
+    def allow(self, rate: float) -> None:
+        """Set the budget of every detector that holds one: false visits for each household-day."""
+        for one in self.detectors:
+            if isinstance(one, Budgeted):
+                one.allow(rate)
 
     def learn(self, verdicts: Sequence[Verdict], now: int) -> None:
         """Tell what people found to every detector whose thresholds follow it; `now` as in `tick`."""
@@ -69,7 +121,8 @@ class RuleSet:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of every detector by its name."""
-        return {one.name: one.snapshot() for one in self.detectors}
+        fused = {} if self._fusion is None else {self._fusion.name: self._fusion.snapshot()}
+        return {one.name: one.snapshot() for one in self.detectors} | fused
 
     def restore(self, states: Mapping[str, bytes]) -> list[str]:
         """Take what `snapshot` returned.
@@ -83,7 +136,37 @@ class RuleSet:
                 one.restore(states[one.name])
             except (KeyError, StateError):
                 empty.append(one.name)
+        if self._fusion is not None and (fused := states.get(self._fusion.name)) is not None:
+            self._fusion.restore(fused)
         return empty
+
+    def _dawn(self, day: int) -> None:
+        """Tell that a day of the clock has begun, once."""
+        if self._day is None or day > self._day:
+            self._day = day
+            for one in self.detectors:
+                if isinstance(one, Daily):
+                    one.dawn(day)
+
+    def _told(self, findings: list[Finding]) -> list[Finding]:
+        for one in self.detectors:
+            if isinstance(one, AreaIncidents):
+                findings = one.explain_away(findings)
+        findings = _in_order(findings)
+        return findings if self._fusion is None else self._fusion.fuse(findings)
+
+
+def _by_day(batch: Observations) -> Iterator[tuple[int, Observations]]:
+    """Yield the rows received on each day of the clock (days since 1970), in their order."""
+    if not len(batch):
+        return
+    day = np.maximum.accumulate(batch.received // DAY)
+    if day[0] == day[-1]:
+        yield int(day[0]), batch
+        return
+    cuts = [0, *(np.flatnonzero(day[1:] != day[:-1]) + 1).tolist(), len(day)]
+    for first, end in pairwise(cuts):
+        yield int(day[first]), batch.only(np.arange(first, end))
 
 
 def names() -> list[str]:
@@ -99,6 +182,16 @@ def load(name_or_path: str | Path, sensors: SensorTable) -> RuleSet:
     Raises:
         RulesError: there is no such set or file, or an entry cannot be understood; it names file and entry.
     """
+    place, entries = _chosen(name_or_path)
+    return RuleSet([_built(place, entry, sensors) for entry in entries], Fusion(sensors))
+
+
+def entries(name_or_path: str | Path) -> list[Rule]:
+    """Return the rules of which `load` makes a set; raises `RulesError` as it does."""
+    return _chosen(name_or_path)[1]
+
+
+def _chosen(name_or_path: str | Path) -> tuple[str, list[Rule]]:
     presets = _presets()
     path = Path(name_or_path)
     if str(name_or_path) in names():
@@ -119,7 +212,7 @@ def load(name_or_path: str | Path, sensors: SensorTable) -> RuleSet:
             )
         entries.append(mine)
     entries += own.values()
-    return RuleSet([_built(place, entry, sensors) for entry in entries])
+    return place, entries
 
 
 def _presets() -> dict[str, Any]:

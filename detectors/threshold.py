@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from detectors.bank import pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Rule, RulesError
-from detectors.runs import Runs
+from detectors.slices import slice_of
 from registry.quantities import Quantity
 from registry.readings import Observations, SensorTable
 
@@ -36,12 +34,10 @@ class Threshold:
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Judge the gauge's values."""
-        rows = np.flatnonzero(self._sensors.quantity[batch.sensor] == self._quantity)
-        if not rows.size:
+        seen = slice_of(batch, self._sensors, self._quantity)
+        if not len(seen):
             return []
-        runs = Runs.of(batch.sensor[rows])
-        rows = rows[runs.order]
-        value, time = batch.value[rows], batch.time[rows]
+        runs, value, time = seen.runs, seen.value, seen.time
         if self._until > self._limit:
             on, off = value < self._limit, value >= self._until
         else:

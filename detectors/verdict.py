@@ -11,12 +11,16 @@ from detectors.finding import Kind
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An alert of a household was `real` (somebody needed help) or false; `time` in microseconds UTC."""
+    """An alert of a household was `real` (somebody needed help) or false; `time` in microseconds UTC.
+
+    `visited` says that somebody went there for it, rather than that an answer ended it.
+    """
 
     household: str
     kind: Kind
     time: int
     real: bool
+    visited: bool = True
 
 
 @runtime_checkable

@@ -85,7 +85,8 @@ class SensorTable:
 
     `quantity` (s,) int8 of `Quantity`, 0 where an id is unused; `device` and `household` (s,) int32 index
     `devices` and `households`; `zones` and `areas` hold the IANA zone and the area's code ("" where unknown) of
-    each household, `gateways` the gateway of each device ("" where unknown).
+    each household, `gateways` the gateway of each device ("" where unknown); `places` are the codes of all areas
+    there are, also of those that hold others.
 
     What is known of households' circumstances lies beside them: `absences` as registered, `outages` while an
     incident in their area keeps them from using anything, `dependent` those whose life hangs on the supply.
@@ -99,6 +100,7 @@ class SensorTable:
     zones: list[str] = field(default_factory=list)
     areas: list[str] = field(default_factory=list)
     gateways: list[str] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
     absences: Spans = field(default_factory=Spans)
     outages: Spans = field(default_factory=Spans)
     dependent: set[int] = field(default_factory=set)
@@ -141,6 +143,10 @@ class SensorTable:
     def household_number(self, household: str) -> int | None:
         """Return the number of a household in `households`, None if it has no sensor."""
         return self._household_index.get(household)
+
+    def device_number(self, device: str) -> int | None:
+        """Return the number of a device in `devices`, None if it has no sensor."""
+        return self._device_index.get(device)
 
     def household_of(self, sensor: int) -> str:
         """Return the id of the household a sensor watches."""

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,8 @@ registry_app = typer.Typer(help="Who is watched and who cares, as CSV files.", n
 token_app = typer.Typer(help="Tokens for the API.", no_args_is_help=True)
 app.add_typer(registry_app, name="registry")
 app.add_typer(token_app, name="token")
+bench_app = typer.Typer(help="Measure this machine with Shouwang on it; alone: everything, as JSON.")
+app.add_typer(bench_app, name="bench")
 
 _NOT_SETTINGS = ("SHOUWANG_TEST_", "SHOUWANG_RECORDINGS", "SHOUWANG_DATABASE_PASSWORD", "SHOUWANG_MQTT_PASSWORD")
 """Names that tests and docker compose use; every other name with our prefix is meant for us."""
@@ -198,24 +201,75 @@ def simulate(
 
 @app.command()
 def backtest(
-    files: Annotated[list[Path], typer.Argument(help="Recordings: time,device,name,unit,value; may be gzipped.")],
-    rules: Annotated[str, typer.Option(help="A rule set's name or TOML file.")] = "default",
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Recordings: time,device,name,unit,value; may be gzipped.")
+    ] = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(help="A rule set's name or TOML file; repeat it, or separate by commas, to compare."),
+    ] = None,
     registry: Annotated[Path | None, typer.Option(help="A folder of registry CSV files.")] = None,
+    town: Annotated[
+        str | None, typer.Option(help="SEED:HOUSEHOLDS:DAYS of a simulated town instead of files, such as 3:500:90.")
+    ] = None,
+    known_outings: Annotated[
+        float | None, typer.Option(min=0.1, help="Register every outing of the town of so many hours as an absence.")
+    ] = None,
+    inject: Annotated[
+        str, typer.Option(help="What befalls households, such as falls:3000,leaks:200,surges:200,fires:200.")
+    ] = "",
+    at: Annotated[
+        str, typer.Option(help="Compare delays where rules measure so many false alarms a household-year: 12,4,1.")
+    ] = "",
     json: Annotated[Path | None, typer.Option("--json", help="Write every alert to this file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a report with pictures to this file.")] = None,
     zone: Annotated[str, typer.Option(help="The zone of times that are written without one.")] = "UTC",
+    seed: Annotated[int, typer.Option(help="Another seed, other moments of what is injected.")] = 1,
     data_dir: DataDir = None,
 ) -> None:
     """Run the very same detectors over recordings, without servers, and report what they would have raised."""
-    from shouwang import backtest as test
+    from shouwang.backtest import command
 
-    console = Console(highlight=False)
     with _told(data_dir):
-        homes = None if registry is None else test.registered(registry)
-        with test.progress_bar(console) as progress:
-            report = test.run(files, rules, households=homes, zone=zone, progress=progress)
-        test.print_report(report, console)
-        if json is not None:
-            test.write_json(report, json)
+        asked = command.Asked(
+            tuple(files or ()), tuple(rules or ()), registry, town, known_outings, inject, at, json, html, zone, seed
+        )
+        command.backtest(asked, Console(highlight=False))
+
+
+@bench_app.callback(invoke_without_command=True)
+def bench(context: typer.Context) -> None:
+    """Measure this machine with Shouwang on it; alone: everything there is to measure, as JSON."""
+    if context.invoked_subcommand is None:
+        from shouwang.bench import detectors
+
+        with _told(None):
+            typer.echo(dumps({"detectors": detectors.as_json(detectors.run(detectors.Options()))}, indent=1))
+
+
+@bench_app.command("detectors")
+def bench_detectors(
+    sensors: Annotated[int, typer.Option(min=100, help="Sensors, three or four to a home.")] = 100_000,
+    batch: Annotated[int, typer.Option(min=1, help="Readings in a batch.")] = 10_000,
+    rules: Annotated[str, typer.Option(help="A rule set's name or TOML file.")] = "default",
+    only: Annotated[list[str] | None, typer.Option(help="Measure this rule of the set alone; repeatable.")] = None,
+    warm_up: Annotated[float, typer.Option(min=0, help="Hours of readings before what is measured.")] = 25.0,
+    hours: Annotated[float, typer.Option(min=0.25, help="Hours of readings to measure.")] = 2.0,
+    seed: Annotated[int, typer.Option(help="Another seed, other homes.")] = 1,
+    river: Annotated[bool, typer.Option("--river/--no-river", help="Compare with River, an object a sensor.")] = True,  # noqa: FBT002 - a flag of the command line
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Measure readings per second and core, memory per sensor, and what each rule of a set costs."""
+    from shouwang.bench import detectors
+
+    told = Console(stderr=True, highlight=False)
+    with _told(None):
+        options = detectors.Options(sensors, batch, rules, tuple(only or ()), warm_up, hours, seed, river)
+        report = detectors.run(options, told.print)
+        if json:
+            typer.echo(dumps(detectors.as_json(report), indent=1))
+        else:
+            detectors.print_report(report, Console(highlight=False))
 
 
 @app.command()

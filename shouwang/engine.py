@@ -6,7 +6,7 @@ detectors' memory. Only after it is committed may the broker hear that the messa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ import structlog
 
 from alerts.escalation import take
 from alerts.policy import Policies
+from detectors.budget import FALSE_VISITS
 from detectors.finding import Finding, Phase
 from detectors.registers import Registers
 from detectors.rules import RuleSet, load
@@ -27,13 +28,15 @@ from registry.quantities import BY_LABEL
 from registry.readings import ReadingBatch, SensorTable
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
-from storage import engine_state, readings, registry
+from storage import engine_state, incidents, lessons, readings, registry
 from storage.alerts import PostgresAlertBook
 from storage.engine_state import Refused, Snapshot
+from storage.lessons import Lesson
 
 log = structlog.get_logger(__name__)
 
 _REGISTERS = "registers"
+_LESSON = "lesson"
 _ONE_ENGINE = "SELECT pg_try_advisory_lock(20161102)"
 _TIDY_EVERY = timedelta(hours=1)
 _SAVE_EVERY = timedelta(minutes=1)
@@ -71,8 +74,12 @@ class Engine:
         *,
         snapshot_after: int = 100_000,
         quarantine: timedelta = timedelta(days=30),
+        false_visits: float = FALSE_VISITS,
     ) -> None:
-        """Take a connection of the engine's own, and how many readings and how long a quarantine it may hold."""
+        """Take a connection of the engine's own, and how many readings and how long a quarantine it may hold.
+
+        `false_visits` for each household-day is the budget of the detectors.
+        """
         self._conn = conn
         self._rules_name = rules
         self._policies = policies
@@ -84,9 +91,11 @@ class Engine:
         self._heard: datetime | None = None
         self._unsaved = 0
         self._last_batch = 0
+        self._lesson = 0  # the number of the last verdict that was learned from
         self._sensors = SensorTable()
         self._registers = Registers()
         self._rules: RuleSet = load(rules, self._sensors)
+        self._rules.allow(false_visits)
         self._directory = Directory(0, {}, {})
 
     def load(self) -> int:
@@ -107,6 +116,7 @@ class Engine:
         else:
             states = dict(snapshot.states)
             self._registers.restore(states.pop(_REGISTERS))
+            self._lesson = int(states.pop(_LESSON, b"0"))
             empty = self._rules.restore(states)
             if empty:
                 log.warning("these rules begin without a memory: they are new, or were changed", rules=empty)
@@ -154,6 +164,9 @@ class Engine:
         with self._conn.transaction():
             if findings:
                 take(PostgresAlertBook(self._conn), findings, to_micros(now), self._policies)
+            incidents.save(self._conn, self._rules.incidents())
+            if (lesson := lessons.take(self._conn, self._last_batch, now)) is not None:
+                self._learn(lesson)
             if self._saved is None or (findings and now - self._saved > _SAVE_EVERY):
                 self._save_snapshot(now)
             engine_state.set_clock(self._conn, self._clock.kind, now)
@@ -173,12 +186,23 @@ class Engine:
         version = registry.version(self._conn)
         devices: dict[str, Owner] = {}
         sensors: dict[tuple[str, str], int] = {}
+        dependent: set[int] = set()
         for row in registry.directory(self._conn):
             devices[row.device] = Owner(row.gateway, row.household)
             for quantity, sensor in row.sensors.items():
                 sensors[row.device, quantity.label] = sensor
-                self._sensors.add(sensor, row.device, quantity, row.household, row.zone)
+                self._sensors.add(
+                    sensor, row.device, quantity, row.household, row.zone, area=row.area, gateway=row.gateway
+                )
+                number = self._sensors.household_number(row.household)
+                if row.dependent and number is not None:
+                    dependent.add(number)
         self._directory = Directory(version, devices, sensors)
+        self._sensors.places = registry.places(self._conn)
+        self._sensors.dependent = dependent
+        absent = registry.known_absences(self._conn)
+        numbered = {self._sensors.household_number(home): spans for home, spans in absent.items()}
+        self._sensors.absences.replace({at: spans for at, spans in numbered.items() if at is not None})
 
     def close(self) -> None:
         """Leave the database to another engine."""
@@ -203,19 +227,34 @@ class Engine:
         """Live again through what was stored after a batch; return how many readings that were."""
         replayed = 0
         holding: dict[tuple[str, str, str], Finding] = {}
-        for batch in readings.since(self._conn, start):
-            for finding in self._rules.observe(self._registers.interpret(batch, self._sensors).observations()):
-                about = finding.household, finding.rule, finding.source
-                if finding.phase is Phase.RAISED:
-                    holding[about] = finding
-                else:
-                    holding.pop(about, None)
-            replayed += len(batch)
-        if holding:
-            # What a rule that is new here already holds against somebody; what was known before changes nothing.
-            with self._conn.transaction():
+        for upto, lesson in self._learned(start):
+            for batch in readings.since(self._conn, start, upto):
+                for finding in self._rules.observe(self._registers.interpret(batch, self._sensors).observations()):
+                    about = finding.household, finding.rule, finding.source
+                    if finding.phase is Phase.RAISED:
+                        holding[about] = finding
+                    else:
+                        holding.pop(about, None)
+                replayed += len(batch)
+            if lesson is not None:
+                self._learn(lesson)
+            start = max(start, upto or 0)
+        with self._conn.transaction():
+            if holding:
+                # What a rule that is new here already holds against somebody; what was known before changes nothing.
                 take(PostgresAlertBook(self._conn), holding.values(), to_micros(now), self._policies)
+            incidents.save(self._conn, self._rules.incidents())
         return replayed
+
+    def _learned(self, start: int) -> Iterator[tuple[int | None, Lesson | None]]:
+        """Yield up to which batch to replay from `start` on, and what was learned there; at last all that is left."""
+        for lesson in lessons.since(self._conn, self._lesson):
+            yield max(start, lesson.batch), lesson
+        yield None, None
+
+    def _learn(self, lesson: Lesson) -> None:
+        self._rules.learn(lesson.verdicts, lesson.learned_at)
+        self._lesson = lesson.no
 
     def _excuse_own_silence(self, now: datetime) -> None:
         """Take out of every device's silence the time in which this service was not running."""
@@ -256,6 +295,7 @@ class Engine:
             engine_state.quarantine(self._conn, [Refused(*refusal) for refusal in refusals], now)
             if findings:
                 take(PostgresAlertBook(self._conn), findings, to_micros(now), self._policies)
+            incidents.save(self._conn, self._rules.incidents())
             engine_state.set_clock(self._conn, self._clock.kind, now)
             self._unsaved += len(batch)
             if self._unsaved >= self._snapshot_after:
@@ -263,7 +303,11 @@ class Engine:
         return outcome
 
     def _save_snapshot(self, now: datetime) -> None:
-        states = {_REGISTERS: self._registers.snapshot(), **self._rules.snapshot()}
+        states = {
+            _REGISTERS: self._registers.snapshot(),
+            _LESSON: str(self._lesson).encode(),
+            **self._rules.snapshot(),
+        }
         engine_state.save_snapshot(self._conn, self._rules_name, Snapshot(self._last_batch, now, states))
         self._unsaved = 0
         self._saved = now

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from alerts.audit import TOLERANCE, Violation, audit
 from alerts.book import Books, Due
+from alerts.cap import Cap
 from alerts.channels.port import Channel
 from alerts.delivery import claim, deliver, miss, rung_out
 from alerts.escalation import carry_out
@@ -70,6 +71,7 @@ class Escalating:
         clock: Clock,
         stop: threading.Event,
         metrics: EscalationMetrics,
+        cap: Cap | None = None,
     ) -> None:
         self._conninfo = conninfo
         self._books = books
@@ -77,6 +79,7 @@ class Escalating:
         self._clock = clock
         self._stop = stop
         self._metrics = metrics
+        self._cap = cap
         self._reported: frozenset[UUID] = frozenset()
         self._aside: dict[UUID, int] = {}
         self.last_round = time.monotonic()
@@ -149,7 +152,7 @@ class Escalating:
                     due = book.next_due(now)
                     if due is None:
                         break
-                    carry_out(book, due, now)
+                    carry_out(book, due, now, cap=self._cap)
             except Exception as error:
                 if due is None or _is_away(error):
                     raise

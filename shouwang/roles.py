@@ -52,7 +52,7 @@ def run_escalate(settings: Settings, metrics_port: int | None) -> None:
     with open_pool(database, size=4, name="shouwang escalate") as pool, wiring.told_to_stop(stop.set):
         _serve_metrics(metrics_port, metrics)
         log.info("escalation is at work")
-        wiring.escalating(database, pool, LiveClock(), stop, metrics).run()
+        wiring.escalating(database, pool, LiveClock(), stop, metrics, settings.cap).run()
 
 
 def run_web(settings: Settings) -> None:

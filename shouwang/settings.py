@@ -7,6 +7,9 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from alerts.cap import Cap
+from detectors.finding import Severity
+
 
 class Settings(BaseSettings):
     """Every setting with its default; `.env.example` lists them with a line each."""
@@ -21,11 +24,27 @@ class Settings(BaseSettings):
     mqtt_client_id: str = Field(default="shouwang-ingest", description="the persistent session's name at the broker")
     rules: str = Field(default="default", description="a rule set's name, or the path of a TOML file with one")
     policies: Path | None = Field(default=None, description="a TOML file of escalation ladders instead of the built-in")
+    false_visits_per_1000_days: float = Field(
+        default=1.1, gt=0, description="false visits accepted for each 1,000 household-days"
+    )
+    visits_per_1000_a_day: float = Field(
+        default=5, ge=0, description="visits asked for in a day for each 1,000 households, 3 in any case"
+    )
+    visits_always_from: str = Field(
+        default="high",
+        pattern="^(low|medium|high|urgent)$",
+        description="the severity from which a visit is asked for whatever that limit",
+    )
     http_host: str = Field(default="127.0.0.1", description="the address the dashboard listens on")
     http_port: int = Field(default=8080, ge=0, le=65535, description="the port the dashboard listens on")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="how much is logged")
     log_json: bool = Field(default=False, description="log lines as JSON, for a log collector")
     quarantine_days: int = Field(default=30, ge=1, description="how long refused payloads are kept")
+
+    @property
+    def cap(self) -> Cap:
+        """The daily limit of visits."""
+        return Cap(self.visits_per_1000_a_day, always_from=Severity[self.visits_always_from.upper()])
 
     @classmethod
     def settings_customise_sources(

@@ -89,7 +89,9 @@ class _Embedded:
             self._town.settle(self._engine)
         self._client = wiring.subscriber(Endpoint.parse(self._broker), settings.mqtt_client_id, clock)
         self._listening = wiring.listening(self._client, engine, self._listen_no_more, self._metrics)
-        self._escalating = wiring.escalating(self._database, self._pool, clock, self._climb_no_more, self._metrics)
+        self._escalating = wiring.escalating(
+            self._database, self._pool, clock, self._climb_no_more, self._metrics, settings.cap
+        )
 
     def run(self) -> list[str]:
         """Serve until told to stop, then stop in good order; return the loops that fell over."""

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from psycopg_pool import ConnectionPool
 
 from alerts.book import AlertBook
+from alerts.cap import Cap
 from alerts.channels.handset import RINGS, HandsetChannel
 from alerts.policy import Policies
 from alerts.policy_file import built_in, parse
@@ -70,7 +71,8 @@ def engine(database: str, settings: Settings, ladders: Policies, clock: Clock) -
     conn = connect(database, name="shouwang engine")
     try:
         check_schema(conn)
-        made = Engine(conn, settings.rules, ladders, clock, quarantine=kept)
+        accepted = settings.false_visits_per_1000_days / 1000
+        made = Engine(conn, settings.rules, ladders, clock, quarantine=kept, false_visits=accepted)
         replayed = made.load()
     except BaseException:
         conn.close()
@@ -114,13 +116,18 @@ def listening(
 
 
 def escalating(
-    database: str, pool: ConnectionPool, clock: Clock, stop: threading.Event, metrics: CollectorRegistry
+    database: str,
+    pool: ConnectionPool,
+    clock: Clock,
+    stop: threading.Event,
+    metrics: CollectorRegistry,
+    cap: Cap | None = None,
 ) -> Escalating:
-    """Return the loop that climbs the ladders, with every channel there is."""
+    """Return the loop that climbs the ladders, with every channel there is; `cap` limits the visits of a day."""
     opened = books_on(pool)
     rings = max(RINGS, int(_SEEN_SECONDS * clock.speed * SECOND))
     channels = {HandsetChannel.name: HandsetChannel(opened, rings)}
-    return Escalating(database, opened, channels, clock, stop, EscalationMetrics(metrics))
+    return Escalating(database, opened, channels, clock, stop, EscalationMetrics(metrics), cap)
 
 
 def web(

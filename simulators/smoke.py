@@ -20,8 +20,8 @@ _TAIL = 6
 def cooking(habits: Habits, plan: Plan, dice: Dice) -> Floats:
     """Return the peak of what cooking each meal puts into the air, %/m, (n, 3).
 
-    Peaks are lognormal about 0.22 %/m: three meals in a hundred pass 1 %/m, one in some thousands the alarm's
-    threshold, which makes a few false alarms per hundred household-years (cooking is their commonest cause;
+    Peaks are lognormal about 0.22 %/m: three meals in a hundred pass 1 %/m, one in some 1,500 the alarm's
+    threshold, which makes about one false alarm in two household-years (cooking is their commonest cause;
     Dinaburg and Gottuk, Smoke Alarm Nuisance Source Characterization, 2014).
     """
     peak = 0.22 * np.exp(0.75 * dice.normal(3)) * habits.fumes[:, None]

@@ -27,7 +27,7 @@ from alerts.model import (
     TaskStatus,
 )
 from alerts.policy import Action, Policy
-from detectors.finding import Finding, Kind, Severity
+from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import to_datetime, to_micros
 
 Row = Mapping[str, Any]
@@ -106,7 +106,7 @@ def from_event(event: AlertEvent) -> dict[str, Any]:
 
 
 def from_finding(finding: Finding) -> dict[str, Any]:
-    """Return what identifies a finding as parameters."""
+    """Return a finding as parameters."""
     return {
         "household": finding.household,
         "kind": finding.kind.value,
@@ -114,7 +114,37 @@ def from_finding(finding: Finding) -> dict[str, Any]:
         "source": finding.source,
         "onset": to_datetime(finding.onset),
         "phase": finding.phase.value,
+        "severity": int(finding.severity),
         "time": to_datetime(finding.time),
+        "score": finding.score,
+        "facts": Jsonb(dict(finding.facts)),
+    }
+
+
+def to_finding(row: Row) -> Finding:
+    """Return the finding in a row of `finding`."""
+    return Finding(
+        household=row["household"],
+        kind=Kind(row["kind"]),
+        rule=row["rule"],
+        source=row["source"],
+        phase=Phase(row["phase"]),
+        severity=Severity(row["severity"]),
+        onset=to_micros(row["onset"]),
+        time=to_micros(row["time"]),
+        score=row["score"],
+        facts=row["facts"],
+    )
+
+
+def from_verdict(alert: Alert, *, real: bool) -> dict[str, Any]:
+    """Return what a closed alert teaches as parameters."""
+    return {
+        "alert": alert.id,
+        "household": alert.household,
+        "kind": alert.kind.value,
+        "at": _moment(alert.closed_at),
+        "real": real,
     }
 
 

@@ -13,15 +13,18 @@ from uuid import UUID
 
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
 from alerts.audit import Watched
 from alerts.book import AlertBook, Books, Due
 from alerts.change import Change
-from alerts.model import Alert, HandsetMessage, Notification, People, Place, Status, Step, StepStatus, Task
-from detectors.finding import Finding, Kind
+from alerts.lessons import was_real
+from alerts.lifecycle import source_of
+from alerts.model import Alert, Asked, HandsetMessage, Notification, People, Place, Status, Step, StepStatus, Task
+from detectors.finding import Finding, Kind, Severity
 from registry.instants import to_datetime, to_micros
-from storage import alert_people, alert_rows
+from storage import alert_people, alert_rows, lessons
 
 ALERTS = "alerts"
 """Notified with an alert's id on every change of it."""
@@ -31,8 +34,10 @@ NOTIFICATIONS = "notifications"
 """Notified when a message is queued."""
 
 _RECORD_FINDING = """
-INSERT INTO finding (household, kind, rule, source, onset, phase, time)
-VALUES (%(household)s, %(kind)s, %(rule)s, %(source)s, %(onset)s, %(phase)s, %(time)s)
+INSERT INTO finding (household, kind, rule, source, onset, phase, severity, time, score, facts)
+VALUES (
+    %(household)s, %(kind)s, %(rule)s, %(source)s, %(onset)s, %(phase)s, %(severity)s, %(time)s, %(score)s, %(facts)s
+)
 ON CONFLICT DO NOTHING
 """
 
@@ -50,6 +55,21 @@ WHERE raised.household = %(household)s AND raised.kind = %(kind)s AND raised.pha
   )
 """
 
+_WORST = """
+SELECT finding.* FROM finding
+WHERE household = %(household)s AND kind = %(kind)s AND phase = 'raised'
+  AND jsonb_build_object(rule || ' ' || source, (extract(epoch FROM onset) * 1000000)::bigint) <@ %(sources)s
+ORDER BY severity DESC, time, rule, source
+LIMIT 1
+"""
+_PUT_TO_REST = """
+SELECT alert.* FROM alert JOIN step ON step.alert = alert.id
+WHERE alert.household = %(household)s AND alert.kind = %(kind)s AND alert.status = 'closed'
+  AND alert.sources @> %(source)s AND step.status = 'pending' AND step.action ->> 'do' = 'recheck'
+ORDER BY alert.closed_at DESC
+LIMIT 1
+"""
+
 # A household's row stands for the alert that is not there yet: two engines do not open it twice.
 _LOCK_HOUSEHOLD = "SELECT 1 FROM household WHERE id = %(household)s FOR NO KEY UPDATE"
 _OPEN_ALERT = """
@@ -57,6 +77,16 @@ SELECT * FROM alert WHERE household = %(household)s AND kind = %(kind)s AND stat
 """
 _LOCK_ALERT = "SELECT 1 FROM alert WHERE id = %(id)s FOR UPDATE"
 _FIND_ALERT = "SELECT * FROM alert WHERE id = %(id)s FOR UPDATE"
+_FIND_FREE = "SELECT * FROM alert WHERE id = %(id)s FOR UPDATE SKIP LOCKED"
+_HOUSEHOLDS = "SELECT count(*) AS households FROM household"
+_VISITS = """
+SELECT DISTINCT ON (alert.id) alert.id, alert.kind, alert.severity, alert.score, task.created_at,
+       task.status = 'open' AS waiting
+FROM task JOIN alert ON alert.id = task.alert
+WHERE task.kind = 'visit' AND task.status <> 'cancelled' AND task.created_at > %(since)s
+ORDER BY alert.id, task.created_at
+"""
+_WAITING_FOR_ROOM = "SELECT count(*) AS waiting FROM alert WHERE status = 'suppressed' AND suppressed_why = 'cap'"
 _KNOWN = "SELECT 1 FROM alert WHERE id = %(id)s"
 
 _SAVE_ALERT = """
@@ -72,7 +102,8 @@ VALUES (
     %(step_count)s
 )
 ON CONFLICT (id) DO UPDATE SET
-    severity = excluded.severity, status = excluded.status, sources = excluded.sources,
+    rule = excluded.rule, severity = excluded.severity, score = excluded.score, facts = excluded.facts,
+    policy = excluded.policy, status = excluded.status, sources = excluded.sources,
     held_by = excluded.held_by, suppressed_why = excluded.suppressed_why, returned_at = excluded.returned_at,
     acknowledged_at = excluded.acknowledged_at, shelved_until = excluded.shelved_until,
     help_at = excluded.help_at, closed_at = excluded.closed_at, outcome = excluded.outcome,
@@ -225,6 +256,19 @@ class PostgresAlertBook:
         still = {(row["name"], to_micros(row["onset"])) for row in self._run(_STILL_SO, about)}
         return {source: onset for source, onset in alert.sources.items() if (source, onset) in still}
 
+    def worst(self, alert: Alert) -> Finding | None:
+        """Return the most severe of what an alert's sources were raised with."""
+        about = {"household": alert.household, "kind": alert.kind.value, "sources": Jsonb(dict(alert.sources))}
+        row = self._run(_WORST, about).fetchone()
+        return None if row is None else alert_rows.to_finding(row)
+
+    def put_to_rest(self, finding: Finding) -> Alert | None:
+        """Return the closed alert that has a finding's condition among its sources and will be looked at again."""
+        source = Jsonb({source_of(finding): finding.onset})
+        about = {"household": finding.household, "kind": finding.kind.value, "source": source}
+        row = self._run(_PUT_TO_REST, about).fetchone()
+        return None if row is None else alert_rows.to_alert(row)
+
     def open_alert(self, household: str, kind: Kind) -> Alert | None:
         """Lock a household for new alerts and return its open alert of a kind, locked."""
         self._run(_LOCK_HOUSEHOLD, {"household": household})
@@ -235,6 +279,35 @@ class PostgresAlertBook:
         """Return an alert, locked."""
         row = self._run(_FIND_ALERT, {"id": alert}).fetchone()
         return None if row is None else alert_rows.to_alert(row)
+
+    def find_free(self, alert: UUID) -> Alert | None:
+        """Return an alert, locked, unless somebody else works on it."""
+        row = self._run(_FIND_FREE, {"id": alert}).fetchone()
+        return None if row is None else alert_rows.to_alert(row)
+
+    def households(self) -> int:
+        """Return how many households are watched."""
+        row = self._run(_HOUSEHOLDS, {}).fetchone()
+        return 0 if row is None else int(row["households"])
+
+    def visits(self, since: int) -> Sequence[Asked]:
+        """Return the first visit each alert asked for since an instant; those called off do not count."""
+        return [
+            Asked(
+                alert=row["id"],
+                kind=Kind(row["kind"]),
+                severity=Severity(row["severity"]),
+                score=row["score"],
+                at=to_micros(row["created_at"]),
+                waiting=row["waiting"],
+            )
+            for row in self._run(_VISITS, {"since": to_datetime(since)})
+        ]
+
+    def waiting_for_room(self) -> int:
+        """Return how many open alerts wait because of the limit of visits."""
+        row = self._run(_WAITING_FOR_ROOM, {}).fetchone()
+        return 0 if row is None else int(row["waiting"])
 
     def known(self, alert: UUID) -> bool:
         """Say whether there is such an alert, without locking it."""
@@ -256,6 +329,8 @@ class PostgresAlertBook:
             self._run_each(_SAVE_EVENT, [alert_rows.from_event(event) for event in change.events])
             self._run_each(_SAVE_STEP, [alert_rows.from_step(step) for step in change.steps])
             self._run_each(_SAVE_TASK, [alert_rows.from_task(task) for task in change.tasks])
+            if change.alert.status is Status.CLOSED and (real := was_real(change.alert)) is not None:
+                self._run(lessons.SAVE, alert_rows.from_verdict(change.alert, real=real))
             self._run_each(_SAVE_NOTIFICATION, [alert_rows.from_notification(one) for one in change.notifications])
             self._run_each(_SAVE_MESSAGE, [alert_rows.from_message(message) for message in change.messages])
             self._notify(ALERTS, str(alert))

@@ -41,9 +41,10 @@ _SINCE = """
 SELECT reading.sensor, (extract(epoch FROM reading.time) * 1000000)::bigint, reading.value,
        (extract(epoch FROM batch.received_at) * 1000000)::bigint
 FROM reading JOIN batch ON batch.id = reading.batch
-WHERE reading.batch > %s AND reading.flags & %s = 0
+WHERE reading.batch > %s AND reading.batch <= %s AND reading.flags & %s = 0
 ORDER BY reading.batch, reading.time
 """
+_LAST = 2**62
 _LAST_BATCH = "SELECT coalesce(max(id), 0) FROM batch"
 _BATCH_BEFORE = "SELECT coalesce(max(id), 0) FROM batch WHERE received_at < %s"
 
@@ -89,11 +90,13 @@ def batch_before(conn: psycopg.Connection, moment: datetime) -> int:
     return int(row[0]) if row else 0
 
 
-def since(conn: psycopg.Connection, batch: int, *, chunk: int = 50_000) -> Iterator[ReadingBatch]:
-    """Yield the scored readings stored after a batch, in the order in which the detectors saw them."""
+def since(
+    conn: psycopg.Connection, batch: int, upto: int | None = None, *, chunk: int = 50_000
+) -> Iterator[ReadingBatch]:
+    """Yield the scored readings stored after a batch, `upto` another, in the order in which the detectors saw them."""
     with conn.transaction(), conn.cursor(name="replay", binary=True) as cursor:
         cursor.itersize = chunk
-        cursor.execute(_SINCE, (batch, int(Flag.LATE)))
+        cursor.execute(_SINCE, (batch, _LAST if upto is None else upto, int(Flag.LATE)))
         while rows := cursor.fetchmany(chunk):
             sensor, time, value, received = zip(*rows, strict=True)
             yield ReadingBatch(

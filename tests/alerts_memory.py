@@ -10,9 +10,12 @@ from uuid import UUID
 from alerts.audit import Watched
 from alerts.book import AlertBook, Due
 from alerts.change import Change
+from alerts.lessons import was_real
+from alerts.lifecycle import source_of
 from alerts.model import (
     Alert,
     AlertEvent,
+    Asked,
     HandsetMessage,
     Notification,
     NotificationStatus,
@@ -21,10 +24,14 @@ from alerts.model import (
     Status,
     Step,
     StepStatus,
+    Suppression,
     Task,
+    TaskKind,
     TaskStatus,
 )
+from alerts.policy import Do
 from detectors.finding import Finding, Kind, Phase
+from detectors.verdict import Verdict
 
 
 @dataclass
@@ -35,7 +42,7 @@ class MemoryBook:
     neighbours: dict[str, People] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
     absences: list[tuple[str, int, int]] = field(default_factory=list)
-    findings: set[tuple[str, ...]] = field(default_factory=set)
+    findings: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     by_id: dict[UUID, Alert] = field(default_factory=dict)
     timeline: list[AlertEvent] = field(default_factory=list)
     ladder: dict[tuple[UUID, int], Step] = field(default_factory=dict)
@@ -43,6 +50,7 @@ class MemoryBook:
     work: dict[UUID, Task] = field(default_factory=dict)
     aside: dict[tuple[UUID, int], int] = field(default_factory=dict)
     drawer: dict[UUID, HandsetMessage] = field(default_factory=dict)
+    verdicts: dict[UUID, Verdict] = field(default_factory=dict)
 
     @contextmanager
     def opened(self) -> Iterator[AlertBook]:
@@ -62,15 +70,18 @@ class MemoryBook:
         return max(ends, default=None)
 
     def record(self, finding: Finding) -> bool:
-        key = (finding.household, finding.kind, finding.rule, finding.source, str(finding.onset), finding.phase)
+        key = (
+            finding.household, finding.kind, finding.rule, finding.source, str(finding.onset), finding.phase,
+            finding.severity.label,
+        )  # fmt: skip
         new = key not in self.findings
-        self.findings.add(key)
+        self.findings.setdefault(key, finding)
         return new
 
     def still_so(self, alert: Alert) -> Mapping[str, int]:
         told = {
             (f"{rule} {source}", phase, int(onset))
-            for household, kind, rule, source, onset, phase in self.findings
+            for household, kind, rule, source, onset, phase, _severity in self.findings
             if (household, kind) == (alert.household, alert.kind)
         }
         return {
@@ -80,12 +91,50 @@ class MemoryBook:
             and onset == max((at for seen, phase, at in told if (seen, phase) == (name, Phase.RAISED)), default=None)
         }
 
+    def worst(self, alert: Alert) -> Finding | None:
+        told = [
+            one
+            for one in self.findings.values()
+            if (one.household, one.kind, one.phase) == (alert.household, alert.kind, Phase.RAISED)
+            and alert.sources.get(source_of(one)) == one.onset
+        ]
+        return min(told, key=lambda one: (-one.severity, one.time, one.rule, one.source), default=None)
+
+    def put_to_rest(self, finding: Finding) -> Alert | None:
+        resting = [
+            one
+            for one in self.by_id.values()
+            if (one.household, one.kind, one.status) == (finding.household, finding.kind, Status.CLOSED)
+            and one.sources.get(source_of(finding)) == finding.onset
+            and any(step.action.do is Do.RECHECK for step in self.pending(one.id))
+        ]
+        return max(resting, key=lambda one: one.closed_at or 0, default=None)
+
     def open_alert(self, household: str, kind: Kind) -> Alert | None:
         found = [one for one in self.by_id.values() if (one.household, one.kind) == (household, kind)]
         return next((one for one in found if one.status is not Status.CLOSED), None)
 
     def find(self, alert: UUID) -> Alert | None:
         return self.by_id.get(alert)
+
+    def find_free(self, alert: UUID) -> Alert | None:
+        return self.by_id.get(alert)
+
+    def households(self) -> int:
+        return len(self.places)
+
+    def visits(self, since: int) -> Sequence[Asked]:
+        first: dict[UUID, Asked] = {}
+        for task in sorted(self.work.values(), key=lambda one: one.created_at):
+            if task.kind is TaskKind.VISIT and task.status is not TaskStatus.CANCELLED and task.created_at > since:
+                alert = self.by_id[task.alert]
+                waiting = task.status is TaskStatus.OPEN
+                asked = Asked(alert.id, alert.kind, alert.severity, alert.score, task.created_at, waiting)
+                first.setdefault(alert.id, asked)
+        return list(first.values())
+
+    def waiting_for_room(self) -> int:
+        return sum(one.suppressed_why is Suppression.CAP for one in self.by_id.values() if not one.closed_at)
 
     def known(self, alert: UUID) -> bool:
         return alert in self.by_id
@@ -116,6 +165,11 @@ class MemoryBook:
             self.timeline.append(event)
         self.ladder |= {(alert.id, step.no): step for step in change.steps}
         self.work |= {task.id: task for task in change.tasks}
+        if alert.status is Status.CLOSED and alert.closed_at is not None and (real := was_real(alert)) is not None:
+            went = [task for task in self.work.values() if task.alert == alert.id and task.kind is TaskKind.VISIT]
+            visited = any(task.accepted_at is not None or task.done_at is not None for task in went)
+            verdict = Verdict(alert.household, alert.kind, alert.closed_at, real, visited)
+            self.verdicts.setdefault(alert.id, verdict)
         for notification in change.notifications:
             known = self.outbox.get(notification.id)
             attempts = known.attempts if known else notification.attempts
@@ -213,6 +267,9 @@ class MemoryBook:
 
     def all_tasks(self) -> list[Task]:
         return sorted(self.work.values(), key=lambda one: (one.created_at, one.step))
+
+    def all_verdicts(self) -> list[Verdict]:
+        return sorted(self.verdicts.values(), key=lambda one: (one.time, one.household))
 
     def all_messages(self) -> list[HandsetMessage]:
         return sorted(self.drawer.values(), key=lambda one: (one.at, one.medium, one.person))

@@ -9,6 +9,7 @@ import pytest
 from alerts import desk
 from alerts.answers import Meaning
 from alerts.audit import audit
+from alerts.cap import Cap
 from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import ChannelError, Receipt
 from alerts.delivery import MOST_ATTEMPTS, deliver_due
@@ -27,7 +28,8 @@ from alerts.model import (
     episode_id,
 )
 from alerts.policy_file import parse
-from detectors.finding import Kind, Phase, Severity
+from detectors.finding import Finding, Kind, Phase, Severity
+from detectors.verdict import Verdict
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from tests.alerts_world import EMPTY, HOME, MUTE, NOON, SON, World, finding
 
@@ -70,7 +72,7 @@ class Deaf:
 
 _BOTH_CONTACTS = """
 [all]
-kinds = ["inactivity", "excess", "leak", "smoke", "tamper", "offline", "battery", "anomaly"]
+kinds = [EVERY_KIND]
 on_return = "review"
 repeat = "15 min"
 recheck = "6 h"
@@ -78,7 +80,7 @@ steps = [
     { after = "0 min", who = "contacts", do = "call", message = "contact" },
     { after = "5 min", who = "duty_officer", do = "call", message = "officer" },
 ]
-"""
+""".replace("EVERY_KIND", ", ".join(f'"{kind}"' for kind in Kind))
 
 
 class Stories:
@@ -642,6 +644,395 @@ class Stories:
         assert world.alert().status is Status.SHELVED
         world.wait(2 * MINUTE)
         assert world.alert().status is Status.UNACKNOWLEDGED
+
+    # what grows worse ---------------------------------------------------------------------------------------------
+
+    def test_a_silence_longer_than_usual_is_on_the_board_and_disturbs_nobody(self, world: World) -> None:
+        world.take(finding(severity=Severity.LOW))
+        world.wait(12 * HOUR - SECOND)
+        assert (world.alert().status, world.alert().severity) == (Status.UNACKNOWLEDGED, Severity.LOW)
+        assert world.sent() == []
+        assert world.shelves.all_tasks() == []
+        world.wait(SECOND)
+        (review,) = world.shelves.all_tasks()
+        assert (review.kind, review.assignee) == (TaskKind.REVIEW, "wang")
+        assert world.sent() == []
+
+    def test_one_that_ends_by_itself_is_closed_and_asks_nothing_of_anybody(self, world: World) -> None:
+        world.take(finding(severity=Severity.LOW))
+        world.wait(13 * HOUR)
+        world.take(replace(finding(cleared=True, severity=Severity.LOW), time=world.now))
+        world.wait(2 * DAY)
+        alert = world.alert()
+        assert (alert.status, alert.outcome, alert.held_by) == (Status.CLOSED, Outcome.ENDED_BY_ITSELF, None)
+        assert [task.status for task in world.shelves.all_tasks()] == [TaskStatus.CANCELLED]
+        assert world.sent() == []
+
+    def test_grown_worse_the_ladder_it_had_not_begins(self, world: World) -> None:
+        world.take(finding(severity=Severity.LOW))
+        world.wait(2 * HOUR)
+        worse = replace(finding(), time=world.now, score=2.0, facts={"window": 50_400, "limit": 10.0})
+        world.take(worse)
+        world.wait(16 * MINUTE)
+        assert world.sent() == [
+            (7200, "li", "call"),
+            (7200, "li", "sms"),
+            (7500, "li", "call"),
+            (7800, "son", "call"),
+            (8100, "wang", "sms"),
+        ]
+        alert = world.alert()
+        assert (alert.severity, alert.score, alert.facts) == (Severity.MEDIUM, 2.0, worse.facts)
+        assert (alert.onset, alert.sources) == (worse.onset, {"rule meter/volume": worse.onset})
+        [grew] = [one for one in world.shelves.all_events(alert.id) if one.kind.value == "grew_worse"]
+        assert (grew.detail["before"], grew.detail["severity"], grew.at) == ("low", "medium", NOON + 2 * HOUR)
+        world.take(replace(worse, phase=Phase.CLEARED, time=world.now))
+        assert world.alert().status is Status.RETURNED, "it ends once"
+
+    def test_grown_worse_a_running_ladder_goes_on(self, world: World) -> None:
+        world.take(finding())
+        world.wait(11 * MINUTE)
+        world.take(replace(finding(severity=Severity.HIGH), time=world.now))
+        world.wait(20 * MINUTE)
+        assert [at for at, _, _ in world.sent()] == [0, 0, 300, 600, 900, 1800]
+        assert (world.alert().severity, world.alert().policy.name) == (Severity.HIGH, "inactivity")
+        assert "ladder_started" not in world.story()
+
+    def test_grown_worse_twice_at_once_is_told_in_order(self, world: World) -> None:
+        grown = [finding(severity=one) for one in (Severity.URGENT, Severity.LOW, Severity.MEDIUM)]
+        world.take(*grown)
+        assert world.story().count("grew_worse") == 2
+        assert (world.alert().severity, world.alert().policy.name) == (Severity.URGENT, "inactivity")
+        before = world.story()
+        assert world.take(*grown) == []
+        assert world.story() == before
+
+    def test_less_than_is_known_changes_nothing(self, world: World) -> None:
+        world.take(finding(severity=Severity.HIGH))
+        story = world.story()
+        assert world.take(finding(severity=Severity.LOW)) == []
+        assert (world.story(), world.alert().severity) == (story, Severity.HIGH)
+
+    def test_who_holds_a_silence_that_rang_keeps_it_when_it_grows(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.take(replace(finding(severity=Severity.URGENT), time=world.now + 1))
+        alert = world.alert()
+        assert (alert.status, alert.held_by, alert.severity) == (Status.ACKNOWLEDGED, OFFICER, Severity.URGENT)
+        assert world.story()[-1] == "grew_worse"
+
+    def test_who_holds_what_disturbed_nobody_does_not_hold_what_it_grows_into(self, world: World) -> None:
+        world.take(finding(severity=Severity.LOW))
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.wait(HOUR)
+        world.take(replace(finding(), time=world.now))
+        world.run()
+        assert (world.alert().status, world.alert().held_by) == (Status.UNACKNOWLEDGED, None)
+        assert world.sent() == [(3600, "li", "call"), (3600, "li", "sms")]
+
+    def test_what_grows_comes_off_the_shelf(self, world: World) -> None:
+        world.take(finding(Kind.LEAK))
+        world.run()
+        with world.books() as book:
+            desk.shelve(book, world.alert().id, OFFICER, world.now + 7 * DAY, "plumber comes", world.now)
+        world.take(replace(finding(Kind.LEAK, severity=Severity.HIGH), time=world.now))
+        assert (world.alert().status, world.alert().severity) == (Status.UNACKNOWLEDGED, Severity.HIGH)
+
+    def test_what_grows_in_an_absence_waits_for_its_end_and_climbs_the_higher_ladder(self, world: World) -> None:
+        world.leaves(HOME, NOON - DAY, NOON + 3 * HOUR)
+        world.take(finding(severity=Severity.LOW))
+        world.wait(HOUR)
+        world.take(replace(finding(), time=world.now))
+        assert (world.alert().status, world.alert().suppressed_why) == (Status.SUPPRESSED, Suppression.ABSENCE)
+        world.wait(2 * HOUR - SECOND)
+        assert world.sent() == []
+        world.wait(SECOND)
+        assert len(world.sent()) == 2
+
+    def test_growth_that_is_told_late_waits_before_it_wakes(self, world: World) -> None:
+        world.take(finding(severity=Severity.LOW))
+        world.wait(2 * HOUR)
+        world.reads(HOME, world.now)
+        world.take(replace(finding(), time=world.now - HOUR))
+        world.wait(2 * MINUTE - SECOND)
+        assert world.sent() == []
+        world.wait(SECOND)
+        assert len(world.sent()) == 2
+
+    def test_growth_that_is_over_before_anybody_heard_of_it_asks_nothing_of_anybody(self, world: World) -> None:
+        world.take(finding(severity=Severity.LOW))
+        world.wait(2 * HOUR)
+        world.reads(HOME, world.now)
+        world.take(replace(finding(), time=world.now - HOUR))
+        assert (world.alert().status, world.alert().suppressed_why) == (Status.SUPPRESSED, Suppression.BACKLOG)
+        world.take(replace(finding(cleared=True), time=world.now - MINUTE))
+        world.wait(DAY)
+        assert (world.alert().status, world.alert().outcome) == (Status.CLOSED, Outcome.OVER_BEFORE_ARRIVAL)
+        assert (world.sent(), world.shelves.all_tasks()) == ([], [])
+
+    @pytest.mark.parametrize("reason", ["joined", "incident"])
+    def test_what_something_else_tells_of_by_now_is_closed(self, world: World, reason: str) -> None:
+        world.take(finding(Kind.TAP))
+        world.run()
+        world.take(replace(finding(Kind.TAP, cleared=True), time=world.now, facts={"reason": reason}))
+        world.wait(2 * DAY)
+        assert (world.alert().status, world.alert().outcome) == (Status.CLOSED, Outcome.PART_OF_ANOTHER)
+        assert world.shelves.all_tasks() == []
+
+    def test_who_deals_with_what_is_part_of_something_else_keeps_it(self, world: World) -> None:
+        world.take(finding(Kind.TAP))
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.take(replace(finding(Kind.TAP, cleared=True), facts={"reason": "joined"}))
+        assert (world.alert().status, world.alert().held_by) == (Status.ACKNOWLEDGED, OFFICER)
+
+    def test_who_said_fine_is_not_asked_again_at_every_level(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.answers("li", "1")
+        closed = world.alert()
+        world.wait(2 * HOUR)
+        told = len(world.sent())
+        worse = replace(finding(severity=Severity.URGENT), time=world.now, facts={"window": 99_999})
+        assert world.take(worse) == []
+        world.wait(4 * HOUR - SECOND)
+        assert (len(world.sent()), world.alert().severity) == (told, closed.severity)
+        world.wait(SECOND)
+        _, again = world.shelves.all_alerts()
+        assert (again.severity, again.facts) == (Severity.URGENT, worse.facts)
+        assert len(world.sent()) == told + 2
+
+    def test_what_was_tidied_off_the_board_still_rings_when_it_grows(self, world: World) -> None:
+        world.take(finding(severity=Severity.LOW))
+        with world.books() as book:
+            desk.close(book, world.alert().id, OFFICER, Outcome.OTHER, "", world.now)
+        world.wait(HOUR)
+        world.take(replace(finding(), time=world.now))
+        world.run()
+        assert [one.status for one in world.shelves.all_alerts()] == [Status.CLOSED, Status.UNACKNOWLEDGED]
+        assert len(world.sent()) == 2
+
+    def test_a_tap_that_runs_on_sends_somebody(self, world: World) -> None:
+        world.take(finding(Kind.TAP))
+        world.wait(40 * MINUTE)
+        assert [person for _, person, _ in world.sent()] == ["li", "li", "li", "son"]
+        world.take(replace(finding(Kind.TAP, severity=Severity.HIGH), time=world.now))
+        world.wait(20 * MINUTE)
+        assert [task.kind for task in world.shelves.all_tasks()] == [TaskKind.VISIT]
+
+    # more visits than a day has -------------------------------------------------------------------------------------
+
+    def test_beyond_the_days_limit_the_weakest_waits_and_it_is_said(self, world: World) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        weak = replace(finding(household=MUTE), score=1.2)
+        world.take(weak)
+        world.run()  # nobody there has a telephone: the visit is planned at once
+        world.take(replace(finding(), score=1.5))
+        world.wait(16 * MINUTE)
+        waits, goes = sorted(world.shelves.all_alerts(), key=lambda one: one.score)
+        assert (waits.status, waits.suppressed_why) == (Status.SUPPRESSED, Suppression.CAP)
+        assert goes.status is Status.UNACKNOWLEDGED
+        assert [(task.alert, task.status) for task in world.shelves.all_tasks()] == [
+            (waits.id, TaskStatus.CANCELLED),
+            (goes.id, TaskStatus.OPEN),
+        ]
+        [said] = [one for one in world.shelves.all_events(waits.id) if one.kind.value == "suppressed"]
+        assert said.detail == {"why": "cap", "until": NOON + DAY}
+        notices = [one for one in world.shelves.all_notifications() if one.person == "zhao"]
+        assert [(one.alert, one.medium.value) for one in notices] == [(waits.id, "sms")]
+
+    def test_the_weaker_does_not_push_the_stronger_aside(self, world: World) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        world.take(replace(finding(household=MUTE), score=1.5))
+        world.run()
+        world.take(replace(finding(), score=1.2))
+        world.wait(16 * MINUTE)
+        stays, waits = sorted(world.shelves.all_alerts(), key=lambda one: -one.score)
+        assert (stays.household, stays.status) == (MUTE, Status.UNACKNOWLEDGED)
+        assert (waits.household, waits.suppressed_why) == (HOME, Suppression.CAP)
+
+    def test_who_has_set_out_is_not_called_back(self, world: World) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        world.take(replace(finding(household=MUTE), score=1.2))
+        world.run()
+        (visit,) = world.shelves.all_tasks()
+        with world.books() as book:
+            desk.accept(book, visit.id, "person:wang", "wang", world.now)
+        world.take(replace(finding(), score=1.5))
+        world.wait(16 * MINUTE)
+        weak, strong = sorted(world.shelves.all_alerts(), key=lambda one: one.score)
+        assert (weak.status, strong.suppressed_why) == (Status.ACKNOWLEDGED, Suppression.CAP)
+
+    def test_who_has_been_there_goes_again_whoever_comes(self, world: World) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        world.take(replace(finding(household=MUTE), score=1.2))
+        world.run()
+        (visit,) = world.shelves.all_tasks()
+        with world.books() as book:
+            desk.record_outcome(book, visit.id, "person:wang", Outcome.COULD_NOT_ENTER, "", world.now)
+        world.take(replace(finding(), score=1.5))
+        world.wait(16 * MINUTE)
+        went, waits = sorted(world.shelves.all_alerts(), key=lambda one: one.score)
+        assert (went.status, waits.suppressed_why) == (Status.UNACKNOWLEDGED, Suppression.CAP)
+
+    def test_the_duty_officer_hears_of_the_first_that_waits_only(self, world: World) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        world.take(replace(finding(household=MUTE), score=9.0))
+        world.run()
+        world.take(finding(), finding(Kind.TAP, severity=Severity.MEDIUM), finding(household=EMPTY))
+        world.wait(20 * MINUTE)
+        waiting = [one for one in world.shelves.all_alerts() if one.suppressed_why is Suppression.CAP]
+        assert {one.household for one in waiting} == {HOME, EMPTY}
+        notices = [step for one in waiting for step in world.shelves.all_steps(one.id) if step.action.message == "cap"]
+        assert len(notices) == 1
+
+    @pytest.mark.parametrize(
+        "spared",
+        [
+            finding(Kind.SMOKE, onset=NOON, severity=Severity.LOW),
+            finding(severity=Severity.HIGH),
+            finding(Kind.BURST, severity=Severity.URGENT),
+        ],
+        ids=["smoke", "severe", "burst"],
+    )
+    def test_what_must_not_wait_does_not(self, world: World, spared: Finding) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        world.take(replace(finding(household=MUTE), score=9.0))
+        world.run()
+        world.take(spared)
+        world.wait(21 * MINUTE)
+        assert {one.status for one in world.shelves.all_alerts()} == {Status.UNACKNOWLEDGED}
+        assert {task.household for task in world.shelves.all_tasks()} == {HOME, MUTE}
+
+    def test_help_does_not_wait(self, world: World) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        world.take(replace(finding(household=MUTE), score=9.0))
+        world.run()
+        world.take(finding())
+        world.wait(16 * MINUTE)
+        sms = next(one for one in world.shelves.all_messages() if one.person == "li" and one.medium.value == "sms")
+        with world.books() as book:
+            desk.answer(book, sms.id, "2", world.now)
+        world.run()
+        helped = next(one for one in world.shelves.all_alerts() if one.household == HOME)
+        assert (helped.status, helped.severity) == (Status.UNACKNOWLEDGED, Severity.URGENT)
+        assert HOME in {task.household for task in world.shelves.all_tasks() if task.status is TaskStatus.OPEN}
+
+    def test_what_waited_is_asked_anew_when_there_is_room(self, world: World) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        world.take(replace(finding(household=MUTE), score=1.5))
+        world.run()
+        world.take(replace(finding(), score=1.2))
+        world.wait(DAY - SECOND)
+        before = [one for one in world.sent() if one[1] == "li"]
+        world.wait(SECOND)
+        assert [one for one in world.sent() if one[1] == "li"][len(before) :] == [
+            (86400, "li", "call"),
+            (86400, "li", "sms"),
+        ]
+        world.wait(15 * MINUTE)
+        assert [task.household for task in world.shelves.all_tasks()] == [MUTE, HOME]
+
+    def test_what_grows_while_it_waits_is_ranked_anew(self, world: World) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        world.take(replace(finding(household=MUTE), score=9.0))
+        world.run()
+        world.take(finding())
+        world.wait(16 * MINUTE)
+        world.take(replace(finding(severity=Severity.HIGH), time=world.now))
+        world.wait(16 * MINUTE)
+        assert {one.status for one in world.shelves.all_alerts()} == {Status.UNACKNOWLEDGED}
+
+    def test_what_ends_while_it_waits_is_reviewed_like_any_other(self, world: World) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        world.take(replace(finding(household=MUTE), score=9.0))
+        world.run()
+        world.take(finding())
+        world.wait(16 * MINUTE)
+        world.take(replace(finding(cleared=True), time=world.now))
+        world.run()
+        ended = next(one for one in world.shelves.all_alerts() if one.household == HOME)
+        assert (ended.status, ended.suppressed_why) == (Status.RETURNED, None)
+        assert [task.kind for task in world.shelves.all_tasks() if task.household == HOME] == [TaskKind.REVIEW]
+
+    def test_going_again_to_a_closed_door_counts_as_the_same_visit(self, world: World) -> None:
+        world.cap = Cap(per_1000=0, fewest=1)
+        world.take(finding())
+        world.wait(15 * MINUTE)
+        (visit,) = world.shelves.all_tasks()
+        with world.books() as book:
+            desk.record_outcome(book, visit.id, "person:wang", Outcome.NOT_AT_HOME, "dark", world.now)
+        world.wait(30 * MINUTE)
+        assert len(world.shelves.all_tasks()) == 2
+
+    # what is learned ------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(
+        ("outcome", "real"),
+        [
+            (Outcome.HELPED, True),
+            (Outcome.EMERGENCY_SERVICES, True),
+            (Outcome.FOUND_WELL, False),
+            (Outcome.FALSE_ALARM, False),
+            (Outcome.RESIDENT_FINE, False),
+            (Outcome.OTHER, None),
+        ],
+    )
+    def test_how_an_alert_ends_is_what_detectors_learn(
+        self,
+        world: World,
+        outcome: Outcome,
+        real: bool | None,  # noqa: FBT001 - of a table
+    ) -> None:
+        world.take(finding())
+        world.wait(15 * MINUTE)
+        (visit,) = world.shelves.all_tasks()
+        with world.books() as book:
+            desk.accept(book, visit.id, "person:wang", "wang", world.now)
+            desk.record_outcome(book, visit.id, "person:wang", outcome, "", world.now)
+        expected = [] if real is None else [Verdict(HOME, Kind.INACTIVITY, world.now, real, visited=True)]
+        assert world.shelves.all_verdicts() == expected
+        world.wait(DAY)
+        assert world.shelves.all_verdicts()[: len(expected)] == expected
+
+    def test_an_answer_is_a_false_alarm_and_no_false_visit(self, world: World) -> None:
+        world.take(finding())
+        world.wait(20 * MINUTE)  # a visit is planned, but nobody has set out
+        sms = next(one for one in world.shelves.all_messages() if one.medium.value == "sms")
+        with world.books() as book:
+            desk.answer(book, sms.id, "1", world.now)
+        assert world.shelves.all_verdicts() == [Verdict(HOME, Kind.INACTIVITY, world.now, real=False, visited=False)]
+
+    def test_a_closed_door_says_nothing_until_somebody_knows(self, world: World) -> None:
+        world.take(finding())
+        world.wait(15 * MINUTE)
+        (visit,) = world.shelves.all_tasks()
+        with world.books() as book:
+            desk.record_outcome(book, visit.id, "person:wang", Outcome.NOT_AT_HOME, "dark", world.now)
+        assert world.shelves.all_verdicts() == []
+        with world.books() as book:
+            desk.close(book, world.alert().id, OFFICER, Outcome.FOUND_WELL, "at her daughter's", world.now)
+        assert world.shelves.all_verdicts() == [Verdict(HOME, Kind.INACTIVITY, world.now, real=False, visited=True)]
+
+    def test_what_the_system_closes_says_nothing(self, world: World) -> None:
+        world.take(finding(severity=Severity.LOW))
+        world.take(finding(severity=Severity.LOW, cleared=True))
+        world.reads(EMPTY, NOON)
+        world.take(finding(household=EMPTY, at=NOON - 6 * HOUR))
+        world.take(finding(household=EMPTY, at=NOON - 2 * HOUR, onset=NOON - 18 * HOUR, cleared=True))
+        assert {one.status for one in world.shelves.all_alerts()} == {Status.CLOSED}
+        assert world.shelves.all_verdicts() == []
+
+    def test_a_call_for_help_by_mistake_is_no_false_alarm_of_a_detector(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        world.answers("li", "2")
+        with world.books() as book:
+            desk.close(book, world.alert().id, OFFICER, Outcome.FALSE_ALARM, "wrong key", world.now)
+        assert world.shelves.all_verdicts() == []
 
     # closed while it is still so ----------------------------------------------------------------------------------
 

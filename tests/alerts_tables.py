@@ -10,6 +10,8 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from alerts.model import Alert, AlertEvent, EventKind, HandsetMessage, Notification, Step, Task
+from detectors.finding import Kind
+from detectors.verdict import Verdict
 from registry.instants import to_micros
 from storage import alert_rows
 from tests.alerts_world import HOME, MUTE, NEIGHBOURS, PLACES, WANG, ZHAO
@@ -45,6 +47,12 @@ class Tables:
 
     def all_tasks(self) -> list[Task]:
         return [alert_rows.to_task(row) for row in self.rows("SELECT * FROM task ORDER BY created_at, step")]
+
+    def all_verdicts(self) -> list[Verdict]:
+        return [
+            Verdict(row["household"], Kind(row["kind"]), to_micros(row["at"]), row["real"], row["visited"])
+            for row in self.rows("SELECT * FROM verdict ORDER BY at, household")
+        ]
 
     def all_messages(self) -> list[HandsetMessage]:
         found = self.rows("SELECT * FROM handset_message ORDER BY at, medium, person")

@@ -10,6 +10,7 @@ from uuid import UUID
 from alerts import desk
 from alerts.audit import audit
 from alerts.book import Books
+from alerts.cap import Cap
 from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import Channel
 from alerts.delivery import deliver_due, expire_calls
@@ -31,6 +32,7 @@ from alerts.model import (
 from alerts.policy import Policies
 from alerts.policy_file import built_in
 from detectors.finding import Finding, Kind, Phase, Severity
+from detectors.verdict import Verdict
 from registry.instants import HOUR, SECOND, to_micros
 
 NOON = to_micros(datetime(2026, 3, 10, 4, 0, tzinfo=UTC))
@@ -71,6 +73,7 @@ class Shelves(Protocol):
     def all_steps(self, alert: UUID) -> list[Step]: ...
     def all_notifications(self) -> list[Notification]: ...
     def all_tasks(self) -> list[Task]: ...
+    def all_verdicts(self) -> list[Verdict]: ...
     def all_messages(self) -> list[HandsetMessage]: ...
 
 
@@ -83,7 +86,7 @@ def finding(
     cleared: bool = False,
     source: str = "meter/volume",
     rule: str = "rule",
-    severity: Severity = Severity.HIGH,
+    severity: Severity = Severity.MEDIUM,
 ) -> Finding:
     """Return what a detector might say; by default that it began 12 h ago."""
     return Finding(
@@ -116,6 +119,7 @@ class World:
         self.shelves = shelves
         self.now = now
         self.policies: Policies = built_in()
+        self.cap: Cap | None = None
         self.channels: dict[str, Channel] = {"handset": HandsetChannel(books)}
         self.reads = reads
         """Gives a household a reading at an instant."""
@@ -136,7 +140,7 @@ class World:
 
     def _climbs(self) -> int:
         with self.books() as book:
-            return run_due(book, self.now, 10)
+            return run_due(book, self.now, 10, cap=self.cap)
 
     def wait(self, duration: int) -> None:
         """Let time pass, stopping wherever something is due."""

@@ -11,7 +11,7 @@ from dashboards.access import Scoped, Viewer
 from dashboards.context import Given
 from dashboards.paging import Page, Paged
 from dashboards.problems import Refusal, documented, not_found
-from dashboards.shapes import Area, Delay, Instant, Performance, severity_word
+from dashboards.shapes import Area, Delay, Instant, Performance, Visits, severity_word
 from storage.views import Row
 from storage.views import performance as queries
 from storage.views import registry as areas
@@ -64,6 +64,7 @@ def router() -> APIRouter:
             closed_target=_CLOSED[0],
         )
         counts = queries.counts(view, code, start=start, stop=stop)
+        visits = queries.visits(view, code, start=start, stop=stop)
         return Performance(
             area=Area.model_validate(area),
             start=start,
@@ -77,6 +78,13 @@ def router() -> APIRouter:
             first_notification=_delay(delays, "notified", _NOTIFIED),
             acknowledgement=_delay(delays, "acknowledged", _ACKNOWLEDGED),
             closing=_delay(delays, "closed", _CLOSED),
+            visits=Visits(
+                needed=visits["needed"],
+                false=visits["false"],
+                false_per_1000_days=1000 * visits["false"] / visits["household_days"]
+                if visits["household_days"]
+                else None,
+            ),
         )
 
     return routes

@@ -13,11 +13,12 @@ from dashboards.context import Given
 from dashboards.languages import Language
 from dashboards.pages.frame import Framed, frame
 from dashboards.pages.signin import sign_in
-from storage.views import View, alerts, handsets, tasks
+from storage.views import View, alerts, handsets, incidents, tasks
 
 _ALERTS: Final = 100
 _BESIDE: Final = 12
 _LATEST: Final = 5
+_INCIDENTS: Final = 20
 _QUIET: Final = ("shelved", "suppressed")
 
 
@@ -61,6 +62,7 @@ def _alerts(view: View) -> dict[str, object]:
         "waiting": counts.get("unacknowledged", 0),
         "total": sum(counts.values()),
         "shown": len(rows),
+        "incidents": incidents.listed(view, limit=_INCIDENTS, status="open"),
     }
 
 

@@ -16,7 +16,7 @@ from jinja2.runtime import Context as Surroundings
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from alerts.model import Outcome
+from alerts.model import SYSTEMS_OWN, Outcome
 from dashboards import phrases, present
 from dashboards.access import Caller, Viewer
 from dashboards.context import Given, context_of
@@ -27,7 +27,7 @@ from registry.instants import to_datetime, to_micros
 
 _LARGEST_FORM: Final = 64 * 1024
 
-OUTCOMES: Final = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.OVER_BEFORE_ARRIVAL)
+OUTCOMES: Final = tuple(outcome.value for outcome in Outcome if outcome not in SYSTEMS_OWN)
 """What people can write down; the one left out is the system's own."""
 
 
@@ -196,6 +196,7 @@ _WORDS: Final = {
     "outcome": phrases.OUTCOMES,
     "role": phrases.ROLES,
     "task": phrases.TASKS,
+    "cause": phrases.CAUSES,
 }
 
 _TEMPLATES: Final = Environment(

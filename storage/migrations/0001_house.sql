@@ -188,8 +188,11 @@ CREATE TABLE finding (
     source text NOT NULL,
     onset timestamptz NOT NULL,
     phase text NOT NULL CHECK (phase IN ('raised', 'cleared')),
+    severity smallint NOT NULL CHECK (severity BETWEEN 1 AND 4),   -- raised anew with a higher one, it grew worse
     time timestamptz NOT NULL,             -- event time at which it could be said
-    PRIMARY KEY (household, kind, rule, source, onset, phase)
+    score double precision NOT NULL,
+    facts jsonb NOT NULL,                  -- what its sentence is made of
+    PRIMARY KEY (household, kind, rule, source, onset, phase, severity)
 );
 
 -- Everything that ever happened to an alert, with its time and actor. Rows are never changed.
@@ -270,7 +273,7 @@ CREATE TABLE task (
     id uuid PRIMARY KEY,                   -- from alert and step
     alert uuid NOT NULL REFERENCES alert,
     step integer NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('visit', 'review', 'maintenance')),
+    kind text NOT NULL CHECK (kind IN ('visit', 'review', 'maintenance', 'call_task')),
     household text NOT NULL REFERENCES household,
     area text NOT NULL,
     assignee text REFERENCES person,
@@ -288,6 +291,39 @@ CREATE TABLE task (
 CREATE INDEX task_open ON task (due) WHERE status IN ('open', 'accepted');
 CREATE INDEX task_assignee ON task (assignee, due);
 CREATE INDEX task_done ON task (done_at DESC);
+CREATE INDEX task_visit ON task (created_at) WHERE kind = 'visit';
+
+-- What the detectors learn: how an alert of theirs ended. `no`, `batch` and `learned_at` are null until they have.
+CREATE TABLE verdict (
+    alert uuid PRIMARY KEY REFERENCES alert,
+    household text NOT NULL REFERENCES household,
+    kind text NOT NULL,
+    at timestamptz NOT NULL,               -- when the alert was closed
+    real boolean NOT NULL,                 -- somebody needed help
+    visited boolean NOT NULL,              -- somebody went there
+    no bigint UNIQUE,                      -- the order in which they were learned
+    batch bigint,                          -- the last batch of readings judged before
+    learned_at timestamptz,
+    CHECK ((no IS NULL) = (batch IS NULL) AND (no IS NULL) = (learned_at IS NULL))
+);
+CREATE INDEX verdict_not_learned ON verdict (at) WHERE no IS NULL;
+
+-- One cause behind the silence of many homes. The same incident has the same id; it is told again as it grows and ends.
+CREATE TABLE incident (
+    id uuid PRIMARY KEY,                   -- from cause, gateway, onset and the area it was first seen in
+    area text NOT NULL,                    -- '' where the homes have none
+    cause text NOT NULL CHECK (cause IN ('power', 'water', 'radio', 'gateway')),
+    source text NOT NULL DEFAULT '',       -- the gateway concerned
+    onset timestamptz NOT NULL,            -- when it began
+    raised_at timestamptz NOT NULL,        -- when it could be said
+    ended_at timestamptz,
+    homes integer NOT NULL,                -- affected
+    homes_known integer NOT NULL,          -- of so many
+    part_of uuid,                          -- the larger incident that it turned out to be part of
+    facts jsonb NOT NULL                   -- what its sentence is made of
+);
+CREATE INDEX incident_raised ON incident (raised_at DESC, id);
+CREATE INDEX incident_open ON incident (area text_pattern_ops) WHERE ended_at IS NULL;
 
 -- Who may call the API. Only a hash of each token is kept.
 CREATE TABLE token (

@@ -9,6 +9,8 @@ from storage.registry.directory import (
     add_sensors,
     directory,
     ensure_recorded_devices,
+    known_absences,
+    places,
     version,
 )
 from storage.registry.entries import add_absence, add_contact, add_device, add_household, add_person
@@ -34,7 +36,9 @@ __all__ = [
     "ensure_recorded_devices",
     "export_directory",
     "import_directory",
+    "known_absences",
     "load",
+    "places",
     "residents",
     "save",
     "version",

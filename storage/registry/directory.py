@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from registry.instants import to_micros
 from registry.model import Area, Device, Household, Registry
 from registry.quantities import BY_LABEL, Quantity
 from registry.refusals import UnknownDeviceError
@@ -19,7 +20,8 @@ _VERSION = "SELECT version FROM registry_version"
 
 _DIRECTORY = """
 SELECT
-    device.id, device.gateway, household.id, household.zone,
+    device.id, device.gateway, household.id, household.zone, household.area,
+    household.category = 'disabled' AND household.risk = 'high',
     coalesce(jsonb_object_agg(sensor.quantity, sensor.id) FILTER (WHERE sensor.id IS NOT NULL), '{}')
 FROM device
 JOIN household ON household.id = device.household
@@ -27,6 +29,9 @@ LEFT JOIN sensor ON sensor.device = device.id
 GROUP BY device.id, household.id
 ORDER BY device.id COLLATE "C"
 """
+
+_ABSENCES = "SELECT household, starts, ends FROM absence ORDER BY household, starts"
+_PLACES = "SELECT code FROM area ORDER BY code"
 
 _FIND_SENSORS = """
 SELECT sensor.device, sensor.quantity, sensor.id
@@ -51,12 +56,17 @@ RECORDINGS = Area("recordings", "city", "Recordings")
 
 @dataclass(frozen=True, slots=True)
 class DirectoryRow:
-    """A device, the gateway that may speak for it, the household it watches, and the ids of its sensors."""
+    """A device, the gateway that may speak for it, the household it watches, and the ids of its sensors.
+
+    `dependent` says that somebody's life there hangs on the supply: the household is `disabled` at risk `high`.
+    """
 
     device: str
     gateway: str
     household: str
     zone: str
+    area: str
+    dependent: bool
     sensors: Mapping[Quantity, int]
 
 
@@ -73,10 +83,31 @@ def directory(conn: Connection[Any]) -> list[DirectoryRow]:
     with conn.cursor(row_factory=tuple_row) as cursor:
         return [
             DirectoryRow(
-                device, gateway, household, zone, {BY_LABEL[label]: sensor for label, sensor in sensors.items()}
+                device,
+                gateway,
+                household,
+                zone,
+                area,
+                dependent,
+                {BY_LABEL[label]: sensor for label, sensor in sensors.items()},
             )
-            for device, gateway, household, zone, sensors in cursor.execute(_DIRECTORY)
+            for device, gateway, household, zone, area, dependent, sensors in cursor.execute(_DIRECTORY)
         ]
+
+
+def known_absences(conn: Connection[Any]) -> dict[str, list[tuple[int, int]]]:
+    """Return all registered absences by household, each [starts, ends) in microseconds UTC."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        for household, starts, ends in cursor.execute(_ABSENCES):
+            found.setdefault(household, []).append((to_micros(starts), to_micros(ends)))
+    return found
+
+
+def places(conn: Connection[Any]) -> list[str]:
+    """Return the codes of all areas."""
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        return [code for (code,) in cursor.execute(_PLACES)]
 
 
 def add_sensors(conn: Connection[Any], pairs: Iterable[tuple[str, Quantity]]) -> dict[tuple[str, Quantity], int]:

@@ -55,6 +55,18 @@ ORDER BY 1, 2, 3
 """
 )
 
+_VISITS = """
+WITH watched AS (
+    SELECT id FROM household WHERE starts_with(area, %(scope)s) AND starts_with(area, %(area)s)
+)
+SELECT count(*) FILTER (WHERE real) AS needed,
+       count(*) FILTER (WHERE NOT real) AS false,
+       (SELECT count(*) FROM watched) * (extract(epoch FROM %(stop)s - %(start)s) / 86400)::double precision
+           AS household_days
+FROM verdict
+WHERE visited AND household IN (SELECT id FROM watched) AND at >= %(start)s AND at < %(stop)s
+"""
+
 
 def delays(
     view: View,
@@ -76,6 +88,12 @@ def delays(
         acknowledged_target=acknowledged_target,
         closed_target=closed_target,
     )
+    return row
+
+
+def visits(view: View, area: str, *, start: datetime, stop: datetime) -> Row:
+    """Return how many visits of [start, stop) found somebody in need or nobody, and over how many household-days."""
+    [row] = view.rows(_VISITS, area=area, start=start, stop=stop)
     return row
 
 

@@ -137,7 +137,7 @@ _STATE = {
     """,
     "alert": "SELECT * FROM alert ORDER BY household, kind, onset",
     "alert_event": "SELECT * FROM alert_event ORDER BY alert, seq",
-    "finding": "SELECT * FROM finding ORDER BY household, kind, rule, source, onset, phase",
+    "finding": "SELECT * FROM finding ORDER BY household, kind, rule, source, onset, phase, severity",
     "step": "SELECT * FROM step ORDER BY alert, no",
     "notification": "SELECT count(*) FROM notification",
     "task": "SELECT count(*) FROM task",
@@ -200,5 +200,5 @@ def forget(database: str) -> None:
         conn.execute("SET session_replication_role = replica")
         conn.execute(
             "TRUNCATE reading, batch, quarantine, detector_state, engine_clock, alert, finding, alert_event, step, "
-            "notification, handset_message, task, sensor RESTART IDENTITY"
+            "notification, handset_message, task, verdict, sensor RESTART IDENTITY"
         )

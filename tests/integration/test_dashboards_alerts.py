@@ -222,3 +222,17 @@ def test_performance_counts_and_waits(site: Site) -> None:
     assert site.get("/api/v1/areas/4401/performance?to=2026-11-06T00:00:00Z")["alerts"] == 3
     before = site.get(f"/api/v1/areas/{WEST}/performance?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z")
     assert (before["alerts"], before["closing"]["median_seconds"]) == (0, None)
+
+
+def test_performance_tells_what_visits_found(site: Site) -> None:
+    for household, found in (("hh-1", "found_well"), ("hh-2", "helped")):
+        site.alert(household)
+        site.pass_time(20)
+        [task] = site.get("/api/v1/tasks?status=open")["items"]
+        for step, body in (("accept", {}), ("outcome", {"outcome": found, "note": ""})):
+            path = f"/api/v1/tasks/{task['id']}/{step}"
+            assert site.client.post(path, json=body, headers=site.token("caseworker", WEST)).status_code == 200
+    told = site.get(f"/api/v1/areas/{WEST}/performance?from=2026-10-27T00:00:00Z&to=2026-11-06T00:00:00Z")
+    assert told["visits"] == {"needed": 1, "false": 1, "false_per_1000_days": 50}, "one in ten days of two households"
+    nowhere = site.get(f"/api/v1/areas/{EAST}/performance?from=2026-10-27T00:00:00Z&to=2026-11-06T00:00:00Z")
+    assert nowhere["visits"] == {"needed": 0, "false": 0, "false_per_1000_days": 0}

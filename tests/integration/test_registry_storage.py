@@ -298,7 +298,7 @@ def test_the_directory_tells_devices_and_their_sensors(sampled: Connection[Any])
     rows = {row.device: row for row in registry.directory(sampled)}
     assert len(rows) == 7
     assert rows["yz-0001-smoke"] == registry.DirectoryRow(
-        "yz-0001-smoke", "gateway-yuzhong-1", "YZ-0001", "Asia/Shanghai",
+        "yz-0001-smoke", "gateway-yuzhong-1", "YZ-0001", "Asia/Shanghai", "500103003001", False,
         {quantity: ids["yz-0001-smoke", quantity] for quantity in (Quantity.SMOKE, Quantity.ALARM)},
     )  # fmt: skip
     assert rows["yz-0002-water"].sensors == {}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.episodes import fold, follow
+from alerts.episodes import Rung, fold, follow
 from alerts.model import episode_id
 from detectors.finding import Finding, Kind, Phase, Severity
 
@@ -42,6 +42,16 @@ def test_the_same_onset_again_has_an_id_of_its_own() -> None:
     first, second = fold([FIRST, FIRST_ENDS, again])
     assert first.onset == second.onset
     assert first.id != second.id
+
+
+def test_a_condition_that_grows_worse_keeps_its_levels() -> None:
+    first = replace(FIRST, severity=Severity.MEDIUM, facts={"rate": 12.0})
+    worse = replace(FIRST, severity=Severity.URGENT, time=260, facts={"rate": 1})
+    again = replace(FIRST, severity=Severity.HIGH, time=270, facts={"rate": 4})
+    (one,) = fold([first, worse, again, worse, FIRST_ENDS])
+    assert one.severity is Severity.URGENT
+    assert one.levels == (Rung(Severity.MEDIUM, 200, "rule", 12.0), Rung(Severity.URGENT, 260, "rule", 1.0))
+    assert (one.raised_at, one.ended_at, one.facts) == (200, 300, {"rate": 12.0})
 
 
 def test_kinds_and_households_are_apart() -> None:

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from alerts import desk
 from alerts.audit import audit
+from alerts.cap import Cap
 from alerts.channels.port import ChannelError, Receipt
 from alerts.errors import AlertError
 from alerts.escalation import run_due
@@ -82,6 +83,7 @@ class AlertMachine(RuleBasedStateMachine):
         self.world = World(self.book.opened, self.book, reads=self.book.newest.__setitem__, leaves=leaves)
         self.channel = Fickle(self.world)
         self.world.channels = {"handset": self.channel}
+        self.world.cap = Cap(per_1000=0, fewest=1)
         self.told: list[Finding] = []
 
     @rule(
@@ -107,6 +109,25 @@ class AlertMachine(RuleBasedStateMachine):
         if self.told:
             raised = _newest(self.told, pick)
             self.world.take(replace(raised, phase=Phase.CLEARED, time=self.world.now))
+
+    @rule(pick=_PICK, late=st.sampled_from([0, 0, 0, HOUR]))
+    def a_condition_grows_worse(self, pick: int, late: int) -> None:
+        """Say it again with a higher severity; the alert that has it is never less severe, nor climbs lower again."""
+        if not self.told:
+            return
+        raised = _newest(self.told, pick)
+        if raised.severity is Severity.URGENT:
+            return
+        worse = replace(raised, severity=Severity(raised.severity + 1), time=max(raised.time, self.world.now - late))
+        before = {one.id: one for one in self.book.by_id.values() if one.status is not Status.CLOSED}
+        self.told.append(worse)
+        self.world.take(worse)
+        for one in before.values():
+            after = self.book.by_id[one.id]
+            assert after.severity >= one.severity
+            assert after.policy.reach >= one.policy.reach
+            if after.status is one.status is Status.UNACKNOWLEDGED and after.policy == one.policy:
+                assert after.step_count == one.step_count, "a running ladder goes on as it was"
 
     @rule(pick=_PICK)
     def a_finding_is_told_again(self, pick: int) -> None:
@@ -236,7 +257,7 @@ class AlertMachine(RuleBasedStateMachine):
             raised.setdefault((one.household, one.kind, source_of(one)), set()).add(one.onset)
         cleared = {
             (household, kind, f"{rule} {source}", int(onset))
-            for household, kind, rule, source, onset, phase in self.book.findings
+            for household, kind, rule, source, onset, phase, _severity in self.book.findings
             if phase == Phase.CLEARED
         }
         for (household, kind, source), onsets in raised.items():

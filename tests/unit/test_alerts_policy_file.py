@@ -17,27 +17,27 @@ from registry.instants import DAY, HOUR, MINUTE, SECOND
 
 EVERYTHING = """
 [all]
-kinds = ["inactivity", "excess", "leak", "smoke", "tamper", "offline", "battery", "anomaly"]
+kinds = [EVERY_KIND]
 on_return = "review"
 repeat = "15 min"
 recheck = "6 h"
 steps = [{ after = "0 min", who = "resident", do = "sms", message = "check" }]
-"""
+""".replace("EVERY_KIND", ", ".join(f'"{kind}"' for kind in Kind))
 
 
 def test_the_built_in_ladders_cover_everything() -> None:
     policies = built_in()
     assert list(policies.gaps()) == []
-    day = policies.choose(Kind.INACTIVITY, Severity.HIGH, time(12))
-    night = policies.choose(Kind.INACTIVITY, Severity.HIGH, time(23))
+    day = policies.choose(Kind.INACTIVITY, Severity.MEDIUM, time(12))
+    night = policies.choose(Kind.INACTIVITY, Severity.MEDIUM, time(23))
     assert (day.name, night.name) == ("inactivity", "inactivity-night")
-    assert policies.choose(Kind.INACTIVITY, Severity.HIGH, time(5, 59)) == night
-    assert policies.choose(Kind.INACTIVITY, Severity.HIGH, time(6)) == day
+    assert policies.choose(Kind.INACTIVITY, Severity.MEDIUM, time(5, 59)) == night
+    assert policies.choose(Kind.INACTIVITY, Severity.MEDIUM, time(6)) == day
     assert policies.choose(Kind.SMOKE, Severity.LOW, time(3)).on_return is OnReturn.CONTINUE
 
 
 def test_the_day_ladder_is_the_one_of_the_cities() -> None:
-    day = built_in().choose(Kind.INACTIVITY, Severity.HIGH, time(12))
+    day = built_in().choose(Kind.INACTIVITY, Severity.MEDIUM, time(12))
     assert [(rung.after // MINUTE, rung.action.who, rung.action.do.value) for rung in day.rungs] == [
         (0, "resident", "sms"),
         (0, "resident", "call"),
@@ -47,6 +47,50 @@ def test_the_day_ladder_is_the_one_of_the_cities() -> None:
         (30, "duty_officer", "call"),
     ]
     assert day.rungs[4].action.within == 45 * MINUTE
+
+
+@pytest.mark.parametrize("hour", [2, 12])
+def test_the_more_severe_inactivity_is_the_sooner_somebody_stands_at_the_door(hour: int) -> None:
+    low, medium, high, urgent = (built_in().choose(Kind.INACTIVITY, one, time(hour)) for one in Severity)
+    assert low.reach == 0, "it is seen on the board, and disturbs nobody"
+    assert low.on_return is OnReturn.CLOSE
+
+    def visited(policy: Policy) -> int:
+        return next(rung.after for rung in policy.rungs if rung.action.do is Do.VISIT)
+
+    assert high == urgent
+    assert visited(high) < visited(medium)
+    told = [(rung.action.do, rung.action.who) for rung in medium.rungs]
+    assert [(rung.action.do, rung.action.who) for rung in high.rungs] == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "first", "reach"),
+    [
+        (Kind.TAP, Severity.MEDIUM, (Do.SMS, "resident"), 1),
+        (Kind.BURST, Severity.HIGH, (Do.CALL, "resident"), 2),
+        (Kind.APPLIANCE, Severity.MEDIUM, (Do.SMS, "resident"), 1),
+        (Kind.COLD, Severity.MEDIUM, (Do.SMS, "resident"), 1),
+        (Kind.SURGE, Severity.MEDIUM, (Do.SMS, "resident"), 1),
+        (Kind.DROP, Severity.HIGH, (Do.SMS, "resident"), 2),
+        (Kind.STUCK, Severity.MEDIUM, (Do.MAINTENANCE, "caseworker"), 0),
+        (Kind.CLOCK, Severity.MEDIUM, (Do.MAINTENANCE, "caseworker"), 0),
+        (Kind.METER, Severity.LOW, (Do.MAINTENANCE, "caseworker"), 0),
+        (Kind.DRIFT, Severity.LOW, (Do.REVIEW, "caseworker"), 0),
+    ],
+)
+def test_each_kind_is_dealt_with_as_it_deserves(
+    kind: Kind, severity: Severity, first: tuple[Do, str], reach: int
+) -> None:
+    policy = built_in().choose(kind, severity, time(12))
+    assert (policy.rungs[0].action.do, policy.rungs[0].action.who) == first
+    assert policy.rungs[0].after == 0
+    assert policy.reach == reach
+
+
+def test_a_change_of_habits_may_be_talked_about_within_a_week() -> None:
+    (review,) = built_in().choose(Kind.DRIFT, Severity.LOW, time(12)).rungs
+    assert review.action.within == 7 * DAY
 
 
 def test_the_first_policy_that_applies_is_taken() -> None:
@@ -71,7 +115,7 @@ def test_the_first_policy_that_applies_is_taken() -> None:
         ('who = "resident", do = "sms"', 'who = "caseworker", do = "visit"', r"steps\[1\]\.within says how long"),
         ('do = "sms"', 'do = "sms", within = "1 h"', r"steps\[1\]\.within says how long"),
         ('do = "sms"', 'do = "sms", whom = 1', r"steps\[1\]\.whom is unknown; the keys here are after, do"),
-        ('"review"', '"retry"', r"all\.on_return is 'retry'; choose of review, continue"),
+        ('"review"', '"retry"', r"all\.on_return is 'retry'; choose of review, continue, close"),
         ('"15 min"', '"0 min"', r"all\.repeat is shorter than a minute"),
         ('repeat = "15 min"', "", r"all\.repeat is None"),
         ('recheck = "6 h"', "", r"all\.recheck is missing or 0, but inactivity and smoke must be looked at again"),
@@ -107,6 +151,17 @@ def test_what_is_closed_while_it_is_still_reported_is_looked_at_again_as_its_kin
         "offline": 30 * DAY,
         "battery": 30 * DAY,
         "anomaly": DAY,
+        "cold": 2 * HOUR,
+        "tap": 30 * MINUTE,
+        "burst": 30 * MINUTE,
+        "surge": 2 * HOUR,
+        "drop": 2 * HOUR,
+        "appliance": 2 * HOUR,
+        "outage": HOUR,
+        "stuck": 30 * DAY,
+        "clock": 30 * DAY,
+        "meter": 30 * DAY,
+        "drift": 30 * DAY,
     }
     assert policies.choose(Kind.INACTIVITY, Severity.HIGH, time(2)).recheck == 6 * HOUR
 

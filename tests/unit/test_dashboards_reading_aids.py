@@ -75,6 +75,8 @@ def test_a_moment_is_told_as_shortly_as_its_distance_allows() -> None:
 
 def test_every_code_there_is_has_its_words() -> None:
     assert set(phrases.KINDS) == {kind.value for kind in Kind}
+    chinese = translator("zh_CN")
+    assert all(not chinese(word).isascii() for word in (*phrases.KINDS.values(), *phrases.SEVERITIES.values()))
     assert set(phrases.SEVERITIES) == {severity.label for severity in Severity}
     assert set(phrases.OUTCOMES) == {outcome.value for outcome in Outcome}
     assert set(phrases._EVENTS) == {kind.value for kind in EventKind}

@@ -7,7 +7,8 @@ import pytest
 
 from detectors.bank import StateError
 from detectors.finding import Finding, Kind
-from detectors.river_model import ModelError, RiverModel, build
+from detectors.river_build import ModelError, build
+from detectors.river_model import RiverModel
 from registry.instants import HOUR, MINUTE
 from registry.quantities import Quantity
 from tests.unit.detector_streams import NOON, Watch, house

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingest.recordings import HEADER, RecordingError, Series, read
 from registry.instants import to_micros
@@ -105,3 +107,71 @@ def test_files_that_are_no_recordings_are_refused(tmp_path: Path) -> None:
         list(read(write(tmp_path, TEXT.encode() + b"\xff")))
     with pytest.raises(RecordingError, match="zone `Mars` is not known"):
         list(read(write(tmp_path, TEXT), "Mars"))
+
+
+_TIMES = st.one_of(
+    st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(lambda one: one.isoformat(timespec="seconds")),  # noqa: DTZ001 - as written without an offset
+    st.datetimes(datetime(2015, 3, 28), datetime(2015, 3, 30)).map(lambda one: one.isoformat(" ", "seconds")),  # noqa: DTZ001
+    st.datetimes(datetime(2015, 10, 24), datetime(2015, 10, 26)).map(datetime.isoformat),  # noqa: DTZ001
+    st.builds(
+        lambda one, offset: one.isoformat(timespec="seconds") + offset,
+        st.datetimes(datetime(1970, 1, 1), datetime(2070, 1, 1)),  # noqa: DTZ001
+        st.sampled_from(["Z", "+08:00", "-11:30", "+00:00", "+05:45"]),
+    ),
+    st.sampled_from(["20160301T000049", "2016-03-01", "2016-03-01T24:00:00", "2016-02-30T00:00:00",
+                     "2016-13-01T00:00:00", "2016-03-01T00:00:60", "2016-03-01t00:00:49", "2016-03-01T00:00:49+08",
+                     "201x-03-01T00:00:49", "2016-03-01T00:00:49+24:00", "2016-03-01T00:00:49z"]),
+)  # fmt: skip
+_VALUES = st.one_of(
+    st.integers(0, 10**12).map(str),
+    st.floats(0, 1e12, allow_nan=False).map(repr),
+    st.decimals(0, 10**6, places=3).map(str),
+    st.sampled_from(["007", ".5", "5.", ".", "1e3", "1_0", " 1", "+1", "-0", "1.2.3", "0.1234567890123456", "nan", ""]),
+)
+_DEVICES = st.sampled_from(["meter-1", "meter-2", "水表", '"a, b"', "me/ter", '"q"'])
+
+
+@given(
+    rows=st.lists(st.tuples(_TIMES, _DEVICES, _VALUES), min_size=1, max_size=6),
+    zone=st.sampled_from(["UTC", "Europe/Madrid", "Asia/Shanghai", "America/St_Johns"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_rows_read_together_mean_what_they_mean_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]], zone: str, end: str
+) -> None:
+    lines = [f"{time},{device},volume,l,{value}" for time, device, value in rows]
+    folder = tmp_path_factory.getbasetemp()
+
+    def told(text: str) -> list[tuple[str, int, float]] | str:
+        try:
+            return [
+                (row.series.device, row.time, row.value)
+                for chunk in read(write(folder, text), zone)
+                for row in chunk.rows()
+            ]
+        except RecordingError as error:
+            return str(error)
+
+    header = ",".join(HEADER)
+    together = told(end.join([header, *lines]) + end)
+    # A quoted field makes the reader take every line for itself.
+    quoted = ",".join(f'"{name}"' for name in HEADER)
+    apart = told(end.join([quoted, *(line.replace(",volume,", ',"volume",') for line in lines)]) + end)
+    assert together == apart
+
+
+def test_many_rows_are_read_in_blocks_and_an_error_is_named_by_its_line(tmp_path: Path) -> None:
+    rows = [
+        f"2016-03-01T{n // 3600 % 24:02d}:{n // 60 % 60:02d}:{n % 60:02d},meter-{n % 7},volume,l,{n}"
+        for n in range(90_000)
+    ]
+    file = write(tmp_path, "\n".join([",".join(HEADER), *rows]) + "\n")
+    chunks = list(read(file))
+    assert len(chunks) > 1
+    assert np.concatenate([chunk.value for chunk in chunks]).tolist() == list(range(90_000))
+    share = [chunk.share for chunk in chunks]
+    assert share == sorted(share)
+    rows[80_000] = "2016-03-01T00:00:49,meter-1,volume,gal,437506"
+    with pytest.raises(RecordingError, match=r"recorded\.csv:80002: unit `gal`"):
+        list(read(write(tmp_path, "\n".join([",".join(HEADER), *rows]) + "\n")))

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from alerts.cap import Cap
+from detectors.budget import FALSE_VISITS
 from shouwang.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -28,6 +30,8 @@ def test_everything_has_a_default() -> None:
     assert (settings.database_url, settings.mqtt_url, settings.policies) == (None, None, None)
     assert (settings.http_host, settings.http_port, settings.rules) == ("127.0.0.1", 8080, "default")
     assert (settings.log_level, settings.log_json, settings.quarantine_days) == ("info", False, 30)
+    assert settings.false_visits_per_1000_days == 1000 * FALSE_VISITS
+    assert settings.cap == Cap()
 
 
 def test_options_come_before_the_environment_and_that_before_the_file(
@@ -48,6 +52,9 @@ def test_options_come_before_the_environment_and_that_before_the_file(
         ("SHOUWANG_LOG_LEVEL", "loud", "log_level"),
         ("SHOUWANG_LOG_JSON", "perhaps", "log_json"),
         ("SHOUWANG_QUARANTINE_DAYS", "0", "quarantine_days"),
+        ("SHOUWANG_FALSE_VISITS_PER_1000_DAYS", "0", "false_visits_per_1000_days"),
+        ("SHOUWANG_VISITS_PER_1000_A_DAY", "-1", "visits_per_1000_a_day"),
+        ("SHOUWANG_VISITS_ALWAYS_FROM", "dire", "visits_always_from"),
     ],
 )
 def test_a_value_that_will_not_do_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str) -> None:
@@ -73,7 +80,7 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_example_lists_every_setting_with_its_default() -> None:
-    listed = dict(re.findall(r"^#SHOUWANG_([A-Z_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE))
+    listed = dict(re.findall(r"^#SHOUWANG_([A-Z0-9_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE))
     assert set(listed) == {name.upper() for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
         if field.default is not None:

@@ -1,0 +1,413 @@
+"""Has a household been silent for longer than it ever is at such an hour? The person may lie on the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bank import Bank, Column, pack, unpack
+from detectors.budget import FALSE_VISITS, Budget
+from detectors.evidence_tail import EvidenceTail
+from detectors.finding import Fact, Finding, Kind, Phase, Severity
+from detectors.local_slots import SLOTS, LocalSlots
+from detectors.protocol import Detector
+from detectors.quarter_hours import SLOT, Closed, QuarterHours
+from detectors.rule import Rule, RulesError
+from detectors.survival import BIN, BINS, LONGEST, Population
+from detectors.verdict import Verdict
+from registry.instants import DAY, SECOND
+from registry.readings import Observations, SensorTable
+
+YEAR_DAYS = 365.25
+_WEEK = 168
+_HOURS = 48  # of a working day and of a day off
+_BANDS = np.searchsorted(np.array([4, 16, 36]), np.arange(LONGEST), side="right")  # < 1 h, < 4 h, < 9 h, longer
+_HABIT = 0.5 ** (1 / 30)
+_BAND = 0.5 ** (1 / 90)
+_DAYS = 0.5 ** (1 / (4 * SLOTS))
+_PRIOR_HOUR = 4.0
+_PRIOR_BAND = 5.0
+_PRIOR_DAYS = 20.0
+_FALL = 0.1
+_BLOCKS = 6  # of four hours, from 01 h
+_TYPICAL = 0.9
+_STEP = 0.2
+_MARGIN = 1.05
+_WATTS = 10.0
+_FADE = 15 / 16  # of remembered pauses, a week
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def severity_of(rate: float) -> Severity:
+    """Return what a level of so many false alarms per household-year means: 4 call, 1 and 0.365 press."""
+    if rate >= 8:
+        return Severity.LOW
+    if rate >= 2:
+        return Severity.MEDIUM
+    return Severity.HIGH if rate >= 0.6 else Severity.URGENT
+
+
+class Inactivity:
+    """Raises when silence has become unlikely; each of `rates` (false alarms per household-year) is a level.
+
+    Time goes in quarters of an hour, from water and electricity meters together (`QuarterHours`). Use is water
+    drawn, or power above 1.05 times the household's quiet level plus 10 W; that level is a running 0.9 quantile, which
+    a refrigerator stays below, of the quietest four hours of the day. While a slot is silent, with pause e so far,
+
+        p = population[kind, time of day, bin(e)] · habit[hour] · patience[band(e)] · days
+        R ← (R + 0.1) · exp(p),     evidence = ln R;     use sets R to 1.
+
+    The last three factors are the household's own: slots with use over slots expected to have it, (κ + counts) /
+    (κ + expected), by hour of working day or day off (κ = 4, half-life 30 days), by how long it has been silent
+    (κ = 5, 90 days), over the last days (κ = 20, 4 days). R is Shiryaev's statistic for a fall at an unknown moment
+    (Shiryaev, On optimum methods in quickest detection problems, 1963), and DESIGN §7's exp(Λ) with 0 for 0.1: it
+    weighs all moments since the last use. Slots of which nothing is known, of an absence or an outage change nothing.
+
+    A level of f a year is the evidence that f pauses a household-year exceed by chance, as counted (`EvidenceTail`)
+    on the pauses of all households; a budget of false visits moves it (`Budget`). Population and levels are brought
+    up to date at `dawn`, once a day of the clock; all else depends on the household alone. 1.1 kB a household.
+    """
+
+    def __init__(
+        self, sensors: SensorTable, name: str = "inactivity", *,
+        rates: Sequence[float] = (4.0, 1.0, 0.365), budget: float = FALSE_VISITS,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self._about = "inactivity 1"
+        self._sensors = sensors
+        self._rates = np.array(sorted(rates, reverse=True))
+        self._severities = [severity_of(rate) for rate in self._rates]
+        self._meters = QuarterHours(sensors)
+        self._population = Population()
+        self._tail = EvidenceTail()
+        self._budget = Budget(sensors, budget)
+        self._clocks = LocalSlots(sensors)
+        self._day: int | None = None
+        self._bank = Bank(
+            Column("hour_used", "f4", 0.0, _HOURS),
+            Column("hour_due", "f4", 0.0, _HOURS),
+            Column("habit", "f4", 1.0, _HOURS),
+            Column("band_used", "f4", 0.0, 4),
+            Column("band_due", "f4", 0.0, 4),
+            Column("patience", "f4", 1.0, 4),
+            Column("late_used", "f4", 0.0),
+            Column("late_due", "f4", 0.0),
+            Column("days", "f4", 1.0),
+            Column("pauses", "u1", 0, _WEEK),  # the longest pause known at each hour of the week, in slots
+            Column("usual_watts", "f4", np.nan, _BLOCKS),
+            Column("spread_watts", "f4", 0.0, _BLOCKS),
+            Column("quiet_watts", "f4", np.nan),  # the least of the usual ones
+            Column("local_day", "i4", -1),
+            Column("since", "i4", -1),  # the slot in which this pause began
+            Column("pause", "i4", 0),  # known silent slots of it
+            Column("evidence", "f8", 0.0),
+            Column("level", "u1", 0),  # how many levels have been raised
+            Column("source", "i4", 0),  # the sensor it was raised on
+        )
+        self._levels = self._thresholds()
+
+    def observe(self, batch: Observations) -> list[Finding]:
+        """Follow water and electricity."""
+        closed = self._meters.take(batch)
+        return [] if closed is None else self._follow(closed)
+
+    def tick(self, now: int) -> list[Finding]:
+        """Go on without meters that have fallen silent."""
+        closed = self._meters.tick(now)
+        return [] if closed is None else self._follow(closed)
+
+    def dawn(self, day: int) -> None:
+        """Take what was learned before `day` (of the clock, days since 1970) into population and levels."""
+        if self._day is not None and day > self._day:
+            self._population.learn(day - self._day)
+            self._tail.learn(day - self._day)
+        if self._day is None or day > self._day:
+            self._day = day
+            self._budget.pass_days(day * DAY, self._watched())
+            self._levels = self._thresholds()
+
+    def allow(self, rate: float) -> None:
+        """Take the budget of false visits for each household-day."""
+        self._budget.allow(rate)
+        self._levels = self._thresholds()
+
+    def learn(self, verdicts: Sequence[Verdict], now: int) -> None:
+        """Let thresholds follow what people found."""
+        self._budget.learn(verdicts, now, self._watched())
+        self._levels = self._thresholds()
+
+    def _watched(self) -> NDArray[np.int32]:
+        self._bank.reach(len(self._sensors.households))
+        return np.flatnonzero(self._bank["local_day"][: len(self._sensors.households)] >= 0).astype(np.int32)
+
+    def _thresholds(self) -> Floats:
+        return np.array(
+            [
+                self._tail.threshold(rate / YEAR_DAYS) + self._budget.theta_shift(severity)
+                for rate, severity in zip(self._rates, self._severities, strict=True)
+            ]
+        )
+
+    def _follow(self, closed: Closed) -> list[Finding]:
+        """Go through closed slots, one of every household at a time."""
+        self._bank.reach(len(self._sensors.households))
+        self._clocks.reach(closed.first)
+        order = np.argsort(-closed.length, kind="stable")
+        longest_first = closed.length[order]
+        findings: list[Finding] = []
+        for turn in range(int(closed.length.max())):
+            some = order[: int(np.searchsorted(-longest_first, -turn, side="left"))]
+            at = closed.start[some] + turn
+            findings += self._slot(
+                closed.household[some], closed.first[some] + turn, closed.water[at], closed.watts[at], closed.told[at]
+            )
+        return findings
+
+    def _slot(
+        self, home: Ints, slot: Ints, water: NDArray[np.int8], watts: NDArray[np.float32], told: Ints
+    ) -> list[Finding]:
+        """Follow one slot of some households, each once."""
+        bank = self._bank
+        local = self._clocks.local(home, slot)
+        quarter, day = local % SLOTS, local // SLOTS
+        self._refresh(home, day)
+        metered = np.isfinite(watts)
+        if metered.any():
+            self._learn_quiet(home[metered], quarter[metered], watts[metered])
+        used = (water == 1) | (metered & (watts > bank["quiet_watts"][home] * _MARGIN + _WATTS))
+        known = (water >= 0) | metered
+        for spans in (self._sensors.absences, self._sensors.outages):
+            if spans:
+                known &= ~spans.touch(home.astype(np.int32), slot * SLOT, (slot + 1) * SLOT)
+
+        pause = np.minimum(bank["pause"][home], LONGEST - 1)
+        kind = np.where(metered, np.where(water >= 0, 2, 1), 0)
+        cell = (kind * SLOTS + quarter) * BINS + BIN[pause]
+        band = _BANDS[pause]
+        hour = quarter // 4 + np.where((day + 3) % 7 >= 5, 24, 0)
+        common = self._population.hazard.ravel()[cell]
+        habit, patience = bank["habit"][home, hour], bank["patience"][home, band]
+        due = common * habit * patience
+
+        # What is known is learned; the household's own factors, each beside the others.
+        at, used_at = np.flatnonzero(known), known & used
+        self._population.note(cell[at], used[at])
+        self._tail.watched(len(at))
+        some = home[at]
+        bank["hour_used"][some, hour[at]] += used[at]
+        bank["hour_due"][some, hour[at]] += (common * patience)[at]
+        bank["band_used"][some, band[at]] += used[at]
+        bank["band_due"][some, band[at]] += (common * habit)[at]
+        bank["late_used"][some] = bank["late_used"][some] * _DAYS + used[at]
+        bank["late_due"][some] = bank["late_due"][some] * _DAYS + due[at]
+        active = home[used_at]
+        days = (_PRIOR_DAYS + bank["late_used"][active]) / (_PRIOR_DAYS + bank["late_due"][active])
+        due *= bank["days"][home]
+        bank["days"][active] = days
+
+        findings = self._end(home[used], slot[used], local[used], told[used])
+        at = np.flatnonzero(known & ~used)
+        return findings + self._silent(home[at], slot[at], local[at], told[at], due[at])
+
+    def _end(self, home: Ints, slot: Ints, local: Ints, told: Ints) -> list[Finding]:
+        """End the pauses of households that used something."""
+        bank = self._bank
+        paused = bank["pause"][home] > 0
+        home, slot, local, told = home[paused], slot[paused], local[paused], told[paused]
+        self._tail.note(bank["evidence"][home] - self._budget.delta(home.astype(np.int32)))
+        self._remember(home, local)
+        raised = np.flatnonzero(bank["level"][home] > 0)
+        findings = [self._cleared(int(home[row]), int(slot[row]), int(told[row])) for row in raised]
+        bank["pause"][home] = 0
+        bank["since"][home] = -1
+        bank["evidence"][home] = 0.0
+        bank["level"][home] = 0
+        return findings
+
+    def _silent(self, home: Ints, slot: Ints, local: Ints, told: Ints, due: Floats) -> list[Finding]:
+        """Weigh one more slot of silence."""
+        bank = self._bank
+        begins = home[bank["pause"][home] == 0]
+        bank["since"][begins] = slot[bank["pause"][home] == 0]
+        bank["pause"][home] += 1
+        evidence = np.logaddexp(bank["evidence"][home], np.log(_FALL)) + due
+        bank["evidence"][home] = evidence
+        weighed = evidence - self._budget.delta(home.astype(np.int32))
+        level = (weighed[:, None] > self._levels).sum(axis=1)
+        findings = [
+            self._raised(int(home[row]), int(slot[row]), int(local[row]), int(told[row]), float(weighed[row]), number)
+            for row in np.flatnonzero(level > bank["level"][home])
+            for number in range(int(bank["level"][home[row]]), int(level[row]))
+        ]
+        bank["level"][home] = np.maximum(level, bank["level"][home])
+        return findings
+
+    def _learn_quiet(self, home: Ints, quarter: Ints, watts: NDArray[np.float32]) -> None:
+        """Follow the 0.9 quantile of the power in each part of the day, by steps (Robbins and Monro)."""
+        bank = self._bank
+        block = (quarter - 4) % SLOTS // (SLOTS // _BLOCKS)
+        usual, spread = bank["usual_watts"][home, block], bank["spread_watts"][home, block]
+        new = np.isnan(usual)
+        usual = np.where(new, watts, usual)
+        spread = np.where(new, np.maximum(0.3 * watts, 12.0), spread)
+        step = _STEP * spread * np.where(watts > usual, _TYPICAL, _TYPICAL - 1)
+        away = np.minimum(np.abs(watts - usual), 3 * spread + 12.0)
+        bank["usual_watts"][home, block] = np.where(new, usual, usual + step)
+        bank["spread_watts"][home, block] = spread + 0.01 * (away - spread)
+        bank["quiet_watts"][home] = np.fmin.reduce(bank["usual_watts"][home], axis=1)
+
+    def _refresh(self, home: Ints, day: Ints) -> None:
+        """At a household's midnight: let what it did fade, and work out its factors anew."""
+        bank = self._bank
+        old = bank["local_day"][home]
+        fresh = day != old
+        if not fresh.any():
+            return
+        home, day, old = home[fresh], day[fresh], old[fresh]
+        passed = np.where(old < 0, 0, np.clip(day - old, 0, 365))
+        bank["local_day"][home] = day
+        keep = (_HABIT**passed)[:, None].astype(np.float32)
+        used, due = bank["hour_used"][home] * keep, bank["hour_due"][home] * keep
+        bank["hour_used"][home], bank["hour_due"][home] = used, due
+        used, due = _smoothed(used), _smoothed(due)
+        both = (_PRIOR_HOUR + _both(used)) / (_PRIOR_HOUR + _both(due))
+        bank["habit"][home] = (_PRIOR_HOUR * both + used) / (_PRIOR_HOUR + due)
+        keep = (_BAND**passed)[:, None].astype(np.float32)
+        bank["band_used"][home] *= keep
+        bank["band_due"][home] *= keep
+        bank["patience"][home] = (_PRIOR_BAND + bank["band_used"][home]) / (_PRIOR_BAND + bank["band_due"][home])
+        weekly = home[(day + 3) // 7 != (old + 3) // 7]
+        bank["pauses"][weekly] = (bank["pauses"][weekly] * _FADE).astype(np.uint8)
+
+    def _remember(self, home: Ints, local: Ints) -> None:
+        """Remember pauses that end in slot `local` at every hour of the week that they lasted through."""
+        pauses = self._bank["pauses"]
+        length = np.minimum(self._bank["pause"][home], 255).astype(np.int64)
+        hours = (local // 4) - (local - length) // 4 + 1
+        row = np.repeat(np.arange(len(home)), hours)
+        back = np.arange(len(row)) - np.repeat(np.cumsum(hours) - hours, hours)
+        hour = local[row] // 4 - back
+        age = np.clip(length[row] - np.maximum(local[row] - 4 * hour - 4, 0), 0, 255)
+        np.maximum.at(pauses, (home[row], (hour + 72) % _WEEK), age.astype(np.uint8))
+
+    def _raised(self, home: int, slot: int, local: int, told: int, evidence: float, number: int) -> Finding:
+        bank = self._bank
+        if not bank["level"][home] and not number:
+            bank["source"][home] = self._meters.meter_of(home)
+        onset = int(bank["since"][home]) * SLOT
+        time = max(told, (slot + 1) * SLOT)
+        usual = int(bank["pauses"][home, (local // 4 + 72) % _WEEK])
+        rate = float(self._rates[number])
+        template = f"inactivity_{('water', 'electricity', 'both')[self._meters.has(home)]}"
+        facts: dict[str, Fact] = {
+            "template": template if usual * SLOT < time - onset else f"{template}_before",
+            "lasted": (time - onset) / SECOND,
+            "since_at": onset,
+            "now_at": time,
+            "usual": usual * SLOT / SECOND,
+            "rate": rate,
+            "rarity": DAY / SECOND / max(self._tail.rate(evidence), 1e-9),
+        }
+        return self._finding(
+            home, Phase.RAISED, self._severities[number], onset=onset, time=time, score=evidence, facts=facts
+        )
+
+    def _cleared(self, home: int, slot: int, told: int) -> Finding:
+        onset = int(self._bank["since"][home]) * SLOT
+        severity = self._severities[int(self._bank["level"][home]) - 1]
+        time = max(told, slot * SLOT)
+        facts: dict[str, Fact] = {"lasted": (time - onset) / SECOND}
+        return self._finding(home, Phase.CLEARED, severity, onset=onset, time=time, score=0.0, facts=facts)
+
+    def _finding(
+        self, home: int, phase: Phase, severity: Severity, *, onset: int, time: int, score: float,
+        facts: dict[str, Fact],
+    ) -> Finding:  # fmt: skip
+        return Finding(
+            household=self._sensors.households[home],
+            kind=Kind.INACTIVITY,
+            rule=self.name,
+            source=self._sensors.name(int(self._bank["source"][home])),
+            phase=phase,
+            severity=severity,
+            onset=onset,
+            time=time,
+            score=score,
+            facts=facts,
+        )
+
+    def snapshot(self) -> bytes:
+        """Return the whole state; households by name, since their numbers are those of one process."""
+        count = len(self._sensors.households)
+        self._bank.reach(count)
+        return pack(
+            self._about,
+            {
+                "names": np.array(self._sensors.households, np.str_),
+                "day": np.array(-1 if self._day is None else self._day),
+                "households": self._bank.rows()[:count].copy(),
+                **self._meters.rows(),
+                **self._population.rows(),
+                **self._tail.rows(),
+                **self._budget.rows(),
+            },
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Take a state that `snapshot` returned; households that the table does not know are left out.
+
+        Raises:
+            StateError: it is none.
+        """
+        saved = unpack(state, self._about)
+        number: dict[int, int] = {}
+        for old, name in enumerate(saved["names"]):
+            new = self._sensors.household_number(str(name))
+            if new is not None:
+                number[old] = new
+        self._bank.take(saved["households"][:0])
+        self._bank.reach(len(self._sensors.households))
+        for old, new in number.items():
+            self._bank.rows()[new] = saved["households"][old]
+        self._meters.take_rows(saved, number)
+        self._population.take(saved)
+        self._tail.take(saved)
+        self._budget.take(saved)
+        day = int(saved["day"])
+        self._day = None if day < 0 else day
+        self._levels = self._thresholds()
+
+
+def _smoothed(hours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return hourly counts of working days and days off, each smoothed around the clock by 1:2:1."""
+    day = hours.reshape(len(hours), 2, 24)
+    smooth: NDArray[np.float32] = (np.roll(day, 1, axis=2) + 2 * day + np.roll(day, -1, axis=2)) / np.float32(4)
+    return smooth.reshape(hours.shape)
+
+
+def _both(hours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return working days and days off taken together, once for each."""
+    summed = hours[:, :24] + hours[:, 24:]
+    return np.concatenate((summed, summed), axis=1)
+
+
+class InactivityRule(Rule, tag="inactivity"):
+    """`type = "inactivity"`."""
+
+    rates: tuple[Annotated[float, msgspec.Meta(gt=0, le=100)], ...] = (4.0, 1.0, 0.365)
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        severities = {severity_of(rate) for rate in self.rates}
+        if not self.rates or len(severities) < len(self.rates):
+            raise RulesError(
+                "each of its `rates` must be a level of its own; write at most one from 8 up (low), one from 2 to 8 "
+                "(medium), one from 0.6 to 2 (high), one below 0.6 (urgent)"
+            )
+        return Inactivity(sensors, self.name, rates=self.rates)

@@ -1,0 +1,54 @@
+"""Which quarter of an hour it is on a household's own clock."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.instants import DAY, to_datetime
+from registry.readings import SensorTable
+
+Slots = NDArray[np.int64]
+SLOTS = 96
+"""Quarters of an hour in a day."""
+
+
+class LocalSlots:
+    """The slot on households' own clocks; offsets of a zone are looked up once a day of UTC."""
+
+    def __init__(self, sensors: SensorTable) -> None:
+        self._sensors = sensors
+        self._zone = np.zeros(0, np.int64)
+        self._names: list[str] = []
+        self._first = 0
+        self._offset = np.zeros((0, 0), np.int64)
+
+    def reach(self, slot: Slots) -> None:
+        """Know every household, and the days from 2 before the first of these slots to 400 after the last."""
+        zones = self._sensors.zones
+        if len(self._zone) != len(zones):
+            self._names = sorted(set(zones))
+            number = {name: at for at, name in enumerate(self._names)}
+            self._zone = np.array([number[name] for name in zones], np.int64)
+            self._offset = np.zeros((len(self._names), 0), np.int64)
+        low, high = int(slot.min()) // SLOTS, int(slot.max()) // SLOTS + 12
+        if not self._offset.size or low < self._first or high >= self._first + self._offset.shape[1]:
+            low = min(low, self._first) if self._offset.size else low
+            high = max(high + 30, self._first + self._offset.shape[1])
+            self._first = low
+            self._offset = np.array(
+                [[_offset(ZoneInfo(name), day) for day in range(low, high)] for name in self._names], np.int64
+            )
+
+    def local(self, home: Slots, slot: Slots) -> Slots:
+        """Return the local number of each slot: days since 1970 times 96, plus the quarter of the day."""
+        local: Slots = slot + self._offset[self._zone[home], slot // SLOTS - self._first]
+        return local
+
+
+def _offset(zone: ZoneInfo, day: int) -> int:
+    # At noon of the day: on the two days a year on which clocks change, some hours are told by the other offset.
+    offset = to_datetime(day * DAY + DAY // 2).astimezone(zone).utcoffset()
+    return 0 if offset is None else round(offset.total_seconds() / 900)

@@ -1,0 +1,110 @@
+"""Did a register restart? A meter that was swapped or reset counts on from another number: say so once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.bank import NEVER, Bank, Column, pack, unpack
+from detectors.condition import Condition, Raise
+from detectors.finding import Fact, Finding, Kind, Severity
+from detectors.protocol import Detector
+from detectors.records import read, write
+from detectors.rule import Amount, Rule
+from detectors.slices import Slice, slice_of
+from registry.instants import HOUR
+from registry.quantities import Quantity
+from registry.readings import Flag, Observations, SensorTable
+
+_NEAR = 0.5  # litres or watt-hours: registers are told in whole ones at best
+
+
+class Meter:
+    """Raises when a register restarted and the next reading goes on from there; clears after `hours` of counting.
+
+    A reset (`registers.py` says what one is) is believed at the reading after it: where that stands at the old
+    register again, the low one was a corrupted copy. A second reset while one is told is part of it. A register
+    that passes its last digit is not told at all: what was used is known, and there is nothing to do.
+    52 bytes a sensor.
+    """
+
+    def __init__(self, sensors: SensorTable, name: str = "meter", *, hours: float = 24.0) -> None:
+        self.name = name
+        self._about = f"meter {hours}"
+        self._sensors = sensors
+        self._wait = round(hours * HOUR)
+        self._bank = Bank(
+            Column("value", "f8", np.nan),  # of the last reading
+            Column("old", "f8", 0.0),  # the register before the last reset
+            Column("since", "i8", NEVER),  # when the reset was read
+            Column("new", "i4", 0),  # whether the last reading was the reset
+        )
+        self._condition = Condition(sensors, name, Kind.METER, Severity.LOW)
+
+    def observe(self, batch: Observations) -> list[Finding]:
+        """Look at water and electricity registers."""
+        self._bank.reach(len(self._sensors))
+        return [
+            found
+            for quantity in (Quantity.VOLUME, Quantity.ENERGY)
+            for found in self._look(slice_of(batch, self._sensors, quantity), quantity)
+        ]
+
+    def _look(self, seen: Slice, quantity: Quantity) -> list[Finding]:
+        if not len(seen):
+            return []
+        runs, time, value = seen.runs, seen.time, seen.value
+        known = read(self._bank, runs.key)
+        last = runs.previous(value, known["value"])
+        reset = seen.flags & Flag.RESET != 0
+        after = runs.previous(reset, known["new"] != 0)
+        raised = self._condition.holds(runs.key)
+        now = known.take(np.flatnonzero(runs.tail))
+        now["value"] = value[runs.tail]
+        findings: list[Finding] = []
+        if (reset | after | raised).any():
+            old = runs.filled(last, reset, known["old"])
+            since = runs.filled(time, reset, known["since"])
+            # A corrupted copy: registers.py takes the reset back, and does not count the way up as use.
+            recovered = after & (value - last > seen.use + _NEAR)
+            holds = runs.switch(after & ~reset & ~recovered, time - since >= self._wait, raised)
+
+            def describe(row: int) -> Raise:
+                facts: dict[str, Fact] = {
+                    "template": f"meter_{quantity.label}",
+                    "since_at": int(since[row]),
+                    "before": float(old[row]),
+                    "after": float(last[row]),
+                }
+                return Raise(int(since[row]), 1.0, facts)
+
+            tail = runs.tail
+            now["old"], now["since"], now["new"] = old[tail], since[tail], reset[tail]
+            findings = self._condition.follow(runs, time, holds, describe)
+        else:
+            self._condition.seen(runs.key[runs.head], time[runs.head])
+        write(self._bank, runs.key[runs.tail], now)
+        return findings
+
+    def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol
+        """Nothing: only readings tell."""
+        return []
+
+    def snapshot(self) -> bytes:
+        """Return the whole state."""
+        return pack(self._about, {"registers": self._bank.rows(), "condition": self._condition.rows()})
+
+    def restore(self, state: bytes) -> None:
+        """Take a state that `snapshot` returned; raises `StateError` where it is none."""
+        saved = unpack(state, self._about)
+        self._bank.take(saved["registers"])
+        self._condition.take(saved["condition"])
+
+
+class MeterRule(Rule, tag="meter"):
+    """`type = "meter"`."""
+
+    hours: Amount = 24.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        return Meter(sensors, self.name, hours=self.hours)

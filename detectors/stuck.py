@@ -1,0 +1,258 @@
+"""Does a sensor say the same whatever happens? A meter that stands although it reports, a gauge that froze."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bank import NEVER, Bank, Column, pack, unpack
+from detectors.condition import Condition, Raise
+from detectors.finding import Fact, Finding, Kind, Severity
+from detectors.protocol import Detector
+from detectors.records import Records, read, write
+from detectors.rounds import rounds
+from detectors.rule import Amount, Rule
+from detectors.runs import Mask
+from detectors.slices import Slice, slice_of
+from registry.instants import DAY, HOUR, SECOND
+from registry.quantities import Quantity
+from registry.readings import Flag, Observations, SensorTable, Times
+
+_OCTAVES = 6
+_UNJUDGED = 0  # of a pause that is not long yet
+_NEVER_ENOUGH = 2**61
+_WEEK = 7 * DAY
+_WEEKS = 4
+_ALIVE = 0.6
+_ANEW = Flag.FIRST | Flag.RESET
+
+
+class Stuck:
+    """Raises when a sensor that reports has not moved for longer than its own habit makes possible.
+
+    - Electricity registers and power: not moved for max(`hours`, own p99.9 of such pauses); a refrigerator alone
+      moves a meter every hour. Smoke levels and temperatures: the same value for max(`gauge_hours`, own p99.9),
+      where they used to vary.
+    - Water: silence of people is another rule's question, so a water register is stuck only after `days`, and
+      only while the household's electricity shows life: its last whole week was at least 0.6 of its usual one.
+
+    Own p99.9 (`share`) counts from `known_after` completed pauses on; long ones are counted in octaves of `hours`
+    (of `gauge_hours`), and p99.9 is the upper edge of its octave. A pause in which the supply failed, or the people
+    are known to be away, is neither judged nor counted. Cleared by the first reading that moves. 112 bytes a sensor.
+    """
+
+    def __init__(
+        self, sensors: SensorTable, name: str = "stuck",
+        *, hours: float = 12.0, gauge_hours: float = 72.0, days: float = 14.0,
+        share: float = 0.999, known_after: int = 200,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self._about = f"stuck {hours} {gauge_hours} {days} {share} {known_after}"
+        self._sensors = sensors
+        self._share = share
+        self._known_after = known_after
+        supply, gauge = round(hours * HOUR), round(gauge_hours * HOUR)
+        self._least: Mapping[Quantity, int] = {
+            Quantity.ENERGY: supply, Quantity.POWER: supply, Quantity.SMOKE: gauge, Quantity.TEMPERATURE: gauge,
+            Quantity.VOLUME: round(days * DAY),
+        }  # fmt: skip
+        self._bank = Bank(
+            Column("moved", "i8", NEVER),  # the last reading that moved, or the first
+            Column("last", "i8", NEVER),  # the last reading
+            Column("value", "f8", np.nan),
+            Column("limit", "i8", _UNJUDGED),  # of the present pause, once it is long
+            Column("longest", "i8", 0),  # the longest completed pause
+            Column("pauses", "u4", 0),  # completed
+        )
+        self._long = Bank(Column("long", "u2", 0, _OCTAVES))  # completed pauses above the least, by octave
+        self._weeks = Bank(
+            Column("week", "i4", -1),  # the present week
+            Column("known", "u4", 0),  # whole weeks folded into `usual`
+            Column("start", "f8", np.nan),  # total at the present week's first reading
+            Column("recent", "f8", np.nan),  # use in the last whole week
+            Column("usual", "f8", np.nan),  # smoothed use of the whole weeks before that
+        )
+        self._condition = Condition(sensors, name, Kind.STUCK, Severity.LOW)
+
+    def observe(self, batch: Observations) -> list[Finding]:
+        """Look at every quantity that ought to move."""
+        self._reach()
+        findings: list[Finding] = []
+        for quantity in self._least:
+            seen = slice_of(batch, self._sensors, quantity)
+            if len(seen):
+                findings += self._look(seen, quantity)
+                if quantity is Quantity.ENERGY:
+                    self._note_weeks(seen)
+        return findings
+
+    def _look(self, seen: Slice, quantity: Quantity) -> list[Finding]:
+        runs, time, value, least = seen.runs, seen.time, seen.value, self._least[quantity]
+        known = read(self._bank, runs.key)
+        if quantity.cumulative:
+            anew = seen.flags & _ANEW != 0
+            moves = anew | (seen.use > 0)
+        else:
+            anew = seen.flags & Flag.FIRST != 0
+            moves = anew | (value != runs.previous(value, known["value"]))
+        moved = runs.filled(time, moves, known["moved"])
+        began = runs.previous(moved, known["moved"])
+        counted = moves & ~anew
+        # Until when it is known to have stood: what moved may have done so right after the reading before.
+        paused = np.where(counted, runs.previous(time, known["last"]) - began, 0)
+        before = runs.previous(np.maximum(runs.peak(paused), known["longest"]), known["longest"])
+        stands = ~moves & (time - moved > least)
+        limit = known["limit"]
+        if stands.any() or (paused > least).any():
+            limit = self._limits(seen, known, stands, paused, moves, least)
+
+        tail = np.flatnonzero(runs.tail)
+        now = known.take(tail)
+        now["moved"], now["last"], now["value"] = moved[tail], time[tail], value[tail]
+        now["limit"] = np.where(moves[tail], _UNJUDGED, limit[tail])
+        now["longest"] = np.maximum(before, paused)[tail]
+        total = np.cumsum(counted)
+        now["pauses"] += (total - (total - counted)[runs.start])[tail].astype(np.uint32)
+        write(self._bank, runs.key[tail], now)
+
+        # Water is for `tick` to judge, which can look at the household's other meter.
+        on = stands & (time - moved > limit) & (quantity is not Quantity.VOLUME)
+        if on.any():
+            on &= ~self._excused(seen.household, moved, time)
+        holds = runs.switch(on, moves, self._condition.holds(runs.key))
+
+        def describe(row: int) -> Raise:
+            pause = int(time[row] - moved[row])
+            facts: dict[str, Fact] = {
+                "template": f"stuck_{quantity.label}",
+                "value": float(value[row]),
+                "since_at": int(moved[row]),
+                "lasted": pause / SECOND,
+                "longest": int(before[row]) / SECOND,
+                "limit": int(limit[row]) / SECOND,
+            }
+            return Raise(int(moved[row]), pause / int(limit[row]), facts)
+
+        return self._condition.follow(runs, time, holds, describe)
+
+    def _limits(
+        self, seen: Slice, known: Records, stands: Mask, paused: Times, moves: Mask, least: int
+    ) -> NDArray[np.int64]:
+        """Return how long each row's pause may last, learning from long pauses as they are completed."""
+        runs, long = seen.runs, self._long["long"]
+        first = stands & ~runs.previous(stands, known["limit"] != _UNJUDGED)
+        total = np.cumsum(moves)
+        completed = known["pauses"] + total - (total - moves)[runs.start]
+        limit = np.full(len(seen), _UNJUDGED)
+        rows = np.flatnonzero(first | (paused > least))
+        begun = seen.time[rows] - paused[rows]
+        excused = self._excused(seen.household[rows], begun, seen.time[rows])
+        for row, away in zip(rows.tolist(), excused.tolist(), strict=True):
+            sensor = int(runs.key[row])
+            if first[row]:
+                limit[row] = self._limit(long[sensor], int(completed[row]), least)
+            elif not away:
+                octave = min(int(paused[row] // least).bit_length() - 1, _OCTAVES - 1)
+                long[sensor, octave] = min(int(long[sensor, octave]) + 1, 0xFFFF)
+        return runs.filled(limit, first | moves, known["limit"])
+
+    def _limit(self, long: NDArray[np.uint16], pauses: int, least: int) -> int:
+        """Return the longest pause that the quantile of the known ones allows, at least `least`; microseconds."""
+        if pauses < self._known_after:
+            return _NEVER_ENOUGH
+        above = np.cumsum(long[::-1])[::-1]
+        octave = int(np.count_nonzero(above > (1 - self._share) * pauses))
+        return least << octave if octave < _OCTAVES else _NEVER_ENOUGH
+
+    def _excused(self, household: NDArray[np.int32], begin: Times, end: Times) -> Mask:
+        return self._sensors.absences.touch(household, begin, end) | self._sensors.outages.touch(household, begin, end)
+
+    def _note_weeks(self, seen: Slice) -> None:
+        runs, bank = seen.runs, self._weeks
+        week = seen.time // _WEEK
+        for rows in rounds(np.flatnonzero(week > runs.previous(week, bank["week"][runs.key])), runs.key):
+            now = read(bank, runs.key[rows])
+            follows = now["week"] == week[rows] - 1
+            fold = follows & np.isfinite(now["recent"])
+            step = np.where(now["known"], 0.2, 1.0) * (now["recent"] - np.where(now["known"], now["usual"], 0.0))
+            usual = np.where(now["known"], now["usual"], 0.0) + step
+            now["usual"] = np.where(fold, usual, now["usual"])
+            now["known"] += fold
+            now["recent"] = np.where(follows, seen.total[rows] - now["start"], np.nan)
+            begins = seen.time[rows] - week[rows] * _WEEK < DAY  # else the week is not known from its beginning
+            now["start"] = np.where(begins, seen.total[rows], np.nan)
+            now["week"] = week[rows]
+            write(bank, runs.key[rows], now)
+
+    def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - only what was read counts, whenever it is asked
+        """Raise water registers that stand while the household's electricity lives on."""
+        self._reach()
+        size, sensors = len(self._sensors), self._sensors
+        bank, weeks = self._bank.rows()[:size], self._weeks.rows()[:size]
+        stands = bank["last"] - bank["moved"] > self._least[Quantity.VOLUME]
+        standing = np.flatnonzero(stands & (sensors.quantity[:size] == Quantity.VOLUME) & (bank["moved"] != NEVER))
+        standing = standing[~self._condition.holds(standing.astype(np.int32))]
+        if not len(standing):
+            return []
+        with np.errstate(invalid="ignore"):
+            lively = (weeks["known"] >= _WEEKS) & (weeks["recent"] >= _ALIVE * weeks["usual"]) & (weeks["usual"] > 0)
+        alive = {int(sensors.household[at]): int(at) for at in np.flatnonzero(lively)}
+        findings = []
+        for sensor in standing.tolist():
+            meter = alive.get(int(sensors.household[sensor]))
+            moved, last = int(bank["moved"][sensor]), int(bank["last"][sensor])
+            home = sensors.household[sensor : sensor + 1]
+            # The lively week must lie within the pause, and be the last one.
+            if meter is None or not moved // _WEEK < weeks["week"][meter] - 1 <= last // _WEEK <= weeks["week"][meter]:
+                continue
+            if self._excused(home, np.array([moved]), np.array([last]))[0]:
+                continue
+            facts: dict[str, Fact] = {
+                "template": "stuck_volume",
+                "since_at": moved,
+                "lasted": (last - moved) / SECOND,
+                "longest": int(bank["longest"][sensor]) / SECOND,
+                "used": float(weeks["recent"][meter]) / 1000,
+                "usual": float(weeks["usual"][meter]) / 1000,
+            }
+            score = (last - moved) / self._least[Quantity.VOLUME]
+            findings.append(self._condition.begin(sensor, last, Raise(moved, score, facts)))
+        return findings
+
+    def _reach(self) -> None:
+        for bank in (self._bank, self._long, self._weeks):
+            bank.reach(len(self._sensors))
+
+    def snapshot(self) -> bytes:
+        """Return the whole state."""
+        return pack(
+            self._about,
+            {
+                "pauses": self._bank.rows(),
+                "long": self._long.rows(),
+                "weeks": self._weeks.rows(),
+                "condition": self._condition.rows(),
+            },
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Take a state that `snapshot` returned; raises `StateError` where it is none."""
+        saved = unpack(state, self._about)
+        self._bank.take(saved["pauses"])
+        self._long.take(saved["long"])
+        self._weeks.take(saved["weeks"])
+        self._condition.take(saved["condition"])
+
+
+class StuckRule(Rule, tag="stuck"):
+    """`type = "stuck"`."""
+
+    hours: Amount = 12.0
+    gauge_hours: Amount = 72.0
+    days: Amount = 14.0
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        return Stuck(sensors, self.name, hours=self.hours, gauge_hours=self.gauge_hours, days=self.days)

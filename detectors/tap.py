@@ -1,0 +1,271 @@
+"""Does a tap run that nobody turns off? As much water as a tap gives, evenly, for longer than anybody stands at one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bank import Bank, Column, pack, unpack
+from detectors.condition import Condition, Raise
+from detectors.daily import gathered, heads, narrowed, pieces_of, summed, tails, told
+from detectors.finding import Fact, Finding, Kind, Severity
+from detectors.protocol import Detector
+from detectors.rule import Amount, Count, Rule, Share
+from detectors.runs import Mask
+from detectors.slices import Slice
+from detectors.verdict import Verdict
+from registry.instants import DAY, HOUR, MINUTE, SECOND
+from registry.quantities import Quantity
+from registry.readings import Flag, Observations, Sensors, SensorTable, Times
+
+_UNKNOWN = Flag.FIRST | Flag.RESET
+_SAMPLE = 10 * MINUTE
+_COARSEST = 5 * HOUR // 4
+"""An hourly meter, with some jitter; readings further apart cannot show that water ran without pause."""
+_PARTS, _PART = 8, 3
+"""Parts of a UTC day that are learned apart, and their hours."""
+_SHORTEST = 15
+_BINS = 12
+_EDGES = _SHORTEST * 2.0 ** ((np.arange(_BINS) + 1) / 2)
+"""Minutes: upper edges of the bins in which runs are counted; the last has no edge in truth."""
+_FULL = 200
+_NONE = -1
+_STRONG = 120
+"""L/h, 2 L/min: what opened taps give. Less, over an hour, may as well be a family's evening."""
+_FEW, _MANY = 2, 4
+"""Intervals over which a strong flow, and a weak one, must be even."""
+_MARGIN = 1.25
+"""How much longer than known is unusual."""
+_UNTRIED = 3
+"""How many times the shortest limit holds in a household that is not known yet."""
+
+
+class Tap:
+    """Raises when water runs steadily at a tap's rate for longer than here usual; cleared when it runs no more.
+
+    Flow is taken between readings at least ten minutes apart (the first of each ten minutes of the clock), so that
+    the steps of a register do not look like pauses. A run is use of at least `least` L/h in each interval; its first
+    interval, in which the tap was opened, does not count. It is steady where the coefficient of variation of its
+    flows, weighted by time, is at most `variation` over two intervals or more, four below 2 L/min, and a tap's where
+    the mean is at most `most` L/h. A shower or a machine's fills do not run on evenly; who draws water on top of an
+    open tap adds little to it. An interval above 75 min or a reset is unknown: it ends the run but no alarm.
+
+    A steady run is unusual when it is longer than 1.25 times the household's own conformal quantile of all runs
+    known in this part of the day (three hours and those beside it, by UTC: summer time moves them by one): of n
+    lengths the ⌈(1 - `alpha`)(n + 1)⌉-th smallest, the longest where n does not allow that, in bins of a factor √2,
+    the counts halved at 200; and never below `minutes`. In the first `days` days it must last 3 times `minutes`.
+    What a day taught holds from the next day on. A run that was alarmed counts as known to this home too, unless
+    somebody found that it was a tap left open.
+
+    Sources: taps give 2-12 L/min (EN 200 classes); Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World
+    (2005) on conformal quantiles; the rest is ours, figures in docs/detection.md. 200 bytes a sensor.
+    """
+
+    def __init__(
+        self, sensors: SensorTable, name: str = "tap", *,
+        minutes: float = 45.0, least: float = 60.0, most: float = 720.0, variation: float = 0.3,
+        alpha: float = 0.005, days: int = 14,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self._about = f"tap {minutes} {least} {most} {variation} {alpha} {days}"
+        self._sensors = sensors
+        self._minutes = minutes
+        self._least = least
+        self._most = most
+        self._variation = variation
+        self._alpha = alpha
+        self._days = days
+        self._bank = Bank(
+            Column("time", "i8", 0),  # of the last sample
+            Column("total", "f8", 0.0),  # at it
+            Column("begin", "i8", 0),  # of the run: its first sample with flow
+            Column("litres", "i8", 0),  # flow times seconds
+            Column("squares", "i8", 0),  # flow² times seconds
+            Column("seconds", "i4", 0),  # of the run, without its first interval
+            Column("samples", "i4", 0),  # of the run, the first included; 0: nothing runs
+            Column("day", "i4", -1),  # UTC day of the last reading
+            Column("first", "i4", -1),  # UTC day of the first
+            Column("alarmed", "i4", _NONE),  # where among `counts` the last alarmed run is
+            Column("real", "i4", 0),  # somebody found that the alarm is real
+            Column("limits", "u2", round(_UNTRIED * minutes), _PARTS),  # minutes
+            Column("counts", "u1", 0, _PARTS * _BINS),  # runs by part of the day and length
+        )
+        self._condition = Condition(sensors, name, Kind.TAP, Severity.HIGH)
+
+    def observe(self, batch: Observations) -> list[Finding]:
+        """Judge water registers."""
+        self._bank.reach(len(self._sensors))
+        pieces = pieces_of(batch, self._sensors, Quantity.VOLUME)
+        return [found for piece in pieces for found in self._judge(piece)]
+
+    def learn(self, verdicts: Sequence[Verdict], now: int) -> None:  # noqa: ARG002 - part of the protocol
+        """Never become less sensitive by what was a tap left open."""
+        self._bank.reach(len(self._sensors))
+        for verdict in verdicts:
+            home = self._sensors.household_number(verdict.household)
+            if verdict.kind is not Kind.TAP or not verdict.real or home is None:
+                continue
+            own = (self._sensors.household == home) & (self._sensors.quantity == Quantity.VOLUME)
+            self._forget(np.flatnonzero(own).astype(np.int32))
+
+    def _forget(self, sensor: Sensors) -> None:
+        bank, holds = self._bank, self._condition.holds(sensor)
+        bank["real"][sensor] = holds
+        over = sensor[~holds & (bank["alarmed"][sensor] != _NONE)]
+        at = bank["alarmed"][over]
+        counted = bank["counts"][over, at]
+        bank["counts"][over, at] = np.where(counted > 0, counted - 1, 0)
+        bank["alarmed"][over] = _NONE
+        self._set_limits(over)
+
+    def _judge(self, day: Slice) -> list[Finding]:
+        bank, starts = self._bank, heads(day.runs)
+        self._close(day.runs.key[starts], day.time[starts])
+        self._condition.seen(day.runs.key[starts], day.time[starts])
+        piece = narrowed(day, (day.time // _SAMPLE != day.previous // _SAMPLE) | (day.flags & _UNKNOWN != 0))
+        runs, key = piece.runs, piece.runs.key
+        before = runs.previous(piece.time, bank["time"][key])
+        interval = np.where(piece.flags & _UNKNOWN != 0, 0, piece.time // SECOND - before // SECOND)
+        drawn = piece.total - runs.previous(piece.total, bank["total"][key])
+        flow = np.rint(drawn * (HOUR // SECOND) / np.maximum(interval, 1)).astype(np.int64)
+        flow[interval == 0] = 0
+        tail = tails(runs)
+        bank["time"][key[tail]] = piece.time[tail]
+        bank["total"][key[tail]] = piece.total[tail]
+
+        running = (flow >= self._least) | (bank["samples"][key] > 0) | self._condition.holds(key)
+        busy = np.flatnonzero(told(runs, gathered(runs, np.logical_or, running)))
+        return self._run(narrowed(piece, busy), interval[busy], flow[busy]) if busy.size else []
+
+    def _run(self, piece: Slice, interval: NDArray[np.int64], flow: NDArray[np.int64]) -> list[Finding]:
+        """Judge the samples of sensors of which something runs or ran; `interval` in seconds, `flow` in L/h."""
+        bank, runs, key = self._bank, piece.runs, piece.runs.key
+        strong = flow >= self._least
+        wet = strong & (interval <= _COARSEST // SECOND)
+        dry = ~strong & (interval > 0)
+
+        def since(added: NDArray[np.int64], column: str) -> NDArray[np.int64]:
+            """Sum over the run that goes on."""
+            upto = summed(runs, added, bank[column][key])
+            return upto - runs.filled(upto - added, first | ~wet, np.zeros(len(key), np.int64))
+
+        ran = runs.previous(wet, bank["samples"][key] > 0)
+        first = wet & ~ran
+        goes_on = wet & ran
+        inside = np.where(goes_on, interval, 0)
+        begin = runs.filled(piece.time, first, bank["begin"][key])
+        samples = since(wet.astype(np.int64), "samples")
+        seconds = since(inside, "seconds")
+        litres = since(inside * flow, "litres")
+        squares = since(inside * flow * flow, "squares")
+        mean = litres / np.maximum(seconds, 1)
+        spread = np.sqrt(np.maximum(squares / np.maximum(seconds, 1) - mean**2, 0.0))
+        enough = samples > np.where(mean >= _STRONG, _FEW, _MANY)
+        even = goes_on & enough & (spread <= self._variation * mean) & (mean <= self._most)
+
+        part = begin // (_PART * HOUR) % _PARTS
+        limit = 60 * bank["limits"][key, part].astype(np.int64)
+        holds = runs.switch(even & (seconds >= limit), dry, self._condition.holds(key))
+
+        def describe(row: int) -> Raise:
+            sensor = int(key[row])
+            onset = int(begin[row])
+            near = self._near(np.array([sensor]))[0, part[row]]
+            facts: dict[str, Fact] = {
+                "template": "tap" if near.any() else "tap_new",
+                "flow": float(mean[row]) / 60,
+                "since_at": onset,
+                "lasted": float(seconds[row]),
+                "limit": float(limit[row]),
+                "runs": int(near.sum()),
+            }
+            return Raise(onset, float(seconds[row] / limit[row]), facts)
+
+        then = runs.previous(begin, bank["begin"][key]) // (_PART * HOUR) % _PARTS
+        self._learn_runs(piece, ended=~wet & ran, seconds=seconds, part=then, holds=holds)
+        findings = self._condition.follow(runs, piece.time, holds, describe)
+        tail = tails(runs)
+        for name, value in (
+            ("begin", begin), ("seconds", seconds), ("samples", samples),
+            ("litres", litres), ("squares", squares),
+        ):  # fmt: skip
+            bank[name][key[tail]] = value[tail]
+        return findings
+
+    def _learn_runs(self, piece: Slice, *, ended: Mask, seconds: Times, part: Times, holds: Mask) -> None:
+        """Count runs that are over, but for what somebody found to be a tap left open."""
+        bank, runs, key = self._bank, piece.runs, piece.runs.key
+        held = runs.previous(holds, self._condition.holds(key))
+        lasted = runs.previous(seconds, bank["seconds"][key])
+        rows = np.flatnonzero(ended & (lasted >= 60 * _SHORTEST) & ~(held & (bank["real"][key] != 0)))
+        length = np.floor(2 * np.log2(lasted[rows] / (60 * _SHORTEST))).astype(np.int64)
+        at = part[rows] * _BINS + np.minimum(length, _BINS - 1)
+        np.add.at(bank["counts"], (key[rows], at), 1)
+        bank["alarmed"][key[rows[held[rows]]]] = at[held[rows]]
+        over = gathered(runs, np.logical_or, held & ~holds)
+        bank["real"][key[heads(runs)][over]] = 0
+
+    def _close(self, sensor: Sensors, time: Times) -> None:
+        """Let what sensors (each once) learned until yesterday hold from today on."""
+        bank = self._bank
+        day = time // DAY
+        turned = bank["day"][sensor] != day
+        closing = sensor[turned]
+        if closing.size:
+            bank["day"][closing] = day[turned]
+            counts = bank["counts"][closing].reshape(-1, _PARTS, _BINS)
+            full = counts.sum(axis=2, keepdims=True, dtype=np.int64) > _FULL
+            if full.any():
+                bank["counts"][closing] = np.where(full, counts - counts // 2, counts).reshape(len(closing), -1)
+            first = bank["first"]
+            first[closing] = np.where(first[closing] < 0, day[turned], first[closing])
+            self._set_limits(closing)
+
+    def _near(self, sensor: Sensors) -> NDArray[np.int64]:
+        """Return the counts of each part of the day together with those beside it, (n, parts, bins)."""
+        own = self._bank["counts"][sensor].astype(np.int64).reshape(-1, _PARTS, _BINS)
+        return own + np.roll(own, 1, axis=1) + np.roll(own, -1, axis=1)
+
+    def _set_limits(self, sensor: Sensors) -> None:
+        bank = self._bank
+        upto = self._near(sensor).cumsum(axis=2)
+        total = upto[:, :, -1:]
+        rank = np.minimum(np.ceil((1 - self._alpha) * (total + 1)), total)
+        longest = _EDGES[np.argmax(upto >= rank, axis=2)]
+        new = bank["day"][sensor] - bank["first"][sensor] < self._days
+        least = np.where(new, _UNTRIED, 1) * self._minutes
+        bank["limits"][sensor] = np.ceil(np.maximum(_MARGIN * longest, least[:, None]))
+
+    def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol
+        """Nothing: only readings tell."""
+        return []
+
+    def snapshot(self) -> bytes:
+        """Return the whole state."""
+        return pack(self._about, {"runs": self._bank.rows(), "condition": self._condition.rows()})
+
+    def restore(self, state: bytes) -> None:
+        """Take a state that `snapshot` returned; raises `StateError` where it is none."""
+        saved = unpack(state, self._about)
+        self._bank.take(saved["runs"])
+        self._condition.take(saved["condition"])
+
+
+class TapRule(Rule, tag="tap"):
+    """`type = "tap"`."""
+
+    minutes: Amount = 45.0
+    least: Amount = 60.0
+    most: Amount = 720.0
+    variation: Amount = 0.3
+    alpha: Share = 0.005
+    days: Count = 14
+
+    def build(self, sensors: SensorTable) -> Detector:
+        """Return the detector."""
+        return Tap(
+            sensors, self.name, minutes=self.minutes, least=self.least, most=self.most, variation=self.variation,
+            alpha=self.alpha, days=self.days,
+        )  # fmt: skip

@@ -1,0 +1,112 @@
+"""What is usual at this hour? Tables by hour of the day and of the week, and means that follow slowly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bank import StateError
+from detectors.clock_hours import WEEK
+from registry.readings import Sensors, Values
+
+_GAIN = 0.1  # of an hour of the week at least; 1 / (weeks + 2) while it is young
+_GAIN_OF_DAY = 0.15
+_DAY = 24
+
+
+class HourTable:
+    """A number for each of some hours and each sensor, NaN where there is none yet.
+
+    Laid out hour by hour, not sensor by sensor: all sensors pass through the same hour together, so what is read
+    and written lies side by side (the weeks of 100,000 sensors do not fit a cache; one hour of them does).
+    """
+
+    def __init__(self, hours: int, dtype: str) -> None:
+        self._table = np.full((hours, 1), np.nan, dtype)
+        self._size = 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes per sensor."""
+        return len(self._table) * self._table.itemsize
+
+    def reach(self, size: int) -> None:
+        """Make room for sensor ids below `size`."""
+        hours, room = self._table.shape
+        if size > room:
+            larger = np.full((hours, max(size, 2 * room)), np.nan, self._table.dtype)
+            larger[:, :room] = self._table
+            self._table = larger
+        self._size = max(size, self._size)
+
+    def get(self, sensor: Sensors, hour: NDArray[np.int64]) -> Values:
+        """Return what stands for sensors (n,) at hours (n,)."""
+        return self._table[hour, sensor].astype(np.float64)
+
+    def put(self, sensor: Sensors, hour: NDArray[np.int64], value: Values) -> None:
+        """Write what stands from now on."""
+        self._table[hour, sensor] = value
+
+    def rows(self) -> NDArray[Any]:
+        """Return the table, for `pack`."""
+        return self._table[:, : self._size]
+
+    def take(self, rows: NDArray[Any]) -> None:
+        """Continue from what `rows` returned.
+
+        Raises:
+            StateError: it is no such table.
+        """
+        if rows.dtype != self._table.dtype or len(rows) != len(self._table):
+            raise StateError("a saved state has other hours than this version of the rule")
+        self._table, self._size = rows.copy(), rows.shape[1]
+
+
+class WeekProfile:
+    """Means of a value by hour of the local week, with the hour of the day in place of those not seen yet.
+
+    720 bytes a sensor.
+    """
+
+    def __init__(self) -> None:
+        self._week = HourTable(WEEK, "f4")
+        self._day = HourTable(_DAY, "f2")
+
+    def reach(self, size: int) -> None:
+        """Make room for sensor ids below `size`."""
+        self._week.reach(size)
+        self._day.reach(size)
+
+    def usual(self, sensor: Sensors, local: NDArray[np.int64]) -> Values:
+        """Return what is usual of sensors (n,) at hours of the week (n,); NaN of an hour of the day never seen."""
+        usual = self._week.get(sensor, local)
+        young = np.flatnonzero(np.isnan(usual))
+        if young.size:
+            usual[young] = self._day.get(sensor[young], local[young] % _DAY)
+        return usual
+
+    def learn(
+        self, sensor: Sensors, local: NDArray[np.int64], value: Values, step: Values, hours: Values, clip: float
+    ) -> None:
+        """Move the means of an hour on: of the week by a share of `step`, of the day by its own, at most `clip`.
+
+        `hours` (n,) are those known of each sensor: the fewer, the larger the share. The first `value` is taken whole.
+        """
+        usual, day = self.usual(sensor, local), local % _DAY
+        of_day = self._day.get(sensor, day)
+        new = np.isnan(of_day)
+        gain, gain_of_day = np.maximum(_GAIN, 1 / (hours / WEEK + 2)), np.maximum(_GAIN_OF_DAY, 1 / (hours / _DAY + 2))
+        self._week.put(sensor, local, np.where(new, value, usual + gain * step))
+        self._day.put(sensor, day, np.where(new, value, of_day + gain_of_day * np.clip(value - of_day, -clip, clip)))
+
+    def rows(self) -> dict[str, NDArray[Any]]:
+        """Return the state, for `pack`."""
+        return {"week": self._week.rows(), "day": self._day.rows()}
+
+    def take(self, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Continue from what `rows` returned; raises `StateError` where it is none."""
+        self._week.take(rows["week"])
+        self._day.take(rows["day"])

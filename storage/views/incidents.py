@@ -1,0 +1,46 @@
+"""Incidents as they are looked at: what befell the areas of the reader, and those around them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from storage.views import Row, View
+
+# An incident of a whole city befalls each of its communities: whoever answers for one of them sees it.
+_LIST = """
+SELECT i.id, i.area, area.name AS area_name, area.level AS area_level, i.cause, i.source, i.onset, i.raised_at,
+       i.ended_at, i.homes, i.homes_known, i.part_of, i.facts,
+       coalesce(
+           (SELECT h.zone FROM household h WHERE i.area <> '' AND starts_with(h.area, i.area) ORDER BY h.id LIMIT 1),
+           'UTC'
+       ) AS zone
+FROM incident i LEFT JOIN area ON area.code = i.area
+WHERE (starts_with(i.area, %(scope)s) OR i.area <> '' AND starts_with(%(scope)s, i.area))
+  AND (starts_with(i.area, %(area)s) OR i.area <> '' AND starts_with(%(area)s, i.area))
+  AND (%(open)s::boolean IS NULL OR (i.ended_at IS NULL) = %(open)s)
+  AND (%(after_at)s::timestamptz IS NULL OR (i.raised_at, i.id) < (%(after_at)s, %(after_id)s::uuid))
+ORDER BY i.raised_at DESC, i.id DESC
+LIMIT %(limit)s
+"""
+
+
+def listed(
+    view: View,
+    *,
+    limit: int,
+    area: str = "",
+    status: Literal["open", "ended"] | None = None,
+    after: tuple[datetime, UUID] | None = None,
+) -> list[Row]:
+    """Return incidents that befell an area, the newest raised first, from below `after` (raised_at, id) on."""
+    after_at, after_id = after or (None, None)
+    return view.rows(
+        _LIST,
+        limit=limit,
+        area=area,
+        open=None if status is None else status == "open",
+        after_at=after_at,
+        after_id=after_id,
+    )
