@@ -86,18 +86,18 @@ class Appliance:
             found
             for quantity in (Quantity.ENERGY, Quantity.POWER)
             if len(piece := slice_of(batch, self._sensors, quantity))
-            for found in self._look(piece, hour_ends(batch, self._sensors, quantity))
+            for found in self._look(batch, piece, quantity)
         ]
 
-    def _look(self, piece: Slice, ends: HourEnds) -> list[Finding]:
-        bank = self._bank
+    def _look(self, batch: Observations, piece: Slice, quantity: Quantity) -> list[Finding]:
+        bank, ends = self._bank, hour_ends(batch, self._sensors, quantity)
         bank.reach(len(self._sensors))
         self._base.reach(len(self._sensors))
         key = ends.runs.key
         low = self._lows(piece, ends)
         last = bank["hour"][key]
         low[~ends.follows(last) | ends.cut] = np.nan
-        local = self._local.of(self._sensors, key, ends.hour) % 24
+        local = self._local.of_ends(batch, self._sensors, quantity) % 24
         time = piece.time[ends.row]
         new = ends.runs.head & (last < 0)
         self._condition.seen(key[new], time[new])

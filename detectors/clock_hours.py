@@ -96,11 +96,21 @@ class LocalHours:
         self._numbers: dict[str, int] = {}
         self._offsets: dict[str, tuple[int, NDArray[np.int64]]] = {}
 
+    def of_ends(self, batch: Observations, sensors: SensorTable, quantity: Quantity) -> NDArray[np.int64]:
+        """Return the hour of the week (n,) in which the middle of each hour of `hour_ends` falls; shared like those."""
+        name = f"local hours of {quantity.label}"
+        if name not in batch.shared:
+            ends = hour_ends(batch, sensors, quantity)
+            batch.shared[name] = self.of(sensors, ends.runs.key, ends.hour)
+        local: NDArray[np.int64] = batch.shared[name]
+        return local
+
     def of(self, sensors: SensorTable, sensor: Sensors, hour: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the hour of the week (n,) in which the middle of each hour (since 1970 UTC) falls."""
-        if len(self._zone_of) != len(sensors.zones):
-            numbers = [self._numbers.setdefault(zone, len(self._numbers)) for zone in sensors.zones]
-            self._zone_of = np.array(numbers, np.int64)
+        known = len(self._zone_of)
+        if known != len(sensors.zones):
+            numbers = [self._numbers.setdefault(zone, len(self._numbers)) for zone in sensors.zones[known:]]
+            self._zone_of = np.append(self._zone_of, np.array(numbers, np.int64))
         zone = self._zone_of[sensors.household[sensor]]
         local = np.empty(len(hour), np.int64)
         for name, number in self._numbers.items():

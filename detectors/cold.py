@@ -120,7 +120,7 @@ class Cold:
             found = self._condition.begin(int(sensor[row]), int(time[row]), why)
             findings.append(replace(found, severity=Severity(int(level[row]))))
 
-        learns = rows[follows & ~away]
+        learns = rows[~away]
         cold = learns[value[learns] < _BINS]
         own["hours"][cold, degree[cold]] += 1
         own["known"][learns] += 1

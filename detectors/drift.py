@@ -29,7 +29,8 @@ _FEATURES = 3  # of a day: the amount used, when it began in the morning, hours 
 _AMOUNT, _RISE, _NIGHT = range(_FEATURES)
 _MORNING = 5.0  # local hour
 _DENSE = 2 * HOUR
-_CLIP, _FAR = 2.5, 8.0
+_CLIP, _FAR = 2.0, 8.0
+_LAST = 60
 _MOVING_RANGE = 1.128
 _ANEW = Flag.FIRST | Flag.RESET
 _QUANTITIES = (Quantity.VOLUME, Quantity.ENERGY)
@@ -50,9 +51,9 @@ class Drift:
     - the number of hours from 0 to 5 o'clock in which water is used (told from one on).
 
     The first `days` days give each habit its mean and its day-to-day deviation (mean moving range / 1.128, Shewhart's
-    chart for individuals). From then on the deviation from that mean in those units, cut off at ±2.5 so that no
+    chart for individuals). From then on the deviation from that mean in those units, cut off at ±2 so that no
     single day can decide, goes through the test with `delta` and `threshold`. The cut makes a change at least
-    threshold / (2.5 - delta) days old before it is told. A change too small to be told only starts the test anew.
+    threshold / (2 - delta) days old before it is told. A change too small to be told may still grow, for 60 days.
 
     Days count if readings reach within `reach` hours of both midnights (hours of the day only if readings are never
     more than two hours apart), unless somebody was away or the supply failed, or less than a tenth of the usual
@@ -62,7 +63,7 @@ class Drift:
 
     def __init__(
         self, sensors: SensorTable, name: str = "drift",
-        *, days: int = 28, delta: float = 0.5, threshold: float = 16.0, reach: float = 3.0,
+        *, days: int = 28, delta: float = 0.25, threshold: float = 20.0, reach: float = 3.0,
     ) -> None:  # fmt: skip
         self.name = name
         self._about = f"drift {days} {delta} {threshold} {reach}"
@@ -217,7 +218,10 @@ class Drift:
         )  # fmt: skip
         # Noon of a local day is on the same date in UTC, near enough.
         number = ((begin + DAY // 2) // DAY).astype(np.uint16)[:, None]
-        for side, turned in (("risen", state["rise"] == state["lowest"]), ("fallen", state["fall"] == state["highest"])):
+        for side, turned in (
+            ("risen", state["rise"] == state["lowest"]),
+            ("fallen", state["fall"] == state["highest"]),
+        ):
             anew = (tested & turned) | learning
             state[side] = np.where(anew, 0.0, state[side] + np.where(tested, z, 0.0))
             state[f"{side}_from"] = np.where(anew, state["mean"], state[f"{side}_from"])
@@ -232,7 +236,8 @@ class Drift:
             best = max(shifts, key=lambda shift: shift.size)
             if best.size >= 1:
                 changed[one] = self._describe(best, state[one], int(household[one]), quantity)
-        page_hinkley.reset(state, up | down)
+        # A change that is too small to be told may still grow; after two months it is what is usual.
+        page_hinkley.reset(state, (up & (state["risen_days"] > _LAST)) | (down & (state["fallen_days"] > _LAST)))
         return changed
 
     def _shift(self, habit: Any, feature: int, *, up: bool, quantity: Quantity) -> _Shift:
@@ -297,8 +302,8 @@ class DriftRule(Rule, tag="drift"):
     """`type = "drift"`."""
 
     days: Annotated[int, msgspec.Meta(ge=2, le=255)] = 28
-    delta: Amount = 0.5
-    threshold: Amount = 16.0
+    delta: Amount = 0.25
+    threshold: Amount = 20.0
     reach: Amount = 3.0
 
     def build(self, sensors: SensorTable) -> Detector:

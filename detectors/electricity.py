@@ -125,7 +125,7 @@ class Electricity:
         last = bank["hour"][key]
         used = (ends.total - ends.runs.previous(ends.total, bank["at"][key])) / 1000
         used[~ends.follows(last) | ends.cut] = np.nan
-        local = self._local.of(sensors, key, ends.hour)
+        local = self._local.of_ends(batch, sensors, Quantity.ENERGY)
         bank["at"][key[tail]] = ends.total[tail]
         bank["hour"][key[tail]] = ends.chained[tail]
 
@@ -156,7 +156,7 @@ class Electricity:
         learns = np.flatnonzero(~(np.isnan(x) | one.away))
         step = np.clip(odd[learns] - level[learns], -_CLIP, _CLIP)
         known = own["known"][learns].astype(np.float64)
-        self._profile.learn(one.sensor[learns], one.local[learns], x[learns], step, known, _CLIP)
+        self._profile.learn(one.sensor[learns], one.local[learns], x[learns], usual[learns], step, known, _CLIP)
         own["level"][learns] += np.where(new[learns], 0.0, step / _LEVEL).astype(np.float32)
         self._remember(one, mean, learns)
         return findings
@@ -166,8 +166,7 @@ class Electricity:
         odd, used, width = one.own["odd"], one.own["used"], self._window
         odd[:, :-1], used[:, :-1] = odd[:, 1:].copy(), used[:, 1:].copy()
         odd[:, width - 1], odd[:, -1], used[:, -1] = up, down, one.used
-        # Hours before an unknown one and after it are no row of hours: they must not be added up.
-        odd[np.isnan(up)] = np.nan
+        # An unknown hour makes the mean unknown until it has left the window.
         sums = np.zeros((len(up), 2))
         for nth in range(width):
             sums += odd[:, nth::width]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,9 +14,12 @@ from detectors.budget import FALSE_VISITS, Budget
 from detectors.evidence_tail import EvidenceTail
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from detectors.local_slots import SLOTS, LocalSlots
+from detectors.pauses import Pauses
 from detectors.protocol import Detector
 from detectors.quarter_hours import SLOT, Closed, QuarterHours
+from detectors.quiet_power import MARGIN, POWER_COLUMNS, WATTS, learn_power, settle_power
 from detectors.rule import Rule, RulesError
+from detectors.runs import Mask, Runs
 from detectors.survival import BIN, BINS, LONGEST, Population
 from detectors.verdict import Verdict
 from registry.instants import DAY, SECOND
@@ -28,20 +31,26 @@ _HOURS = 48  # of a working day and of a day off
 _BANDS = np.searchsorted(np.array([4, 16, 36]), np.arange(LONGEST), side="right")  # < 1 h, < 4 h, < 9 h, longer
 _HABIT = 0.5 ** (1 / 30)
 _BAND = 0.5 ** (1 / 90)
-_DAYS = 0.5 ** (1 / (4 * SLOTS))
+_DAYS = 0.5 ** (1 / 4)
 _PRIOR_HOUR = 4.0
 _PRIOR_BAND = 5.0
 _PRIOR_DAYS = 20.0
 _FALL = 0.1
-_BLOCKS = 6  # of four hours, from 01 h
-_TYPICAL = 0.9
-_STEP = 0.2
-_MARGIN = 1.05
-_WATTS = 10.0
 _FADE = 15 / 16  # of remembered pauses, a week
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+class _Rows(NamedTuple):
+    """Slots (n,) of some households, household by household, in order; columns as in `Closed`."""
+
+    home: Ints
+    slot: Ints
+    local: Ints
+    water: NDArray[np.int8]
+    watts: NDArray[np.float32]
+    told: Ints
 
 
 def severity_of(rate: float) -> Severity:
@@ -57,8 +66,7 @@ class Inactivity:
     """Raises when silence has become unlikely; each of `rates` (false alarms per household-year) is a level.
 
     Time goes in quarters of an hour, from water and electricity meters together (`QuarterHours`). Use is water
-    drawn, or power above 1.05 times the household's quiet level plus 10 W; that level is a running 0.9 quantile, which
-    a refrigerator stays below, of the quietest four hours of the day. While a slot is silent, with pause e so far,
+    drawn, or power well above the household's quiet level (`quiet_power`). While a slot is silent, with pause e so far,
 
         p = population[kind, time of day, bin(e)] · habit[hour] · patience[band(e)] · days
         R ← (R + 0.1) · exp(p),     evidence = ln R;     use sets R to 1.
@@ -70,8 +78,9 @@ class Inactivity:
     weighs all moments since the last use. Slots of which nothing is known, of an absence or an outage change nothing.
 
     A level of f a year is the evidence that f pauses a household-year exceed by chance, as counted (`EvidenceTail`)
-    on the pauses of all households; a budget of false visits moves it (`Budget`). Population and levels are brought
-    up to date at `dawn`, once a day of the clock; all else depends on the household alone. 1.1 kB a household.
+    on the pauses of all households; a budget of false visits moves it (`Budget`). A household's own
+    factors are brought up to date at its midnight, population and levels at `dawn`, once a day of the clock; all else
+    depends on the household alone. 1.1 kB a household.
     """
 
     def __init__(
@@ -100,9 +109,7 @@ class Inactivity:
             Column("late_due", "f4", 0.0),
             Column("days", "f4", 1.0),
             Column("pauses", "u1", 0, _WEEK),  # the longest pause known at each hour of the week, in slots
-            Column("usual_watts", "f4", np.nan, _BLOCKS),
-            Column("spread_watts", "f4", 0.0, _BLOCKS),
-            Column("quiet_watts", "f4", np.nan),  # the least of the usual ones
+            *POWER_COLUMNS,
             Column("local_day", "i4", -1),
             Column("since", "i4", -1),  # the slot in which this pause began
             Column("pause", "i4", 0),  # known silent slots of it
@@ -110,7 +117,7 @@ class Inactivity:
             Column("level", "u1", 0),  # how many levels have been raised
             Column("source", "i4", 0),  # the sensor it was raised on
         )
-        self._levels = self._thresholds()
+        self._set_levels()
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Follow water and electricity."""
@@ -130,137 +137,122 @@ class Inactivity:
         if self._day is None or day > self._day:
             self._day = day
             self._budget.pass_days(day * DAY, self._watched())
-            self._levels = self._thresholds()
+            self._set_levels()
 
     def allow(self, rate: float) -> None:
         """Take the budget of false visits for each household-day."""
         self._budget.allow(rate)
-        self._levels = self._thresholds()
+        self._set_levels()
 
     def learn(self, verdicts: Sequence[Verdict], now: int) -> None:
         """Let thresholds follow what people found."""
         self._budget.learn(verdicts, now, self._watched())
-        self._levels = self._thresholds()
+        self._set_levels()
 
     def _watched(self) -> NDArray[np.int32]:
         self._bank.reach(len(self._sensors.households))
         return np.flatnonzero(self._bank["local_day"][: len(self._sensors.households)] >= 0).astype(np.int32)
 
-    def _thresholds(self) -> Floats:
-        return np.array(
-            [
-                self._tail.threshold(rate / YEAR_DAYS) + self._budget.theta_shift(severity)
-                for rate, severity in zip(self._rates, self._severities, strict=True)
-            ]
-        )
+    def _set_levels(self) -> None:
+        levels = [
+            self._tail.threshold(rate / YEAR_DAYS) + self._budget.theta_shift(severity)
+            for rate, severity in zip(self._rates, self._severities, strict=True)
+        ]
+        self._ascending = np.maximum.accumulate(np.array(levels))
 
     def _follow(self, closed: Closed) -> list[Finding]:
-        """Go through closed slots, one of every household at a time."""
+        """Go through closed slots, day by day of each household's own calendar."""
         self._bank.reach(len(self._sensors.households))
-        self._clocks.reach(closed.first)
-        order = np.argsort(-closed.length, kind="stable")
-        longest_first = closed.length[order]
+        self._clocks.reach(closed.first, closed.first + closed.length)
+        row = np.repeat(np.arange(len(closed.household)), closed.length)
+        turn = np.arange(len(row)) - np.repeat(np.cumsum(closed.length) - closed.length, closed.length)
+        home, slot, at = closed.household[row], closed.first[row] + turn, closed.start[row] + turn
+        local = self._clocks.local(home, slot)
+        days = local // SLOTS
+        number = days - days[np.flatnonzero(turn == 0)][row]
         findings: list[Finding] = []
-        for turn in range(int(closed.length.max())):
-            some = order[: int(np.searchsorted(-longest_first, -turn, side="left"))]
-            at = closed.start[some] + turn
-            findings += self._slot(
-                closed.household[some], closed.first[some] + turn, closed.water[at], closed.watts[at], closed.told[at]
-            )
+        for day in range(int(number.max()) + 1):
+            some = slice(None) if not number.any() else np.flatnonzero(number == day)
+            from_meters = closed.water[at[some]], closed.watts[at[some]], closed.told[at[some]]
+            findings += self._day_of(_Rows(home[some], slot[some], local[some], *from_meters))
         return findings
 
-    def _slot(
-        self, home: Ints, slot: Ints, water: NDArray[np.int8], watts: NDArray[np.float32], told: Ints
-    ) -> list[Finding]:
-        """Follow one slot of some households, each once."""
-        bank = self._bank
-        local = self._clocks.local(home, slot)
-        quarter, day = local % SLOTS, local // SLOTS
-        self._refresh(home, day)
-        metered = np.isfinite(watts)
+    def _day_of(self, rows: _Rows) -> list[Finding]:
+        """Follow slots of some households that lie within one local day of each."""
+        bank, home = self._bank, rows.home
+        runs = Runs.grouped(home.astype(np.int32))
+        self._refresh(home[runs.head], rows.local[runs.head] // SLOTS)
+        metered = np.isfinite(rows.watts)
         if metered.any():
-            self._learn_quiet(home[metered], quarter[metered], watts[metered])
-        used = (water == 1) | (metered & (watts > bank["quiet_watts"][home] * _MARGIN + _WATTS))
-        known = (water >= 0) | metered
+            learn_power(bank, home[metered], rows.local[metered] % SLOTS, rows.watts[metered])
+        quiet = bank["quiet_watts"][home]
+        metered &= np.isfinite(quiet)
+        used = (rows.water == 1) | (metered & (rows.watts > quiet * MARGIN + WATTS))
+        known = (rows.water >= 0) | metered
         for spans in (self._sensors.absences, self._sensors.outages):
             if spans:
-                known &= ~spans.touch(home.astype(np.int32), slot * SLOT, (slot + 1) * SLOT)
+                known &= ~spans.touch(home.astype(np.int32), rows.slot * SLOT, (rows.slot + 1) * SLOT)
+        silent = known & ~used
+        pauses = Pauses.of(runs, silent, used, bank["pause"][home])
 
-        pause = np.minimum(bank["pause"][home], LONGEST - 1)
-        kind = np.where(metered, np.where(water >= 0, 2, 1), 0)
-        cell = (kind * SLOTS + quarter) * BINS + BIN[pause]
-        band = _BANDS[pause]
-        hour = quarter // 4 + np.where((day + 3) % 7 >= 5, 24, 0)
+        quarter = rows.local % SLOTS
+        age = np.minimum(pauses.age, LONGEST - 1)
+        kind = np.where(metered, np.where(rows.water >= 0, 2, 1), 0)
+        cell = (kind * SLOTS + quarter) * BINS + BIN[age]
+        band = _BANDS[age]
+        hour = quarter // 4 + np.where((rows.local // SLOTS + 3) % 7 >= 5, 24, 0)
         common = self._population.hazard.ravel()[cell]
         habit, patience = bank["habit"][home, hour], bank["patience"][home, band]
         due = common * habit * patience
 
-        # What is known is learned; the household's own factors, each beside the others.
-        at, used_at = np.flatnonzero(known), known & used
+        add = _add if runs.single else np.add.at
+        at = slice(None) if known.all() else np.flatnonzero(known)
         self._population.note(cell[at], used[at])
-        self._tail.watched(len(at))
-        some = home[at]
-        bank["hour_used"][some, hour[at]] += used[at]
-        bank["hour_due"][some, hour[at]] += (common * patience)[at]
-        bank["band_used"][some, band[at]] += used[at]
-        bank["band_due"][some, band[at]] += (common * habit)[at]
-        bank["late_used"][some] = bank["late_used"][some] * _DAYS + used[at]
-        bank["late_due"][some] = bank["late_due"][some] * _DAYS + due[at]
-        active = home[used_at]
-        days = (_PRIOR_DAYS + bank["late_used"][active]) / (_PRIOR_DAYS + bank["late_due"][active])
-        due *= bank["days"][home]
-        bank["days"][active] = days
+        self._tail.watched(int(known.sum()))
+        # The household's own factors are learned each beside the others.
+        for column, place, amount in (
+            ("hour_used", (home, hour), used),
+            ("hour_due", (home, hour), common * patience),
+            ("band_used", (home, band), used),
+            ("band_due", (home, band), common * habit),
+            ("late_used", (home,), used),
+            ("late_due", (home,), due),
+        ):
+            add(bank[column], tuple(index[at] for index in place), amount[at])
 
-        findings = self._end(home[used], slot[used], local[used], told[used])
-        at = np.flatnonzero(known & ~used)
-        return findings + self._silent(home[at], slot[at], local[at], told[at], due[at])
+        return self._judge(rows, runs, pauses, due * bank["days"][home], silent, used)
 
-    def _end(self, home: Ints, slot: Ints, local: Ints, told: Ints) -> list[Finding]:
-        """End the pauses of households that used something."""
-        bank = self._bank
-        paused = bank["pause"][home] > 0
-        home, slot, local, told = home[paused], slot[paused], local[paused], told[paused]
-        self._tail.note(bank["evidence"][home] - self._budget.delta(home.astype(np.int32)))
-        self._remember(home, local)
-        raised = np.flatnonzero(bank["level"][home] > 0)
-        findings = [self._cleared(int(home[row]), int(slot[row]), int(told[row])) for row in raised]
-        bank["pause"][home] = 0
-        bank["since"][home] = -1
-        bank["evidence"][home] = 0.0
-        bank["level"][home] = 0
-        return findings
-
-    def _silent(self, home: Ints, slot: Ints, local: Ints, told: Ints, due: Floats) -> list[Finding]:
-        """Weigh one more slot of silence."""
-        bank = self._bank
-        begins = home[bank["pause"][home] == 0]
-        bank["since"][begins] = slot[bank["pause"][home] == 0]
-        bank["pause"][home] += 1
-        evidence = np.logaddexp(bank["evidence"][home], np.log(_FALL)) + due
-        bank["evidence"][home] = evidence
+    def _judge(self, rows: _Rows, runs: Runs, pauses: Pauses, due: Floats, silent: Mask, used: Mask) -> list[Finding]:
+        """Weigh the silence at each slot, and say what has become unlikely or has ended."""
+        bank, home = self._bank, rows.home
+        evidence = pauses.evidence(due, bank["evidence"][home], _FALL)
         weighed = evidence - self._budget.delta(home.astype(np.int32))
-        level = (weighed[:, None] > self._levels).sum(axis=1)
-        findings = [
-            self._raised(int(home[row]), int(slot[row]), int(local[row]), int(told[row]), float(weighed[row]), number)
-            for row in np.flatnonzero(level > bank["level"][home])
-            for number in range(int(bank["level"][home[row]]), int(level[row]))
-        ]
-        bank["level"][home] = np.maximum(level, bank["level"][home])
-        return findings
+        level = np.searchsorted(self._ascending, weighed, side="left")
+        before = bank["level"][home].astype(np.int64)
+        level = np.where(pauses.continued, np.maximum(level, before), level)
+        reached = np.where(pauses.first, np.where(pauses.continued, before, 0), np.r_[0, level[:-1]])
+        begun = runs.latest(silent & (pauses.age == 0))
+        since = np.where(pauses.continued & (pauses.held > 0), bank["since"][home], rows.slot[np.maximum(begun, 0)])
 
-    def _learn_quiet(self, home: Ints, quarter: Ints, watts: NDArray[np.float32]) -> None:
-        """Follow the 0.9 quantile of the power in each part of the day, by steps (Robbins and Monro)."""
-        bank = self._bank
-        block = (quarter - 4) % SLOTS // (SLOTS // _BLOCKS)
-        usual, spread = bank["usual_watts"][home, block], bank["spread_watts"][home, block]
-        new = np.isnan(usual)
-        usual = np.where(new, watts, usual)
-        spread = np.where(new, np.maximum(0.3 * watts, 12.0), spread)
-        step = _STEP * spread * np.where(watts > usual, _TYPICAL, _TYPICAL - 1)
-        away = np.minimum(np.abs(watts - usual), 3 * spread + 12.0)
-        bank["usual_watts"][home, block] = np.where(new, usual, usual + step)
-        bank["spread_watts"][home, block] = spread + 0.01 * (away - spread)
-        bank["quiet_watts"][home] = np.fmin.reduce(bank["usual_watts"][home], axis=1)
+        findings: list[Finding] = []
+        for row in np.flatnonzero((level > reached) & silent):
+            findings += [
+                self._raised(rows, int(row), int(since[row]), float(weighed[row]), number)
+                for number in range(int(reached[row]), int(level[row]))
+            ]
+        ends = np.flatnonzero(used & (pauses.age > 0))
+        if ends.size:
+            self._tail.note(weighed[ends])
+            self._remember(home[ends], rows.local[ends], pauses.age[ends])
+            findings += [
+                self._cleared(rows, int(row), int(since[row]), int(level[row])) for row in ends if level[row] > 0
+            ]
+        tail, over = np.flatnonzero(runs.tail), used[runs.tail]
+        bank["pause"][home[tail]] = np.where(over, 0, pauses.age[tail] + silent[tail])
+        bank["since"][home[tail]] = np.where(over, -1, since[tail])
+        bank["evidence"][home[tail]] = np.where(over, 0.0, evidence[tail])
+        bank["level"][home[tail]] = np.where(over, 0, level[tail])
+        return findings
 
     def _refresh(self, home: Ints, day: Ints) -> None:
         """At a household's midnight: let what it did fade, and work out its factors anew."""
@@ -282,26 +274,31 @@ class Inactivity:
         bank["band_used"][home] *= keep
         bank["band_due"][home] *= keep
         bank["patience"][home] = (_PRIOR_BAND + bank["band_used"][home]) / (_PRIOR_BAND + bank["band_due"][home])
+        days = (_DAYS**passed).astype(np.float32)
+        bank["late_used"][home] *= days
+        bank["late_due"][home] *= days
+        bank["days"][home] = (_PRIOR_DAYS + bank["late_used"][home]) / (_PRIOR_DAYS + bank["late_due"][home])
+        settle_power(bank, home)
         weekly = home[(day + 3) // 7 != (old + 3) // 7]
         bank["pauses"][weekly] = (bank["pauses"][weekly] * _FADE).astype(np.uint8)
 
-    def _remember(self, home: Ints, local: Ints) -> None:
+    def _remember(self, home: Ints, local: Ints, age: Ints) -> None:
         """Remember pauses that end in slot `local` at every hour of the week that they lasted through."""
         pauses = self._bank["pauses"]
-        length = np.minimum(self._bank["pause"][home], 255).astype(np.int64)
+        length = np.minimum(age, 255)
         hours = (local // 4) - (local - length) // 4 + 1
         row = np.repeat(np.arange(len(home)), hours)
         back = np.arange(len(row)) - np.repeat(np.cumsum(hours) - hours, hours)
         hour = local[row] // 4 - back
-        age = np.clip(length[row] - np.maximum(local[row] - 4 * hour - 4, 0), 0, 255)
-        np.maximum.at(pauses, (home[row], (hour + 72) % _WEEK), age.astype(np.uint8))
+        old = np.clip(length[row] - np.maximum(local[row] - 4 * hour - 4, 0), 0, 255)
+        np.maximum.at(pauses, (home[row], (hour + 72) % _WEEK), old.astype(np.uint8))
 
-    def _raised(self, home: int, slot: int, local: int, told: int, evidence: float, number: int) -> Finding:
+    def _raised(self, rows: _Rows, row: int, since: int, evidence: float, number: int) -> Finding:
         bank = self._bank
-        if not bank["level"][home] and not number:
+        home, local = int(rows.home[row]), int(rows.local[row])
+        if not number:
             bank["source"][home] = self._meters.meter_of(home)
-        onset = int(bank["since"][home]) * SLOT
-        time = max(told, (slot + 1) * SLOT)
+        onset, time = since * SLOT, max(int(rows.told[row]), int(rows.slot[row] + 1) * SLOT)
         usual = int(bank["pauses"][home, (local // 4 + 72) % _WEEK])
         rate = float(self._rates[number])
         template = f"inactivity_{('water', 'electricity', 'both')[self._meters.has(home)]}"
@@ -315,13 +312,13 @@ class Inactivity:
             "rarity": DAY / SECOND / max(self._tail.rate(evidence), 1e-9),
         }
         return self._finding(
-            home, Phase.RAISED, self._severities[number], onset=onset, time=time, score=evidence, facts=facts
+            home, Phase.RAISED, self._severities[number], onset=onset, time=time, score=round(evidence, 6), facts=facts
         )
 
-    def _cleared(self, home: int, slot: int, told: int) -> Finding:
-        onset = int(self._bank["since"][home]) * SLOT
-        severity = self._severities[int(self._bank["level"][home]) - 1]
-        time = max(told, slot * SLOT)
+    def _cleared(self, rows: _Rows, row: int, since: int, level: int) -> Finding:
+        home = int(rows.home[row])
+        severity = self._severities[level - 1]
+        onset, time = since * SLOT, max(int(rows.told[row]), int(rows.slot[row]) * SLOT)
         facts: dict[str, Fact] = {"lasted": (time - onset) / SECOND}
         return self._finding(home, Phase.CLEARED, severity, onset=onset, time=time, score=0.0, facts=facts)
 
@@ -381,7 +378,12 @@ class Inactivity:
         self._budget.take(saved)
         day = int(saved["day"])
         self._day = None if day < 0 else day
-        self._levels = self._thresholds()
+        self._set_levels()
+
+
+def _add(column: NDArray[Any], at: Any, amount: NDArray[Any]) -> None:
+    """Add to places of which no two are the same; faster than `np.add.at`."""
+    column[at] += amount
 
 
 def _smoothed(hours: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -25,15 +25,15 @@ class LocalSlots:
         self._first = 0
         self._offset = np.zeros((0, 0), np.int64)
 
-    def reach(self, slot: Slots) -> None:
-        """Know every household, and the days from 2 before the first of these slots to 400 after the last."""
+    def reach(self, first: Slots, end: Slots) -> None:
+        """Know every household, and the days of all slots from the least `first` to the greatest `end`."""
         zones = self._sensors.zones
         if len(self._zone) != len(zones):
             self._names = sorted(set(zones))
             number = {name: at for at, name in enumerate(self._names)}
             self._zone = np.array([number[name] for name in zones], np.int64)
             self._offset = np.zeros((len(self._names), 0), np.int64)
-        low, high = int(slot.min()) // SLOTS, int(slot.max()) // SLOTS + 12
+        low, high = int(first.min()) // SLOTS, int(end.max()) // SLOTS + 1
         if not self._offset.size or low < self._first or high >= self._first + self._offset.shape[1]:
             low = min(low, self._first) if self._offset.size else low
             high = max(high + 30, self._first + self._offset.shape[1])

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from detectors.bank import Column
 from detectors.runs import Mask
 
-Numbers = NDArray[np.float32] | NDArray[np.float64]
-
 
 def columns(streams: int, dtype: str = "f8") -> tuple[Column, ...]:
     """Return the columns that `update` needs, for so many streams of a row; 22 bytes a stream with `f4`."""
@@ -32,7 +30,13 @@ def reset(state: NDArray[Any], which: Mask) -> None:
 
 
 def update(
-    state: NDArray[Any], value: Numbers, *, delta: float, threshold: float, least: int, alpha: float = 1 - 0.0001
+    state: NDArray[Any],
+    value: NDArray[np.float64],
+    *,
+    delta: float,
+    threshold: float,
+    least: int,
+    alpha: float = 1 - 0.0001,
 ) -> tuple[Mask, Mask]:
     """Show one value to each stream of each row; NaN is no value and changes nothing.
 

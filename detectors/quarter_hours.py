@@ -22,6 +22,7 @@ from registry.readings import Observations, SensorTable
 SLOT = 15 * MINUTE
 PATIENCE = 3 * HOUR
 """A meter not heard for so long is no longer waited for."""
+_LOOK = 5 * MINUTE
 _COARSE = 130 * MINUTE
 """Use between readings further apart than this happened somewhere between: only its last slot is told as use."""
 _LONGEST = 10 * DAY // SLOT
@@ -77,7 +78,9 @@ class QuarterHours:
     def __init__(self, sensors: SensorTable) -> None:
         self._sensors = sensors
         self._has = np.zeros((0, 2), np.bool_)
+        self._meter = np.zeros(0, np.int64)
         self._counted = 0
+        self._looked = NEVER
         self._bank = Bank(
             Column("next", "i4", -1),  # the first slot that has not closed
             Column("seen", "i4", -1, 2),  # by meter: the first slot it has not reported beyond
@@ -127,7 +130,10 @@ class QuarterHours:
         return self._close(households, begin, start, length, slots)
 
     def tick(self, now: int) -> Closed | None:
-        """Stop waiting for meters that have fallen silent; `now` is the clock by which readings are received."""
+        """Stop waiting for meters that have fallen silent; looked at every 5 min of `now`, the clock of reception."""
+        if now // _LOOK == self._looked:
+            return None
+        self._looked = now // _LOOK
         self._reach()
         bank = self._bank
         silent = (bank["heard"] != NEVER) & ~bank["deaf"] & (now - bank["heard"] > PATIENCE)
@@ -152,9 +158,7 @@ class QuarterHours:
 
     def meter_of(self, household: int) -> int:
         """Return a sensor that stands for a household: its first water meter, or else electricity meter."""
-        own = np.flatnonzero(self._sensors.household == household)
-        meters = [own[self._sensors.quantity[own] == quantity] for quantity in _METER]
-        return int(np.concatenate(meters)[0])
+        return int(self._meter[household])
 
     def _mark(
         self, quantity: Quantity, rows: Slice, received: NDArray[np.int64], position: NDArray[np.int64],
@@ -274,8 +278,11 @@ class QuarterHours:
         if (len(sensors), len(sensors.households)) != (self._counted, len(self._has)) or len(self._has) == 0:
             self._counted = len(sensors)
             self._has = np.zeros((len(sensors.households), 2), np.bool_)
-            for quantity, meter in _METER.items():
-                self._has[sensors.household[sensors.quantity == quantity], meter] = True
+            self._meter = np.zeros(len(sensors.households), np.int64)
+            for quantity, meter in reversed(_METER.items()):
+                own = np.flatnonzero(sensors.quantity == quantity)[::-1]
+                self._has[sensors.household[own], meter] = True
+                self._meter[sensors.household[own]] = own  # the first of the best kind is written last
         self._bank.reach(len(self._has))
 
     def rows(self) -> dict[str, NDArray[Any]]:

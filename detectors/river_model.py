@@ -118,10 +118,16 @@ class RiverModel(RiverWatch):
         if watch.scaler is not None:
             watch.scaler.learn_one(dict(x))
         after = watch.scaled(x)
+        # A model that has seen nothing may score NaN, and River's PredictiveAnomalyDetection then does so for ever.
+        score = math.nan if watch.learned == 1 else self._score(watch.model, before, target)
         if self._supervised:
-            score = watch.model.score_one(before, target)
             watch.model.learn_one(after, target)
         else:
-            score = watch.model.score_one(before)
             watch.model.learn_one(after)
-        return float(score)
+        return score
+
+    def _score(self, model: Any, x: Mapping[str, float], target: float) -> float:
+        try:
+            return float(model.score_one(x, target) if self._supervised else model.score_one(x))
+        except ArithmeticError:
+            return math.nan  # it diverged: no score is better than a wrong one

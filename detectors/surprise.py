@@ -23,7 +23,7 @@ Values = NDArray[np.float64]
 _VIEWS = 5
 _KEPT = 12
 _HOURS = 24
-_LEAST_TAIL = 0.1  # smallest tail index: a series without extremes so far still has some to come
+_LEAST_TAIL = 0.2  # smallest tail index: a series without extremes so far still has some to come
 _FULL = 3000  # numbers that a tail remembers; from then on its largest fade
 _LONG = 1500.0  # readings that the long mean and the deviation remember
 _SHORT = 20.0  # readings of the short mean
@@ -52,7 +52,7 @@ COLUMNS = (
     Column("count", "u2", 0, _VIEWS),  # numbers that each view's tail has seen, at most `_FULL`
     Column("tail", "f4", 0.0, _VIEWS * _KEPT),  # the largest of each view, ascending
 )
-"""What is remembered of a series, for a `Bank`; 402 bytes."""
+"""What is remembered of a series, for a `Bank`; 454 bytes."""
 
 
 def rarity(state: NDArray[Any], value: Values, hour: NDArray[np.int64], warm_up: int) -> Values:
@@ -75,7 +75,7 @@ def _begin(state: NDArray[Any], value: Values) -> None:
 
 
 def _views(state: NDArray[Any], value: Values, hour: NDArray[np.int64]) -> Values:
-    """Return the five numbers of each series (n, 5)."""
+    """Return the five numbers of each series (n, 5), NaN where one is not to be had yet."""
     deviation = np.sqrt(state["power"]) + 1e-9
     rows = np.arange(len(value))
     known = state["days"][rows, hour] >= _KNOWN
@@ -88,7 +88,7 @@ def _views(state: NDArray[Any], value: Values, hour: NDArray[np.int64]) -> Value
         (
             np.abs(value - state["level"]) / deviation,
             np.abs(value - state["forecast"]) / (state["error"] + 0.05 * deviation),
-            np.where(known, np.abs(value - hourly) / (state["rest"] + 0.05 * deviation), 0.0),
+            np.where(known, np.abs(value - hourly) / (state["rest"] + 0.05 * deviation), np.nan),
             np.abs(short - state["level"]) / deviation,
             rougher,
         ),
@@ -103,6 +103,8 @@ def _places(state: NDArray[Any], views: Values, warm_up: int) -> Values:
     least = tail[:, :, 0] + 1e-6
     index = np.maximum(np.log((tail + 1e-6) / least[:, :, None]).mean(axis=2), _LEAST_TAIL)
     among = np.log10(np.maximum(count, _KEPT) / _KEPT)
+    given = ~np.isnan(views)
+    views = np.where(given, views, 0.0)
     ratio = views / least
     beyond = among + np.log10(np.maximum(ratio, 1.0)) / index
     places = np.where(ratio > 1.0, np.minimum(beyond, _MOST), among * ratio)
@@ -112,8 +114,8 @@ def _places(state: NDArray[Any], views: Values, warm_up: int) -> Values:
     tail[:, :, 0] = np.maximum(tail[:, :, 0], kept)
     tail.sort(axis=2)
     state["tail"] = tail.reshape(len(tail), -1)
-    state["count"] = np.minimum(count + 1, _FULL)
-    return np.where(warm, places, 0.0)
+    state["count"] = np.minimum(count + given, _FULL)
+    return np.where(warm & given, places, 0.0)
 
 
 def _learn(state: NDArray[Any], value: Values, hour: NDArray[np.int64]) -> None:

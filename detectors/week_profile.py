@@ -89,18 +89,22 @@ class WeekProfile:
         return usual
 
     def learn(
-        self, sensor: Sensors, local: NDArray[np.int64], value: Values, step: Values, hours: Values, clip: float
-    ) -> None:
-        """Move the means of an hour on: of the week by a share of `step`, of the day by its own, at most `clip`.
+        self, sensor: Sensors, local: NDArray[np.int64], value: Values, usual: Values, step: Values, hours: Values,
+        clip: float,
+    ) -> None:  # fmt: skip
+        """Move the means of an hour on from what was `usual`, by a share of `step` of the week's.
 
-        `hours` (n,) are those known of each sensor: the fewer, the larger the share. The first `value` is taken whole.
+        `hours` (n,) are those known of each sensor: the fewer, the larger the share. The first `value` of an hour of
+        the day is taken whole; later ones move it by at most `clip` times their share, until the week is known.
         """
-        usual, day = self.usual(sensor, local), local % _DAY
-        of_day = self._day.get(sensor, day)
-        new = np.isnan(of_day)
-        gain, gain_of_day = np.maximum(_GAIN, 1 / (hours / WEEK + 2)), np.maximum(_GAIN_OF_DAY, 1 / (hours / _DAY + 2))
+        first, new = np.isnan(self._week.get(sensor, local)), np.isnan(usual)
+        gain = np.maximum(_GAIN, 1 / (hours / WEEK + 2))
         self._week.put(sensor, local, np.where(new, value, usual + gain * step))
-        self._day.put(sensor, day, np.where(new, value, of_day + gain_of_day * np.clip(value - of_day, -clip, clip)))
+        if first.any():
+            young, day = sensor[first], local[first] % _DAY
+            gain_of_day, of_day = np.maximum(_GAIN_OF_DAY, 1 / (hours[first] / _DAY + 2)), self._day.get(young, day)
+            moved = of_day + gain_of_day * np.clip(value[first] - of_day, -clip, clip)
+            self._day.put(young, day, np.where(np.isnan(of_day), value[first], moved))
 
     def rows(self) -> dict[str, NDArray[Any]]:
         """Return the state, for `pack`."""

@@ -22,9 +22,9 @@ from alerts.change import Change
 from alerts.lessons import was_real
 from alerts.lifecycle import source_of
 from alerts.model import Alert, Asked, HandsetMessage, Notification, People, Place, Status, Step, StepStatus, Task
-from detectors.finding import Finding, Kind, Severity
+from detectors.finding import Finding, Kind
 from registry.instants import to_datetime, to_micros
-from storage import alert_people, alert_rows, lessons
+from storage import alert_people, alert_rows, alert_visits, lessons
 
 ALERTS = "alerts"
 """Notified with an alert's id on every change of it."""
@@ -78,15 +78,6 @@ SELECT * FROM alert WHERE household = %(household)s AND kind = %(kind)s AND stat
 _LOCK_ALERT = "SELECT 1 FROM alert WHERE id = %(id)s FOR UPDATE"
 _FIND_ALERT = "SELECT * FROM alert WHERE id = %(id)s FOR UPDATE"
 _FIND_FREE = "SELECT * FROM alert WHERE id = %(id)s FOR UPDATE SKIP LOCKED"
-_HOUSEHOLDS = "SELECT count(*) AS households FROM household"
-_VISITS = """
-SELECT DISTINCT ON (alert.id) alert.id, alert.kind, alert.severity, alert.score, task.created_at,
-       task.status = 'open' AS waiting
-FROM task JOIN alert ON alert.id = task.alert
-WHERE task.kind = 'visit' AND task.status <> 'cancelled' AND task.created_at > %(since)s
-ORDER BY alert.id, task.created_at
-"""
-_WAITING_FOR_ROOM = "SELECT count(*) AS waiting FROM alert WHERE status = 'suppressed' AND suppressed_why = 'cap'"
 _KNOWN = "SELECT 1 FROM alert WHERE id = %(id)s"
 
 _SAVE_ALERT = """
@@ -287,27 +278,15 @@ class PostgresAlertBook:
 
     def households(self) -> int:
         """Return how many households are watched."""
-        row = self._run(_HOUSEHOLDS, {}).fetchone()
-        return 0 if row is None else int(row["households"])
+        return alert_visits.households(self._conn)
 
     def visits(self, since: int) -> Sequence[Asked]:
         """Return the first visit each alert asked for since an instant; those called off do not count."""
-        return [
-            Asked(
-                alert=row["id"],
-                kind=Kind(row["kind"]),
-                severity=Severity(row["severity"]),
-                score=row["score"],
-                at=to_micros(row["created_at"]),
-                waiting=row["waiting"],
-            )
-            for row in self._run(_VISITS, {"since": to_datetime(since)})
-        ]
+        return alert_visits.asked(self._conn, since)
 
     def waiting_for_room(self) -> int:
         """Return how many open alerts wait because of the limit of visits."""
-        row = self._run(_WAITING_FOR_ROOM, {}).fetchone()
-        return 0 if row is None else int(row["waiting"])
+        return alert_visits.waiting_for_room(self._conn)
 
     def known(self, alert: UUID) -> bool:
         """Say whether there is such an alert, without locking it."""

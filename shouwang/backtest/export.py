@@ -116,7 +116,7 @@ def _injected(report: Report, one: Played) -> _Json:
         if said.rule is None:
             own = [answer.delay for answer in one.answers if answer.voice == voice]
             first[said.rules] = min(own) / SECOND if own else None
-            standing += [said.rules] if any(number == voice for number, _ in one.standing) else []
+            standing += [said.rules] if any(number == voice for number, _, _ in one.standing) else []
     return {
         "household": one.household,
         "at": _iso(one.at),

@@ -15,7 +15,7 @@ from shouwang.backtest.trials import Played
 
 @dataclass(frozen=True)
 class Said:
-    """What one voice said: a rule set (`rule` None), or one of its rules asked for another `rate`.
+    """What one voice said: a rule set (`rule` None), or one of its rules asked for other `rates`.
 
     `alerts` are episodes as the service would have opened them, over all rules of the set together; `incidents` what
     befell areas, as each began, grew and ended.
@@ -23,7 +23,7 @@ class Said:
 
     rules: str
     rule: str | None
-    rate: float | None
+    rates: Sequence[float]
     findings: Sequence[Finding]
     incidents: Sequence[Incident] = ()
 

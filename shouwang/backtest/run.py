@@ -78,7 +78,7 @@ def run(
     """
     known = circumstances or Circumstances()
     told = progress or (lambda _share: None)
-    contenders = [Contender(name, asked.ladder) for name in asked.rules]
+    contenders = contending(asked)
     roster = Roster(known, *(one.sensors for one in contenders))
     walk = _Walk(roster, contenders)
     if not asked.inject:
@@ -94,7 +94,7 @@ def run(
 
 def _spooled(readings: Readings, asked: Plan, known: Circumstances, told: Callable[[float], None]) -> Report:
     """Read everything into a temporary file first, then walk."""
-    contenders = [Contender(name, asked.ladder) for name in asked.rules]
+    contenders = contending(asked)
     roster = Roster(known, *(one.sensors for one in contenders))
     with Spool() as spool:
         diary, first = Diary(roster.sensors), Registers()
@@ -120,6 +120,12 @@ def _spooled(readings: Readings, asked: Plan, known: Circumstances, told: Callab
         else []
     )
     return walk.report(asked, trials, notices)
+
+
+def contending(asked: Plan) -> list[Contender]:
+    """Return the rule sets, each as it begins; raises `RulesError` where there is none of a name."""
+    known: set[str] = set()
+    return [Contender(name, asked.ladder, known=known) for name in asked.rules]
 
 
 class _Walk:
@@ -155,7 +161,7 @@ class _Walk:
         return Report(
             self._readings, self._late, self._roster.watched(),
             [
-                Said(one.name, voice.rule, voice.rate, voice.said, voice.incidents)
+                Said(one.name, voice.rule, voice.rates, voice.said, voice.incidents)
                 for one in self._contenders for voice in one.voices
             ],
             () if trials is None else trials.played, tuple(asked.targets), notices,

@@ -189,18 +189,22 @@ def delays(
     """Return how long a voice took to say what happened; or one of its rules, or the rule's level at a rate."""
     hours = []
     for one in played:
-        stood = any(number == voice and (rule is None or rule == name) for number, name in one.standing)
-        if one.kind is not kind or stood:
+        if one.kind is not kind or any(_is_of(told, voice, rule, rate) for told in one.standing):
             continue
         own = (
             answer.delay / HOUR
             for answer in one.answers
-            if answer.voice == voice
-            and (rule is None or answer.rule == rule)
-            and (rate is None or (answer.rate is not None and answer.rate <= rate))
+            if _is_of((answer.voice, answer.rule, answer.rate), voice, rule, rate)
         )
         hours.append(min(own, default=math.inf))
     return Delays(tuple(hours))
+
+
+def _is_of(told: tuple[int, str, float | None], voice: int, rule: str | None, rate: float | None) -> bool:
+    """Say whether an alarm is one of a voice; of one of its rules; of a level of it or a severer one."""
+    number, name, level = told
+    severe = rate is None or (level is not None and level <= rate)
+    return number == voice and (rule is None or rule == name) and severe
 
 
 def found(report: Report) -> list[Found]:
@@ -233,20 +237,22 @@ def lines(report: Report, kind: Befallen = Befallen.FALL) -> list[Line]:
     ladders: dict[tuple[str, str], list[Point]] = {}
     fixed: dict[str, Point] = {}
     for voice, said in enumerate(report.said):
-        rate = false_rate(said, kind, report)
-        point = Point(rate or 0.0, delays(report.played, kind, voice))
         if said.rule is None:
+            rate = false_rate(said, kind, report)
             if rate:
-                fixed[said.rules] = point
-        else:
-            ladders.setdefault((said.rules, said.rule), []).append(point)
+                fixed[said.rules] = Point(rate, delays(report.played, kind, voice))
+            continue
+        measured = {one.asked: one.settled for one in levels(said, report) if one.kind in EXPECTED[kind]}
+        own = ladders.setdefault((said.rules, said.rule), [])
+        for asked in said.rates:
+            own.append(Point(measured.get(asked) or 0.0, delays(report.played, kind, voice, said.rule, asked)))
     found = []
     for said in report.sets:
-        own = [(key, points) for key, points in ladders.items() if key[0] == said.rules]
-        for (rules, rule), points in own:
+        rules_of = [(key, points) for key, points in ladders.items() if key[0] == said.rules]
+        for (rules, rule), points in rules_of:
             matches = tuple(matched(points, target) for target in report.targets)
             found.append(Line(rules, rule, tuple(sorted(points, key=lambda point: point.rate)), matches))
-        if not own and said.rules in fixed:
+        if not rules_of and said.rules in fixed:
             found.append(Line(said.rules, None, (fixed[said.rules],), ()))
     return found
 

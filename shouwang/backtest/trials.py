@@ -15,7 +15,7 @@ from detectors.registers import Registers
 from registry.instants import DAY, HOUR
 from registry.quantities import Quantity
 from registry.readings import ReadingBatch, SensorTable, Times
-from shouwang.backtest.contenders import Contender, Voice, rate_of
+from shouwang.backtest.contenders import Contender, Voice, rate_of, stands
 from shouwang.backtest.inject import EXPECTED, HORIZON, NEEDED, Befallen, Event, Rows, Spans, befall, draw, home_spans
 from shouwang.backtest.roster import Watched
 
@@ -40,14 +40,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What became of one event. `standing` are (voice, rule) that had an alarm of that kind raised already."""
+    """What became of one event. `standing` are (voice, rule, rate) that had an alarm of that kind raised already."""
 
     household: str
     at: int
     kind: Befallen
     amount: float
     answers: tuple[Answer, ...]
-    standing: frozenset[tuple[int, str]]
+    standing: frozenset[tuple[int, str, float | None]]
 
 
 class Diary:
@@ -253,20 +253,16 @@ def judged(event: Event, household: str, voices: Sequence[Voice]) -> Played:
     """Return who said what happened, and how long that took."""
     kinds = EXPECTED[event.kind]
     answers: list[Answer] = []
-    standing: set[tuple[int, str]] = set()
+    standing: set[tuple[int, str, float | None]] = set()
     for number, voice in enumerate(voices):
-        open_at = {key for key in voice.stood if key[0] == household and key[1] in kinds}
+        open_at = {key: rates for key, rates in voice.stood.items() if key[0] == household and key[1] in kinds}
         told = [one for one in voice.said if one.household == household and one.kind in kinds]
         for one in sorted(told, key=lambda finding: finding.time):
-            key = one.household, one.kind, one.rule, one.source
-            if one.time > event.at and one.phase is Phase.RAISED:
-                delay = one.time - event.at
-                rate = rate_of(one)
-                if delay <= HORIZON:
-                    answers.append(Answer(number, one.rule, rate, int(one.severity), delay))
-            elif one.time <= event.at:
-                (open_at.add if one.phase is Phase.RAISED else open_at.discard)(key)
-        standing |= {(number, rule) for _, _, rule, _ in open_at}
+            if one.time <= event.at:
+                stands(open_at, one)
+            elif one.phase is Phase.RAISED and one.time - event.at <= HORIZON:
+                answers.append(Answer(number, one.rule, rate_of(one), int(one.severity), one.time - event.at))
+        standing |= {(number, rule, rate) for (_, _, rule, _), rates in open_at.items() for rate in rates}
     return Played(household, event.at, event.kind, event.amount, tuple(answers), frozenset(standing))
 
 

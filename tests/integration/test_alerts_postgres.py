@@ -95,7 +95,7 @@ def test_an_alert_comes_back_as_it_was_saved(world: World) -> None:
     alert = world.alert()
     with world.books() as book:
         assert book.find(alert.id) == alert
-    assert alert.policy == world.policies.rules[1].policy
+    assert alert.policy == next(rule.policy for rule in world.policies.rules if rule.policy.name == "inactivity")
     assert alert.facts == {"window": 43200, "limit": 10.0}
 
 

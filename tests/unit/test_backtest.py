@@ -15,6 +15,7 @@ from shouwang.backtest.circumstances import Place
 from shouwang.backtest.errors import BacktestError
 from shouwang.backtest.inject import Befallen
 from shouwang.backtest.recordings import Recordings
+from shouwang.backtest.run import contending
 from shouwang.backtest.town import START, TownPlan, TownReadings
 from simulators.town import State, Town
 from tests.unit.detector_streams import NOON
@@ -162,9 +163,22 @@ def test_what_is_injected_leaves_no_trace_in_what_the_recording_raises(tmp_path:
     assert [said.findings for said in tried.sets] == [said.findings for said in plain.sets]
     assert tried.households == plain.households
     assert len(tried.played) == 80
-    assert [(said.rules, said.rate) for said in tried.said if said.rule] == [
-        ("gap-quantile-12", rate) for rate in (12 / 64, 12 / 16, 3, 6, 12, 24, 48)
+    falls = [one for one in tried.played if one.kind is Befallen.FALL]
+    assert all("shanghai-12h" in {answer.rule for answer in one.answers} for one in falls if not one.standing)
+    assert [(said.rules, said.rates) for said in tried.said if said.rule] == [
+        ("gap-quantile-12", (rate,)) for rate in (12 / 64, 12 / 16, 3, 6, 12, 24, 48)
     ]
+
+
+def test_variants_at_other_rates_are_made_once_for_rules_that_differ_in_rates_only() -> None:
+    first, second, fixed, both = contending(
+        Plan(("survival-12", "survival-4", "shanghai-12h", "default"), targets=(12, 1))
+    )
+    ladder = Plan(targets=(12, 1)).ladder
+    variants = [voice.rates for voice in first.voices[1:]]
+    assert sorted(rate for rates in variants for rate in rates) == sorted(ladder)
+    assert len(variants) < len(ladder), "a rule with levels has several rates at once"
+    assert [len(one.voices) for one in (second, fixed, both)] == [1, 1, 1]
 
 
 def test_the_same_seed_injects_the_same(tmp_path: Path) -> None:

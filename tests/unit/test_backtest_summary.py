@@ -36,14 +36,16 @@ def report(*said: Said, played: Sequence[Played] = (), targets: Sequence[float] 
     return Report(100, 0, HOMES, said, played, targets)
 
 
-def fell(*answers: tuple[int, str, float | None, float], standing: Sequence[tuple[int, str]] = ()) -> Played:
+def fell(
+    *answers: tuple[int, str, float | None, float], standing: Sequence[tuple[int, str, float | None]] = ()
+) -> Played:
     told = tuple(Answer(voice, rule, rate, 3, round(hours * HOUR)) for voice, rule, rate, hours in answers)
     return Played("a", START, Befallen.FALL, 0.0, told, frozenset(standing))
 
 
 def test_alerts_are_counted_by_kind_and_by_rule_as_if_it_were_alone() -> None:
     first, joins, later = raised("a", 10), raised("a", 10.1, rule="other"), raised("b", 100)
-    said = Said("set", None, None, [first, joins, cleared(first), cleared(joins), later])
+    said = Said("set", None, (), [first, joins, cleared(first), cleared(joins), later])
     together, other, own = counts(said, report(said))
     assert (together.rule, together.alerts, together.open, together.homes) == (None, 2, 1, 2)
     assert together.per_year == 1
@@ -58,14 +60,14 @@ def test_a_level_counts_those_that_reached_it_or_a_severer_one() -> None:
     low, high = raised("a", 50, rate=12.0), raised("a", 50, rate=1.0, severity=Severity.URGENT)
     straight = raised("b", 60, rate=1.0, severity=Severity.URGENT)
     early = raised("b", 5, rate=12.0)
-    said = Said("set", None, None, [low, high, cleared(low), early, cleared(early), straight])
+    said = Said("set", None, (), [low, high, cleared(low), early, cleared(early), straight])
     twelve, one = levels(said, report(said))
     assert (twelve.asked, twelve.measured, one.asked, one.measured) == (12, 1.5, 1, 1)
     assert twelve.settled == one.settled == pytest.approx(2 / (2 - 60 / 365.25))
 
 
 def test_rules_without_rates_have_no_levels() -> None:
-    said = Said("set", None, None, [raised("a", 50)])
+    said = Said("set", None, (), [raised("a", 50)])
     assert levels(said, report(said)) == []
 
 
@@ -73,10 +75,11 @@ def test_a_delay_is_to_the_first_alarm_and_none_is_infinite() -> None:
     played = [
         fell((0, "rule", 12.0, 5), (0, "rule", 1.0, 9), (1, "rule", None, 2)),
         fell((1, "rule", None, 3)),
-        fell((0, "rule", 12.0, 1), standing=[(0, "rule")]),
+        fell((0, "rule", 12.0, 1), standing=[(0, "rule", 24.0)]),
     ]
     assert delays(played, Befallen.FALL, 0).hours == (5, math.inf)
-    assert delays(played, Befallen.FALL, 0, "rule", 4.0).hours == (9, math.inf)
+    assert delays(played, Befallen.FALL, 0, "rule", 4.0).hours == (9, math.inf, math.inf)
+    assert delays(played, Befallen.FALL, 0, "rule", 24.0).hours == (5, math.inf)
     assert delays(played, Befallen.FALL, 1).hours == (2, 3, math.inf)
     assert delays(played, Befallen.LEAK, 0).hours == ()
 
@@ -114,14 +117,14 @@ def test_fewer_false_alarms_never_match_a_shorter_delay(target: float, rates: li
 
 
 def test_rules_with_a_ladder_are_lines_and_others_points() -> None:
-    first, second = raised("a", 50), raised("b", 60)
+    first, second = raised("a", 50), raised("b", 60, rate=2.0)
+    low, high = raised("a", 50, rate=2.0), raised("a", 50, rate=1.0, severity=Severity.URGENT)
     said = [
-        Said("fixed", None, None, [first]),
-        Said("asked", None, None, [first]),
-        Said("asked", "rule", 2.0, [first, second]),
-        Said("asked", "rule", 1.0, [first]),
+        Said("fixed", None, (), [first]),
+        Said("asked", None, (), [first]),
+        Said("asked", "rule", (2.0, 1.0), [low, high, second]),
     ]
-    played = [fell((0, "fixed", None, 12), (1, "rule", 1.0, 9), (2, "rule", 2.0, 6), (3, "rule", 1.0, 9))]
+    played = [fell((0, "fixed", None, 12), (1, "rule", 1.0, 9), (2, "rule", 2.0, 6), (2, "rule", 1.0, 9))]
     fixed, ladder = lines(report(*said, played=played, targets=(0.8,)))
     years = 2 - 60 / 365.25
     assert fixed.fixed == Point(1 / years, Delays((12,)))
@@ -132,12 +135,12 @@ def test_rules_with_a_ladder_are_lines_and_others_points() -> None:
 
 def test_levels_of_one_rule_are_found_apart() -> None:
     low, high = raised("a", 50, rate=12.0), raised("a", 50, rate=1.0, severity=Severity.URGENT)
-    said = Said("set", None, None, [low, high])
+    said = Said("set", None, (), [low, high])
     both = found(report(said, played=[fell((0, "rule", 12.0, 5), (0, "rule", 1.0, 9))]))
     assert [(one.asked, one.delays.hours) for one in both] == [(None, (5,)), (12, (5,)), (1, (9,))]
 
 
 def test_the_worst_households_have_most_alerts() -> None:
     first = raised("b", 10)
-    said = Said("set", None, None, [first, cleared(first), raised("b", 50), raised("a", 60)])
+    said = Said("set", None, (), [first, cleared(first), raised("b", 50), raised("a", 60)])
     assert worst(said, 1) == [("b", 2)]

@@ -125,7 +125,7 @@ def test_the_sentences() -> None:
     facts = watch().see(meter(31, heater(30, 10, 18)))[0].facts
     told_ = sentence(Kind.APPLIANCE, facts, "en", "UTC")
     assert told_.startswith("At least 999 W more than usual have been drawn without a pause for ")
-    assert told_.endswith("the usual base of this hour is 80 W. No such time is known here.")
+    assert told_.endswith("the usual base of this hour is 79.9 W. No such time is known here.")
     facts = {**facts, "longest": 3600.0}
     assert "The longest such time known here is about 1 h" in sentence(Kind.APPLIANCE, facts, "en", "UTC")
     assert "用电功率持续比平时高出至少 999 瓦" in sentence(Kind.APPLIANCE, facts, "zh_CN", "UTC")

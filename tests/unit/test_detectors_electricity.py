@@ -95,14 +95,18 @@ def test_a_new_home_is_not_judged_before_its_habits_are_known() -> None:
 
 
 def test_who_is_registered_as_away_drops_nothing_and_unlearns_nothing() -> None:
-    def away(day: float, _hour: float) -> float:
-        return 0.15 if 30 <= day < 38 else 1.0
+    def away(day: float, hour: float) -> float:
+        return 0.15 if 30 <= day < 38 else during(42, 10, 16, 6.0)(day, hour)
 
-    unknown = watch().see(meter(45, away))
-    assert {one.kind for one in unknown} == {Kind.DROP}
+    unknown = [one for one in watch().see(meter(43, away)) if one.phase is Phase.RAISED]
+    assert [one.kind for one in unknown] == [Kind.DROP, Kind.SURGE]
     eye = watch()
     eye.table.absences.add(0, START + 30 * DAY, START + 38 * DAY)
-    assert eye.see(meter(45, away)) == []
+    known = [one for one in eye.see(meter(43, away)) if one.phase is Phase.RAISED]
+    assert [one.kind for one in known] == [Kind.SURGE]
+    never_away = watch().see(meter(43, during(42, 10, 16, 6.0)))[0]
+    assert float(known[0].facts["usual"]) == pytest.approx(float(never_away.facts["usual"]), rel=0.05)
+    assert float(unknown[-1].facts["usual"]) < 0.95 * float(never_away.facts["usual"])
 
 
 def test_an_outage_is_neither_surge_nor_drop() -> None:

@@ -26,7 +26,7 @@ def river_says(values: NDArray[np.float64], *, delta: float, threshold: float, l
     detector = PageHinkley(min_instances=least, delta=delta, threshold=threshold)
     drifts = []
     for at, value in enumerate(values):
-        detector.update(float(value))
+        detector.update(float(value))  # type: ignore[no-untyped-call] # River has no types
         if detector.drift_detected:
             drifts.append(at)
     return drifts

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 
 from detectors.bank import StateError
 from detectors.finding import Finding, Kind
-from detectors.river_build import ModelError, build
+from detectors.river_build import ModelError, Scale, build
 from detectors.river_model import RiverModel
+from detectors.samples import HouseholdHours
 from registry.instants import HOUR, MINUTE
 from registry.quantities import Quantity
-from tests.unit.detector_streams import NOON, Watch, house
+from tests.unit.detector_streams import NOON, Sent, Watch, house
 
 
 def watch(model: str, quantity: Quantity = Quantity.POWER, **options: Any) -> Watch:
@@ -90,6 +92,105 @@ def test_a_model_without_a_seed_of_its_own_says_the_same_twice() -> None:
     assert say()
 
 
+class Spy:
+    """A model that notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, float]] = []
+
+    def score_one(self, x: dict[str, float]) -> float:
+        self.asked.append(("score", x["value"]))
+        return 0.0
+
+    def learn_one(self, x: dict[str, float]) -> None:
+        self.asked.append(("learn", x["value"]))
+
+
+def test_each_reading_is_scored_before_it_is_learned() -> None:
+    eye = watch("GaussianScorer")
+    assert isinstance(eye.detector, RiverModel)
+    eye.detector._prototype, eye.detector._supervised = Spy(), False
+    eye.water([(NOON + n * MINUTE, float(n)) for n in range(3)], Quantity.POWER)
+    (spied,) = eye.detector._watches.values()
+    assert spied.model.asked == [
+        (what, float(n)) for n in range(3) for what in (("score", "learn") if n else ("learn",))
+    ]
+
+
+ANY = {
+    "GaussianScorer": {},
+    "HalfSpaceTrees": {"n_trees": 3, "height": 4, "window_size": 20},
+    "LODA": {"n_random_cuts": 10},
+    "LocalOutlierFactor": {"n_neighbors": 5},
+    "OneClassSVM": {"nu": 0.2},
+    "PredictiveAnomalyDetection": {},
+    "StandardAbsoluteDeviation": {},
+    "QuantileFilter": {"q": 0.98, "anomaly_detector": {"model": "anomaly.HalfSpaceTrees", "n_trees": 3}},
+    "ThresholdFilter": {"threshold": 0.9, "anomaly_detector": {"model": "river.anomaly.GaussianScorer"}},
+}
+
+
+@pytest.mark.parametrize("model", ANY)
+def test_every_anomaly_detector_of_river_runs_repeats_itself_and_survives_a_snapshot(model: str) -> None:
+    options: dict[str, Any] = {"parameters": ANY[model], "warm_up": 20, "alpha": 0.05, "times": 1, "memory": 60}
+    readings = load(30, range(100, 110))
+    eye, again = watch(model, **options), watch(model, **options)
+    assert eye.water(readings[:90], Quantity.POWER) == again.water(readings[:90], Quantity.POWER)
+    restored = watch(model, **options)
+    restored.detector.restore(eye.detector.snapshot())
+    restored.registers.restore(eye.registers.snapshot())
+    found = eye.water(readings[90:], Quantity.POWER)
+    assert restored.water(readings[90:], Quantity.POWER) == found
+    assert again.water(readings[90:], Quantity.POWER) == found
+
+
+def test_this_suite_knows_every_anomaly_detector_of_river() -> None:
+    river = importlib.import_module("river.anomaly")
+    assert set(ANY) == {name for name in river.__all__ if hasattr(getattr(river, name), "score_one")}
+
+
+@pytest.mark.parametrize("scale", [None, "minmax"])
+def test_trees_find_what_is_beyond_their_unit_box_once_features_are_scaled(scale: Scale | None) -> None:
+    """Unscaled, every value above 1 is the same to HalfSpaceTrees, and an equal score is never unusual."""
+    parameters = {"window_size": 50, "n_trees": 20}
+    readings = load(200, range(1000, 1030))
+    odd = (NOON + 1000 * 10 * MINUTE, NOON + 1030 * 10 * MINUTE)
+
+    def hits(chosen: Scale | None) -> int:
+        found = watch("HalfSpaceTrees", parameters=parameters, scale=chosen, times=1).water(readings, Quantity.POWER)
+        return sum(one.phase == "raised" and odd[0] <= one.onset < odd[1] for one in found)
+
+    assert hits("none") == 0
+    assert hits(scale) > 0
+
+
+def test_a_households_hours_are_watched_as_one_vector() -> None:
+    """Water in the day and electricity in the night are each usual; together at night they are not."""
+    table = house()
+    hours = HouseholdHours(table, ["water", "electricity", "hour_sin", "hour_cos"])
+    eye = Watch(
+        RiverModel(
+            table, "mine", "LocalOutlierFactor", hours, parameters={"n_neighbors": 5}, warm_up=100, alpha=0.02,
+            times=1, memory=200,
+        ),
+        table,
+    )  # fmt: skip
+    rng = np.random.default_rng(7)
+    sent, water, energy = [], 0.0, 0.0
+    for n in range(24 * 20):
+        day = 8 <= n % 24 < 20 or n == 24 * 19 + 3
+        water += (30.0 if day else 0.0) + rng.random()
+        energy += (100.0 if day else 1000.0 if n % 24 < 6 else 300.0) + 10 * rng.random()
+        time = NOON + 12 * HOUR + (n + 1) * HOUR
+        sent += [Sent(Quantity.VOLUME, time, water, time), Sent(Quantity.ENERGY, time, energy, time)]
+    found = [one for one in eye.see(sent) if one.phase == "raised"]
+    assert NOON + 12 * HOUR + (24 * 19 + 4) * HOUR in {one.time for one in found}
+    assert len(found) <= 20
+    (last,) = [one for one in found if one.time == NOON + 12 * HOUR + (24 * 19 + 4) * HOUR]
+    assert (last.household, last.source, last.facts["template"]) == ("home-0", "household", "river_features")
+    assert str(last.facts["seen"]).startswith("water 3")
+
+
 @pytest.mark.parametrize(
     ("model", "parameters", "message"),
     [
@@ -97,6 +198,9 @@ def test_a_model_without_a_seed_of_its_own_says_the_same_twice() -> None:
         ("os.system", {}, "no anomaly detector"),
         ("HalfSpaceTrees", {"trees": 3}, "it takes n_trees"),
         ("ThresholdFilter", {}, "does not accept these parameters"),
+        ("DriftRetrainingClassifier", {}, "no anomaly detector or drift detector"),
+        ("QuantileFilter", {"q": 0.9, "anomaly_detector": {"model": "os.path"}}, "River has no `os.path`"),
+        ("QuantileFilter", {"q": 0.9, "anomaly_detector": {"model": "anomaly.LODA", "bins": 3}}, "it takes n_bins"),
     ],
 )
 def test_what_river_does_not_have_is_refused(model: str, parameters: dict[str, Any], message: str) -> None:
