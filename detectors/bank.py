@@ -34,7 +34,8 @@ class Bank:
 
     def __init__(self, *columns: Column) -> None:
         fields = [(c.name, c.dtype, (c.width,)) if c.width else (c.name, c.dtype) for c in columns]
-        self._empty = np.zeros(1, np.dtype(fields))
+        # Aligned: columns are gathered several times faster than out of packed rows. A multiple of 8 bytes, for `add`.
+        self._empty = np.zeros(1, np.dtype(fields, align=True))
         for column in columns:
             self._empty[column.name] = column.empty
         self._rows = self._empty.copy()
@@ -49,6 +50,16 @@ class Bank:
         """Return a column as a view: what is written into it stays."""
         view: NDArray[Any] = self._rows[column]
         return view
+
+    def add(self, column: str, row: NDArray[Any], lane: NDArray[Any] | int, amount: NDArray[Any]) -> None:
+        """Add amounts to a column at rows that may repeat; `lane` says where in a column that holds several.
+
+        The whole bank is seen as one column of the type, for which `np.add.at` is ten times faster than for a view.
+        """
+        form = self._empty[column]
+        kind, width = form.dtype, self._rows.dtype.itemsize // form.dtype.itemsize
+        offset = self._rows.dtype.fields[column][1] // kind.itemsize
+        np.add.at(self._rows.view(kind), row * width + (lane + offset), amount.astype(kind, copy=False))
 
     def reach(self, size: int) -> None:
         """Make room for sensor ids below `size`."""

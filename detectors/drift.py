@@ -169,7 +169,6 @@ class Drift:
             dense = day["gap"] * HOUR <= _DENSE
             x[:, _RISE] = np.where(dense & np.isfinite(day["rise"]), np.minimum(day["rise"], 14.0), np.nan)
             x[:, _NIGHT] = np.where(dense, np.bitwise_count(day["night"]), np.nan)
-        x[~whole] = np.nan
         findings: list[Finding] = []
         key = seen.runs.key[row]
         for turn in rounds(np.flatnonzero(whole), key):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -205,21 +205,17 @@ class Inactivity:
         habit, patience = bank["habit"][home, hour], bank["patience"][home, band]
         due = common * habit * patience
 
-        add = _add if runs.single else np.add.at
         at = slice(None) if known.all() else np.flatnonzero(known)
         self._population.note(cell[at], used[at])
         self._tail.watched(int(known.sum()))
         # The household's own factors are learned each beside the others.
-        for column, place, amount in (
-            ("hour_used", (home, hour), used),
-            ("hour_due", (home, hour), common * patience),
-            ("band_used", (home, band), used),
-            ("band_due", (home, band), common * habit),
-            ("late_used", (home,), used),
-            ("late_due", (home,), due),
-        ):
-            add(bank[column], tuple(index[at] for index in place), amount[at])
-
+        some = home[at]
+        bank.add("hour_used", some, hour[at], used[at])
+        bank.add("hour_due", some, hour[at], (common * patience)[at])
+        bank.add("band_used", some, band[at], used[at])
+        bank.add("band_due", some, band[at], (common * habit)[at])
+        bank.add("late_used", some, 0, used[at])
+        bank.add("late_due", some, 0, due[at])
         return self._judge(rows, runs, pauses, due * bank["days"][home], silent, used)
 
     def _judge(self, rows: _Rows, runs: Runs, pauses: Pauses, due: Floats, silent: Mask, used: Mask) -> list[Finding]:
@@ -379,11 +375,6 @@ class Inactivity:
         day = int(saved["day"])
         self._day = None if day < 0 else day
         self._set_levels()
-
-
-def _add(column: NDArray[Any], at: Any, amount: NDArray[Any]) -> None:
-    """Add to places of which no two are the same; faster than `np.add.at`."""
-    column[at] += amount
 
 
 def _smoothed(hours: NDArray[np.float32]) -> NDArray[np.float32]:

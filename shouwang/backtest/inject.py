@@ -181,7 +181,7 @@ def stopped(event: Event, rows: Rows, known: Rows) -> Rows:
 def base_load(event: Event, rows: Rows, known: Rows) -> Rows:
     """Return an electricity register that from the event on shows what runs by itself.
 
-    That is the household's own: of all 3 h of the 24 h before, those at the lower quartile of use, repeated.
+    That is the household's own: of all 3 h of the 24 h before, those at the lowest tenth of use, repeated.
     """
     at = event.at
     begin = quiet_hours(known, at)
@@ -222,12 +222,16 @@ def other_power(event: Event, rows: Rows, _known: Rows) -> Rows:
 
 
 def quiet_hours(known: Rows, at: int) -> int | None:
-    """Return when those 3 h begin, within the 24 h before `at`, that are at the lower quartile; None if unknown."""
+    """Return when those 3 h begin, within the 24 h before `at`, that are at the lowest tenth; None if unknown.
+
+    Only the tenth lies within one night or outing as a rule: at the quartile, one home in seven of a simulated town
+    went on boiling a kettle every three hours.
+    """
     starts = known.time[(known.time >= at - DAY) & (known.time + _PATTERN <= at)]
     if not len(starts):
         return None
     used = _register(known, starts + _PATTERN) - _register(known, starts)
-    return int(starts[np.argsort(used, kind="stable")[len(used) // 4]])
+    return int(starts[np.argsort(used, kind="stable")[len(used) // 10]])
 
 
 def smoky(event: Event, rows: Rows, _known: Rows) -> Rows:

@@ -112,7 +112,7 @@ def score(files: Sequence[File], scores: Sequence[Floats]) -> Result:
     order = np.argsort(-levels, kind="stable")
     levels, kinds = levels[order], kinds[order]
     total = -A_FN * lost + np.cumsum(gains[order])
-    last = np.ones(len(levels), bool)  # rows of one score are detected together
+    last = np.append(levels[1:] != levels[:-1], True)  # rows of one score are detected together
     at = int(np.argmax(np.where(last, total, -np.inf)))
     null, perfect = -A_FN * lost, A_TP * count
     if total[at] <= null:

@@ -85,10 +85,10 @@ def test_one_threshold_is_chosen_for_the_whole_corpus() -> None:
 
 
 def test_rows_of_one_score_are_detected_together() -> None:
-    """No threshold lies between equal scores: the window is not to be had without the twenty false detections."""
-    scores = np.zeros(200)
-    scores[50] = scores[100:120] = 0.7
-    result = nab.score([file(200, (50, 69))], [scores])
+    """No threshold lies between equal scores: the window is not to be had without the other file's false detections."""
+    quiet, noisy = np.zeros(200), np.zeros(200)
+    quiet[50] = noisy[100:120] = 0.7
+    result = nab.score([file(200, (50, 69)), file(200)], [quiet, noisy])
     assert (result.score, result.found) == (0.0, 0)
 
 

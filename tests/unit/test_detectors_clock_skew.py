@@ -91,3 +91,13 @@ def test_readings_of_one_reception_count_by_their_newest() -> None:
         received = NOON + n * HOUR
         arrivals += [Sent(4, received - late * MINUTE, 0.0, received) for late in (55, 30, 1)]
     assert eye.see(arrivals) == []
+
+
+def test_a_reception_may_arrive_in_pieces() -> None:
+    """The second piece alone, an hour old, would be steadily late."""
+    eye = watch()
+    sent(eye, range(20))
+    for n in range(20, 60):
+        received = NOON + n * HOUR
+        assert eye.see([Sent(4, received - MINUTE, 0.0, received)]) == []
+        assert eye.see([Sent(7, received - 59 * MINUTE, 90.0, received)]) == []

@@ -102,6 +102,16 @@ def test_three_weeks_away_change_no_habit(known: bool) -> None:  # noqa: FBT001 
     assert eye.see(sent) == []
 
 
+@pytest.mark.parametrize("circumstance", ["absences", "outages"])
+def test_days_of_a_known_circumstance_are_left_out(circumstance: str) -> None:
+    """A neighbour waters the plants: a third of the usual water, which would be told."""
+    sent = life(days=125, litres=0.3)
+    assert raised(watch().see(sent))
+    eye = watch()
+    getattr(eye.table, circumstance).add(0, MIDNIGHT + CHANGE * DAY, MIDNIGHT + 130 * DAY)
+    assert eye.see(sent) == []
+
+
 def test_findings_do_not_depend_on_how_half_a_year_is_cut() -> None:
     sent = life(days=180, litres=0.5)
     whole = watch().see(sent)

@@ -75,6 +75,25 @@ def test_time_in_which_the_service_was_deaf_does_not_count() -> None:
     assert heard(eye, 51, 70) == []
 
 
+def test_an_excuse_is_used_up_once_the_device_is_heard() -> None:
+    eye = watch()
+    heard(eye, 0, 1)
+    eye.detector.deaf(NOON + 2 * HOUR, NOON + 50 * HOUR)  # type: ignore[attr-defined] # of this detector alone
+    heard(eye, 51)
+    assert brief(eye.detector.tick(NOON + 76 * HOUR)) == [("raised", 51, 75)]
+
+
+def test_a_short_limit_is_learned_as_well() -> None:
+    """Limits of `hours` below a bin's width still have bins on both sides."""
+    for hours in (1 / 3600, 0.5, 4000.0):
+        table = house()
+        eye = Watch(Offline(table, hours=hours), table)
+        last = max(hours, 1 / 3600)
+        assert heard(eye, *(n * last / 2 for n in range(50))) == []
+        (found,) = eye.detector.tick(NOON + round((49 * last / 2 + 2 * last) * HOUR))
+        assert found.facts["gaps"] == (49 if hours > 1 / 3600 else 0)
+
+
 def test_a_restored_state_follows_the_names_of_devices() -> None:
     eye = watch()
     heard(eye, 0, 1)

@@ -44,6 +44,11 @@ def test_use_is_spread_over_the_time_between_readings() -> None:
     assert [one.x["water"] for one in found] == pytest.approx([20, 10, 6])
 
 
+def test_an_hour_of_which_a_part_is_not_known_is_left_out() -> None:
+    readings = sent(WATER, (0.5, 100), (1, 130), (2, 160))
+    assert [one.x["water"] for one in vectors(table(Quantity.VOLUME), ["water"], readings)] == [30.0]
+
+
 def test_an_hour_waits_for_every_sensor_it_needs() -> None:
     sensors = table(Quantity.VOLUME, Quantity.ENERGY)
     water = sent(WATER, (0, 100), (1, 130), (2, 160))
