@@ -58,7 +58,7 @@ class Drift:
     Days count if readings reach within `reach` hours of both midnights (hours of the day only if readings are never
     more than two hours apart), unless somebody was away or the supply failed, or less than a tenth of the usual
     amount was used. Cleared when the new habit has been learned, `days` days later. The sums are River's
-    `PageHinkley` (see `page_hinkley.py`), whose objects would take 1 kB for each habit; 216 bytes a sensor.
+    `PageHinkley` (see `page_hinkley.py`), whose objects would take 1 kB for each habit; 240 bytes a sensor.
     """
 
     def __init__(
@@ -79,19 +79,19 @@ class Drift:
             Column("total", "f8", 0.0),  # at the day's first reading
             Column("rise", "f4", np.inf),  # local hour of the first use after five
             Column("gap", "f4", 0.0),  # the longest time between readings, h
-            Column("night", "u1", 0),  # hours with use, a bit each
-            Column("bad", "u1", 0),  # whether its use is not known
+            Column("night", "u4", 0),  # hours with use, a bit each
+            Column("bad", "u4", 0),  # whether its use is not known
         )
         self._habits = Bank(
-            Column("known", "u1", 0, _FEATURES),  # days learned, at most `days`
             Column("centre", "f4", 0.0, _FEATURES),
             Column("spread", "f4", 0.0, _FEATURES),  # sum of moving ranges, then the deviation
             Column("last", "f4", 0.0, _FEATURES),
-            *page_hinkley.columns(_FEATURES, "f4"),
             Column("risen", "f4", 0.0, _FEATURES),  # sum since the sums' turning point: what is now
             Column("fallen", "f4", 0.0, _FEATURES),
             Column("risen_from", "f4", 0.0, _FEATURES),  # the test's mean at the turning point: what was before
             Column("fallen_from", "f4", 0.0, _FEATURES),
+            *page_hinkley.columns(_FEATURES, "f4"),
+            Column("known", "u2", 0, _FEATURES),  # days learned, at most `days`
             Column("risen_days", "u2", 0, _FEATURES),
             Column("fallen_days", "u2", 0, _FEATURES),
             Column("risen_at", "u2", 0, _FEATURES),  # the day of the turning point, days since 1970
@@ -128,8 +128,8 @@ class Drift:
         hour = (time - begin) / HOUR
         used = seen.use > 0
         gap = np.where(seen.flags & Flag.FIRST != 0, 0, time - seen.previous) / HOUR
-        night = np.where(used & (hour < _MORNING), 1 << np.minimum(hour, 7).astype(np.uint8), 0).astype(np.uint8)
-        bad = (seen.flags & _ANEW != 0).astype(np.uint8)
+        night = np.where(used & (hour < _MORNING), 1 << np.minimum(hour, 7).astype(np.uint8), 0).astype(np.uint32)
+        bad = (seen.flags & _ANEW != 0).astype(np.uint32)
         late = time[at] - begin[at] > self._reach
         day["begin"], day["end"] = begin[at], end[at]
         day["total"] = np.where(goes_on, known["total"][at], seen.total[at])
@@ -140,8 +140,8 @@ class Drift:
         before = known.take(at)
         day["rise"] = np.where(goes_on, np.minimum(day["rise"], before["rise"]), day["rise"])
         day["gap"] = np.where(goes_on, np.maximum(day["gap"], before["gap"]), day["gap"])
-        day["night"] |= np.where(goes_on, before["night"], 0).astype(np.uint8)
-        day["bad"] |= np.where(goes_on, before["bad"], 0).astype(np.uint8)
+        day["night"] |= np.where(goes_on, before["night"], 0).astype(np.uint32)
+        day["bad"] |= np.where(goes_on, before["bad"], 0).astype(np.uint32)
 
         inner = np.flatnonzero(~runs.head[at])
         before[inner] = day[inner - 1]  # the day that each part follows
@@ -154,7 +154,7 @@ class Drift:
         return self._learn(seen, at[done], before[done], late[done], bad[at[done]], quantity)
 
     def _learn(
-        self, seen: Slice, row: Positions, day: Records, late: Mask, bad: NDArray[np.uint8], quantity: Quantity
+        self, seen: Slice, row: Positions, day: Records, late: Mask, bad: NDArray[np.uint32], quantity: Quantity
     ) -> list[Finding]:
         """Learn from completed days, each told by the row after it."""
         household = seen.household[row]

@@ -24,7 +24,7 @@ class Meter:
     A reset (`registers.py` says what one is) is believed at the reading after it: where that stands at the old
     register again, the low one was a corrupted copy. A second reset while one is told is part of it. A register
     that passes its last digit is not told at all: what was used is known, and there is nothing to do.
-    52 bytes a sensor.
+    56 bytes a sensor.
     """
 
     def __init__(self, sensors: SensorTable, name: str = "meter", *, hours: float = 24.0) -> None:
@@ -36,7 +36,7 @@ class Meter:
             Column("value", "f8", np.nan),  # of the last reading
             Column("old", "f8", 0.0),  # the register before the last reset
             Column("since", "i8", NEVER),  # when the reset was read
-            Column("new", "i4", 0),  # whether the last reading was the reset
+            Column("new", "i8", 0),  # whether the last reading was the reset
         )
         self._condition = Condition(sensors, name, Kind.METER, Severity.LOW)
 

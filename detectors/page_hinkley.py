@@ -14,12 +14,12 @@ from detectors.runs import Mask
 def columns(streams: int, dtype: str = "f8") -> tuple[Column, ...]:
     """Return the columns that `update` needs, for so many streams of a row; 22 bytes a stream with `f4`."""
     return (
-        Column("n", "u2", 0, streams),  # values since the start or the last drift
         Column("mean", dtype, 0.0, streams),
         Column("rise", dtype, 0.0, streams),  # cumulative sums
         Column("fall", dtype, 0.0, streams),
         Column("lowest", dtype, np.inf, streams),  # of `rise`
         Column("highest", dtype, -1.0, streams),  # of `fall`; River begins there
+        Column("n", "u2", 0, streams),  # values since the start or the last drift
     )
 
 

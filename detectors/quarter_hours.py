@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column
+from detectors.records import Records, read, write
 from detectors.slices import Slice, slice_of
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from registry.quantities import Quantity
@@ -101,18 +102,21 @@ class QuarterHours:
         if not slices:
             return None
         self._reach()
-        bank = self._bank
-        households = np.unique(np.concatenate([rows.household for _, rows in slices]))
-        position = np.zeros(len(self._has), np.int64)
-        position[households] = np.arange(len(households))
+        concerned = np.zeros(len(self._has), np.bool_)
+        for _, rows in slices:
+            concerned[rows.household] = True
+        households = np.flatnonzero(concerned)
+        position = np.cumsum(concerned) - 1
+        homes = read(self._bank, households)
 
         # Where each household's open slots begin and end.
-        begin = bank["next"][households].astype(np.int64)
+        begin = homes["next"].astype(np.int64)
         new = begin < 0
         first = np.full(len(households), np.iinfo(np.int64).max)
-        last = begin + bank["open"][households] - 1
-        for at in self._overflow.keys() & set(households.tolist()) if self._overflow else ():
-            last[position[at]] = begin[position[at]] + len(self._overflow[at].known) - 1
+        last = begin + homes["open"] - 1
+        for at, own in self._overflow.items():
+            if concerned[at]:
+                last[position[at]] = begin[position[at]] + len(own.known) - 1
         for _, rows in slices:
             np.minimum.at(first, position[rows.household], rows.time // SLOT)
             np.maximum.at(last, position[rows.household], rows.time // SLOT)
@@ -122,12 +126,11 @@ class QuarterHours:
         length = last - begin + 1
         start = np.cumsum(length) - length
         slots = _Slots.blank(int(length.sum()))
-        self._unpack(households, begin, start, slots)
+        self._unpack(households, homes, begin, start, slots)
 
         for quantity, rows in slices:
-            self._mark(quantity, rows, batch.received[rows.rows], position, begin, start, slots)
-        bank["next"][households] = begin
-        return self._close(households, begin, start, length, slots)
+            _mark(quantity, rows, batch.received[rows.rows], position[rows.household], homes, begin, start, slots)
+        return self._close(households, homes, begin, start, length, slots)
 
     def tick(self, now: int) -> Closed | None:
         """Stop waiting for meters that have fallen silent; looked at every 5 min of `now`, the clock of reception."""
@@ -141,15 +144,16 @@ class QuarterHours:
             return None
         households = np.flatnonzero(silent.any(axis=1)[: len(self._has)])
         bank["deaf"][: len(silent)] |= silent
-        begin = bank["next"][households].astype(np.int64)
-        length = bank["open"][households].astype(np.int64)
+        homes = read(bank, households)
+        begin = homes["next"].astype(np.int64)
+        length = homes["open"].astype(np.int64)
         for row, at in enumerate(households.tolist()):
             if at in self._overflow:
                 length[row] = len(self._overflow[at].known)
         start = np.cumsum(length) - length
         slots = _Slots.blank(int(length.sum()))
-        self._unpack(households, begin, start, slots)
-        return self._close(households, begin, start, length, slots)
+        self._unpack(households, homes, begin, start, slots)
+        return self._close(households, homes, begin, start, length, slots)
 
     def has(self, household: int) -> int:
         """Return which meters a household has: 0 water, 1 electricity, 2 both."""
@@ -160,62 +164,21 @@ class QuarterHours:
         """Return a sensor that stands for a household: its first water meter, or else electricity meter."""
         return int(self._meter[household])
 
-    def _mark(
-        self, quantity: Quantity, rows: Slice, received: NDArray[np.int64], position: NDArray[np.int64],
-        begin: NDArray[np.int64], start: NDArray[np.int64], slots: _Slots,
-    ) -> None:  # fmt: skip
-        """Write into open slots what the rows of one meter say of them."""
-        bank, meter = self._bank, _METER[quantity]
-        np.maximum.at(bank["seen"][:, meter], rows.household, (rows.time // SLOT).astype(np.int32))
-        np.maximum.at(bank["heard"][:, meter], rows.household, received)
-        bank["deaf"][rows.household, meter] = False
-
-        # What a power sensor says is taken to hold since its last reading.
-        said = rows.use if quantity.cumulative else rows.value
-        told = np.flatnonzero((rows.previous > 0) & np.isfinite(said) & (rows.time - rows.previous < _LONGEST * SLOT))
-        home = position[rows.household[told]]
-        since, until, use = rows.previous[told], rows.time[told], said[told]
-        low = np.maximum(since // SLOT, begin[home])
-        high = until // SLOT  # slots below have ended
-        at, row = _stretch(start[home] + low - begin[home], high - low)
-        close = until - since <= _COARSE
-        if meter == WATER:
-            silent = close | (use <= 0)
-            kept = silent[row]
-            slots.known[at[kept]] = True
-        else:
-            kept = close[row]
-            slots.metered[at[kept]] = True
-        np.maximum.at(slots.told, at[kept], (until // SECOND * SECOND)[row[kept]])
-
-        # The last slot, which may not have ended, is told as well: use in it is use.
-        final = (until - 1) // SLOT
-        low = np.where(close, low, np.maximum(final, low))
-        if meter == WATER:
-            some = use > 0
-            at, _ = _stretch((start[home] + low - begin[home])[some], (final - low + 1)[some])
-            slots.used[at] = True
-        else:
-            some = close
-            watts = use / ((until - since) / HOUR) if quantity.cumulative else use
-            at, row = _stretch((start[home] + low - begin[home])[some], (final - low + 1)[some])
-            np.fmax.at(slots.watts, at, watts[some][row].astype(np.float32))
-
     def _close(
-        self, households: NDArray[np.int64], begin: NDArray[np.int64], start: NDArray[np.int64],
+        self, households: NDArray[np.int64], homes: Records, begin: NDArray[np.int64], start: NDArray[np.int64],
         length: NDArray[np.int64], slots: _Slots,
     ) -> Closed | None:  # fmt: skip
         """Take what has closed out of open slots, and keep the rest."""
-        bank = self._bank
-        seen = bank["seen"][households].astype(np.int64)
-        waited = self._has[households] & ~bank["deaf"][households]
+        seen = homes["seen"].astype(np.int64)
+        waited = self._has[households] & ~homes["deaf"]
         end = np.where(waited, seen, np.iinfo(np.int64).max).min(axis=1)
         end = np.where(waited.any(axis=1), end, seen.max(axis=1))
         count = np.clip(end - begin, 0, length)
         # What waits too long for a meter that is heard but says nothing new is told without it.
         count = np.maximum(count, length - _LONGEST)
-        bank["next"][households] = begin + count
-        self._pack(households, start + count, length - count, slots)
+        homes["next"] = begin + count
+        self._pack(households, homes, start + count, length - count, slots)
+        write(self._bank, households, homes)
         if not count.any():
             return None
         some = count > 0
@@ -223,51 +186,49 @@ class QuarterHours:
         return Closed(households[some], begin[some], count[some], start[some], water, slots.watts, slots.told)
 
     def _unpack(
-        self, households: NDArray[np.int64], begin: NDArray[np.int64], start: NDArray[np.int64], slots: _Slots
-    ) -> None:
-        bank = self._bank
-        kept = bank["open"][households]
-        skipped = begin - bank["next"][households]  # slots given up after a long gap
+        self, households: NDArray[np.int64], homes: Records, begin: NDArray[np.int64], start: NDArray[np.int64],
+        slots: _Slots,
+    ) -> None:  # fmt: skip
+        kept = homes["open"]
+        skipped = begin - homes["next"]  # slots given up after a long gap
         for lane in range(int(kept.max(initial=0))):
-            rows = np.flatnonzero((lane < kept) & (skipped <= lane) & (bank["next"][households] >= 0))
+            rows = np.flatnonzero((lane < kept) & (skipped <= lane))
             if not len(rows):
                 continue
-            home, at = households[rows], start[rows] + lane - skipped[rows]
-            slots.known[at] = bank["known"][home] >> lane & 1
-            slots.used[at] = bank["used"][home] >> lane & 1
-            slots.metered[at] = bank["metered"][home] >> lane & 1
-            slots.watts[at] = bank["watts"][home, lane]
-            told = bank["told"][home, lane]
+            own, at = homes[rows], start[rows] + lane - skipped[rows]
+            slots.known[at] = own["known"] >> lane & 1
+            slots.used[at] = own["used"] >> lane & 1
+            slots.metered[at] = own["metered"] >> lane & 1
+            slots.watts[at] = own["watts"][:, lane]
+            told = own["told"][:, lane]
             slots.told[at] = np.where(told > 0, (begin[rows] + lane - skipped[rows]) * SLOT + told * SECOND, 0)
-        if self._overflow:
-            for row, at in enumerate(households.tolist()):
-                if at in self._overflow:
-                    own = self._overflow.pop(at)
-                    skip = max(int(skipped[row]), 0)
-                    kept_rows = len(own.known) - skip
-                    for mine, theirs in zip(slots.columns(), own.columns(), strict=True):
-                        mine[start[row] : start[row] + max(kept_rows, 0)] = theirs[skip:]
+        rows = np.searchsorted(households, sorted(self._overflow))
+        for row, at in zip(rows.tolist(), sorted(self._overflow), strict=True):
+            if row < len(households) and households[row] == at:
+                waiting = self._overflow.pop(at)
+                skip = max(int(skipped[row]), 0)
+                left = max(len(waiting.known) - skip, 0)
+                for mine, theirs in zip(slots.columns(), waiting.columns(), strict=True):
+                    mine[start[row] : start[row] + left] = theirs[skip:]
 
     def _pack(
-        self, households: NDArray[np.int64], start: NDArray[np.int64], length: NDArray[np.int64], slots: _Slots
-    ) -> None:
-        bank = self._bank
+        self, households: NDArray[np.int64], homes: Records, start: NDArray[np.int64], length: NDArray[np.int64],
+        slots: _Slots,
+    ) -> None:  # fmt: skip
         long = length > _RING
-        bank["open"][households] = np.where(long, 0, length)
-        for name in ("known", "used", "metered"):
-            bank[name][households] = 0
-        bank["watts"][households] = np.nan
-        bank["told"][households] = 0
-        first = bank["next"][households].astype(np.int64)
+        homes["open"] = np.where(long, 0, length)
+        for name, empty in (("known", 0), ("used", 0), ("metered", 0), ("watts", np.nan), ("told", 0)):
+            homes[name] = empty
+        first = homes["next"].astype(np.int64)
         for lane in range(int(np.where(long, 0, length).max(initial=0))):
             rows = np.flatnonzero((lane < length) & ~long)
-            home, at = households[rows], start[rows] + lane
-            bank["known"][home] |= slots.known[at].astype(np.uint8) << np.uint8(lane)
-            bank["used"][home] |= slots.used[at].astype(np.uint8) << np.uint8(lane)
-            bank["metered"][home] |= slots.metered[at].astype(np.uint8) << np.uint8(lane)
-            bank["watts"][home, lane] = slots.watts[at]
+            at, bit = start[rows] + lane, np.uint8(lane)
+            homes["known"][rows] |= slots.known[at].astype(np.uint8) << bit
+            homes["used"][rows] |= slots.used[at].astype(np.uint8) << bit
+            homes["metered"][rows] |= slots.metered[at].astype(np.uint8) << bit
+            homes["watts"][rows, lane] = slots.watts[at]
             since = (slots.told[at] - (first[rows] + lane) * SLOT) // SECOND
-            bank["told"][home, lane] = np.where(slots.told[at] > 0, np.maximum(since, 1), 0)
+            homes["told"][rows, lane] = np.where(slots.told[at] > 0, np.maximum(since, 1), 0)
         for row in np.flatnonzero(long):
             cut = slice(int(start[row]), int(start[row] + length[row]))
             self._overflow[int(households[row])] = _Slots(*(column[cut].copy() for column in slots.columns()))
@@ -311,6 +272,48 @@ class QuarterHours:
                 names = ("known", "used", "metered", "watts", "told")
                 own = (state[f"waiting_{name}"][end - length : end].copy() for name in names)
                 self._overflow[number[at]] = _Slots(*own)
+
+
+def _mark(
+    quantity: Quantity, rows: Slice, received: NDArray[np.int64], home: NDArray[np.int64], homes: Records,
+    begin: NDArray[np.int64], start: NDArray[np.int64], slots: _Slots,
+) -> None:  # fmt: skip
+    """Write into open slots what the rows of one meter say of them."""
+    meter = _METER[quantity]
+    np.maximum.at(homes["seen"][:, meter], home, (rows.time // SLOT).astype(np.int32))
+    np.maximum.at(homes["heard"][:, meter], home, received)
+    homes["deaf"][home, meter] = False
+
+    # What a power sensor says is taken to hold since its last reading.
+    said = rows.use if quantity.cumulative else rows.value
+    told = np.flatnonzero((rows.previous > 0) & np.isfinite(said) & (rows.time - rows.previous < _LONGEST * SLOT))
+    home = home[told]
+    since, until, use = rows.previous[told], rows.time[told], said[told]
+    low = np.maximum(since // SLOT, begin[home])
+    high = until // SLOT  # slots below have ended
+    at, row = _stretch(start[home] + low - begin[home], high - low)
+    close = until - since <= _COARSE
+    if meter == WATER:
+        silent = close | (use <= 0)
+        kept = silent[row]
+        slots.known[at[kept]] = True
+    else:
+        kept = close[row]
+        slots.metered[at[kept]] = True
+    np.maximum.at(slots.told, at[kept], (until // SECOND * SECOND)[row[kept]])
+
+    # The last slot, which may not have ended, is told as well: use in it is use.
+    final = (until - 1) // SLOT
+    low = np.where(close, low, np.maximum(final, low))
+    if meter == WATER:
+        some = use > 0
+        at, _ = _stretch((start[home] + low - begin[home])[some], (final - low + 1)[some])
+        slots.used[at] = True
+    else:
+        some = close
+        watts = use / ((until - since) / HOUR) if quantity.cumulative else use
+        at, row = _stretch((start[home] + low - begin[home])[some], (final - low + 1)[some])
+        np.fmax.at(slots.watts, at, watts[some][row].astype(np.float32))
 
 
 def _stretch(first: NDArray[np.int64], count: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

@@ -17,12 +17,12 @@ Records = NDArray[Any]
 """(n,) structured, the columns of a bank."""
 
 
-def read(bank: Bank, keys: NDArray[np.int32]) -> Records:
+def read(bank: Bank, keys: NDArray[np.integer]) -> Records:
     """Return copies of the rows of some keys."""
     return bank.rows().take(keys)
 
 
-def write(bank: Bank, keys: NDArray[np.int32], records: Records) -> None:
+def write(bank: Bank, keys: NDArray[np.integer], records: Records) -> None:
     """Overwrite the rows of some keys, each there once."""
     raw = f"V{bank.nbytes}"
     bank.rows().view(raw)[keys] = np.ascontiguousarray(records).view(raw)

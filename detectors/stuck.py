@@ -40,7 +40,7 @@ class Stuck:
 
     Own p99.9 (`share`) counts from `known_after` completed pauses on; long ones are counted in octaves of `hours`
     (of `gauge_hours`), and p99.9 is the upper edge of its octave. A pause in which the supply failed, or the people
-    are known to be away, is neither judged nor counted. Cleared by the first reading that moves. 112 bytes a sensor.
+    are known to be away, is neither judged nor counted. Cleared by the first reading that moves. 116 bytes a sensor.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Stuck:
             Column("value", "f8", np.nan),
             Column("limit", "i8", _UNJUDGED),  # of the present pause, once it is long
             Column("longest", "i8", 0),  # the longest completed pause
-            Column("pauses", "u4", 0),  # completed
+            Column("pauses", "i8", 0),  # completed
         )
         self._long = Bank(Column("long", "u2", 0, _OCTAVES))  # completed pauses above the least, by octave
         self._weeks = Bank(
@@ -114,7 +114,7 @@ class Stuck:
         now["limit"] = np.where(moves[tail], _UNJUDGED, limit[tail])
         now["longest"] = np.maximum(before, paused)[tail]
         total = np.cumsum(counted)
-        now["pauses"] += (total - (total - counted)[runs.start])[tail].astype(np.uint32)
+        now["pauses"] += (total - (total - counted)[runs.start])[tail]
         write(self._bank, runs.key[tail], now)
 
         # Water is for `tick` to judge, which can look at the household's other meter.
