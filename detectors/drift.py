@@ -148,7 +148,8 @@ class Drift:
         done = np.flatnonzero(~goes_on & (before["begin"] != NEVER))
         tail = np.flatnonzero(runs.tail)
         write(self._today, runs.key[tail], day.take(np.searchsorted(at, tail, side="right") - 1))
-        self._condition.seen(runs.key[runs.head], time[runs.head])
+        new = np.flatnonzero(runs.head & (known["begin"] == NEVER))
+        self._condition.seen(runs.key[new], time[new])
         if not len(done):
             return []
         return self._learn(seen, at[done], before[done], late[done], bad[at[done]], quantity)

@@ -57,11 +57,11 @@ class Meter:
         last = runs.previous(value, known["value"])
         reset = seen.flags & Flag.RESET != 0
         after = runs.previous(reset, known["new"] != 0)
-        raised = self._condition.holds(runs.key)
         now = known.take(np.flatnonzero(runs.tail))
         now["value"] = value[runs.tail]
         findings: list[Finding] = []
-        if (reset | after | raised).any():
+        if (reset | (known["since"] != NEVER)).any():
+            raised = self._condition.holds(runs.key)
             old = runs.filled(last, reset, known["old"])
             since = runs.filled(time, reset, known["since"])
             # A corrupted copy: registers.py takes the reset back, and does not count the way up as use.
@@ -81,7 +81,8 @@ class Meter:
             now["old"], now["since"], now["new"] = old[tail], since[tail], reset[tail]
             findings = self._condition.follow(runs, time, holds, describe)
         else:
-            self._condition.seen(runs.key[runs.head], time[runs.head])
+            new = np.flatnonzero(runs.head & np.isnan(known["value"]))
+            self._condition.seen(runs.key[new], time[new])
         write(self._bank, runs.key[runs.tail], now)
         return findings
 

@@ -113,14 +113,17 @@ class Stuck:
         now["moved"], now["last"], now["value"] = moved[tail], time[tail], value[tail]
         now["limit"] = np.where(moves[tail], _UNJUDGED, limit[tail])
         now["longest"] = np.maximum(before, paused)[tail]
-        total = np.cumsum(counted)
-        now["pauses"] += (total - (total - counted)[runs.start])[tail]
+        now["pauses"] += np.add.reduceat(counted, np.flatnonzero(runs.head), dtype=np.int64)
         write(self._bank, runs.key[tail], now)
 
         # Water is for `tick` to judge, which can look at the household's other meter.
         on = stands & (time - moved > limit) & (quantity is not Quantity.VOLUME)
         if on.any():
             on &= ~self._excused(seen.household, moved, time)
+        new = np.flatnonzero(runs.head & (known["moved"] == NEVER))
+        self._condition.seen(runs.key[new], time[new])
+        if not on.any() and not known["limit"].any():
+            return []  # nothing is raised of a pause that was not long before
         holds = runs.switch(on, moves, self._condition.holds(runs.key))
 
         def describe(row: int) -> Raise:
