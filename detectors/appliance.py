@@ -8,19 +8,20 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Bank, Column, pack, unpack
+from detectors.bank import Column, QuantityBank, pack, unpack
 from detectors.clock_hours import HourEnds, LocalHours, hour_ends
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.records import Records, read, write
 from detectors.rule import Amount, Count, Rule
+from detectors.runs import Positions
 from detectors.slices import Slice, slice_of
 from detectors.verdict import Verdict
 from detectors.week_profile import HourTable
 from registry.instants import HOUR, MINUTE, SECOND
 from registry.quantities import Quantity
-from registry.readings import Flag, Observations, Sensors, SensorTable, Times, Values
+from registry.readings import Flag, Observations, SensorTable, Times, Values
 
 _YEAR = 8766  # hours
 _OLD = 2 * _YEAR  # hours after which the past counts half
@@ -64,7 +65,7 @@ class Appliance:
         self._floor = floor
         self._rate = rate
         self._warm_up = 24 * warm_up
-        self._bank = Bank(
+        self._bank = QuantityBank(
             Column("hour", "i4", -1),  # the last hour that ended
             Column("low", "f4", np.inf),  # smallest power since then, in watts
             Column("above", "f4", 0.0),  # by how much the run's hours exceed the usual, at least
@@ -91,22 +92,22 @@ class Appliance:
 
     def _look(self, batch: Observations, piece: Slice, quantity: Quantity) -> list[Finding]:
         bank, ends = self._bank, hour_ends(batch, self._sensors, quantity)
-        bank.reach(len(self._sensors))
-        self._base.reach(len(self._sensors))
         key = ends.runs.key
+        at = bank.at(key)
+        self._base.reach(len(bank.rows()))
         low = self._lows(piece, ends)
-        last = bank["hour"][key]
+        last = bank["hour"][at]
         low[~ends.follows(last) | ends.cut] = np.nan
         local = self._local.of_ends(batch, self._sensors, quantity) % 24
         time = piece.time[ends.row]
         new = ends.runs.head & (last < 0)
         self._condition.seen(key[new], time[new])
-        bank["hour"][key[ends.runs.tail]] = ends.chained[ends.runs.tail]
+        bank["hour"][at[ends.runs.tail]] = ends.chained[ends.runs.tail]
         findings: list[Finding] = []
         for rows in ends.rounds():
-            own = read(bank, key[rows])
-            findings += self._hour(key[rows], own, local[rows], low[rows], ends.away[rows], ends.hour[rows], time[rows])
-            write(bank, key[rows], own)
+            own = read(bank, at[rows])
+            findings += self._hour(at[rows], own, local[rows], low[rows], ends.away[rows], ends.hour[rows], time[rows])
+            write(bank, at[rows], own)
         return findings
 
     def _lows(self, piece: Slice, ends: HourEnds) -> Values:
@@ -122,22 +123,22 @@ class Appliance:
         since = ends.runs.previous(until, np.where(ends.runs.head, piece.runs.start[until], 0))
         low = _least(padded, since, until)
         head = ends.runs.head
-        low[head] = np.minimum(low[head], bank["low"][ends.runs.key[head]])
+        low[head] = np.minimum(low[head], bank["low"][bank.at(ends.runs.key[head])])
         tail = np.flatnonzero(piece.runs.tail)
         start = piece.runs.start[tail]
         ended = np.full(len(watts), -1)
         ended[piece.runs.start[until[ends.runs.tail]]] = until[ends.runs.tail]
         begin = np.maximum(start, ended[start])
-        sensor = piece.runs.key[tail]
+        at = bank.at(piece.runs.key[tail])
         rest = _least(padded, begin, tail)
-        bank["low"][sensor] = np.where(ended[start] < 0, np.minimum(rest, bank["low"][sensor]), rest)
+        bank["low"][at] = np.where(ended[start] < 0, np.minimum(rest, bank["low"][at]), rest)
         return low
 
     def _hour(
-        self, sensor: Sensors, own: Records, local: NDArray[np.int64], low: Values,
+        self, at: Positions, own: Records, local: NDArray[np.int64], low: Values,
         away: NDArray[np.bool_], hour: NDArray[np.int64], time: Times,
     ) -> list[Finding]:  # fmt: skip
-        usual = self._base.get(sensor, local)
+        usual = self._base.get(at, local)
         usual[np.isnan(usual)] = 0.0  # an hour of the day that has not been seen yet
         above = low - usual
         before = own["run"].astype(np.int64)
@@ -157,8 +158,8 @@ class Appliance:
         grows = (raised > 0) & (own["severity"] == Severity.MEDIUM) & (run >= 2 * raised)
         ends = (raised > 0) & (run == 0)
         habit = np.flatnonzero((before > 0) & (run == 0) & ~own["real"])
-        at = np.searchsorted(_EDGES, before[habit], side="right") - 1
-        own["runs"][habit, at] += own["runs"][habit, at] < 255
+        edge = np.searchsorted(_EDGES, before[habit], side="right") - 1
+        own["runs"][habit, edge] += own["runs"][habit, edge] < 255
         own["run"], own["raised"][begins], own["raised"][ends] = np.minimum(run, 65535), run[begins], 0
         own["real"][run == 0] = False
         own["told"][begins] += own["told"][begins] < 255
@@ -167,24 +168,28 @@ class Appliance:
         for row in np.flatnonzero(begins | grows | ends):
             if ends[row]:
                 severity = Severity(int(own["severity"][row]))
-                findings.append(replace(self._condition.end(int(sensor[row]), int(time[row])), severity=severity))
+                findings.append(
+                    replace(self._condition.end(int(own["sensor"][row]), int(time[row])), severity=severity)
+                )
                 own["severity"][row] = 0
                 continue
             own["severity"][row] = severity = Severity.HIGH if grows[row] else Severity.MEDIUM
             why = self._why(own[row], int(hour[row]), float(usual[row]), float(expected[row]), float(limit[row]))
-            findings.append(replace(self._condition.begin(int(sensor[row]), int(time[row]), why), severity=severity))
-        self._learn(sensor, own, local, low, away)
+            findings.append(
+                replace(self._condition.begin(int(own["sensor"][row]), int(time[row]), why), severity=severity)
+            )
+        self._learn(at, own, local, low, away)
         return findings
 
     def _learn(
-        self, sensor: Sensors, own: Records, local: NDArray[np.int64], low: Values, away: NDArray[np.bool_]
+        self, at: Positions, own: Records, local: NDArray[np.int64], low: Values, away: NDArray[np.bool_]
     ) -> None:
         rows = np.flatnonzero(~(np.isnan(low) | away))
-        known, usual = own["known"][rows].astype(np.float64), self._base.get(sensor[rows], local[rows])
+        known, usual = own["known"][rows].astype(np.float64), self._base.get(at[rows], local[rows])
         step = np.maximum(_GAIN, 1 / (known / 24 + 2)) * np.clip(low[rows] - usual, -_CLIP, _CLIP)
         # Half floats end at 65,504; no home's base load comes near.
         base = np.where(np.isnan(usual), low[rows], usual + step)
-        self._base.put(sensor[rows], local[rows], np.clip(base, -6e4, 6e4))
+        self._base.put(at[rows], local[rows], np.clip(base, -6e4, 6e4))
         own["known"][rows] += 1
         for row in np.flatnonzero(own["known"] >= _OLD):
             own["known"][row] //= 2
@@ -212,25 +217,24 @@ class Appliance:
     def learn(self, verdicts: Sequence[Verdict], now: int) -> None:  # noqa: ARG002 - part of the protocol
         """Take what people found: a run that was real is no habit."""
         real = {one.household for one in verdicts if one.real and one.kind is Kind.APPLIANCE}
-        if not real:
-            return
-        self._bank.reach(len(self._sensors))
         for household in sorted(real):
             number = self._sensors.household_number(household)
             own = np.isin(self._sensors.quantity, (Quantity.ENERGY, Quantity.POWER)) & (
                 self._sensors.household == number
             )
-            for sensor in np.flatnonzero(own):
-                runs = self._bank["runs"][sensor]
-                self._bank["told"][sensor] = 0
-                if self._bank["raised"][sensor]:
-                    self._bank["real"][sensor] = True
+            for sensor in np.flatnonzero(own).tolist():
+                meter = self._bank.one(sensor)
+                runs = meter["runs"]
+                meter["told"] = 0
+                if meter["raised"]:
+                    meter["real"] = True
                 elif runs.any():
                     runs[np.flatnonzero(runs)[-1]] -= 1
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        states = {"runs": self._bank.rows(), "base": self._base.rows(), "condition": self._condition.rows()}
+        bank = self._bank
+        states = {"runs": bank.saved(), "base": self._base.rows(bank.order()), "condition": self._condition.rows()}
         return pack(self._about, states)
 
     def restore(self, state: bytes) -> None:

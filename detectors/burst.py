@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detectors.bank import Bank, Column, pack, unpack
+from detectors.bank import Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.daily import gathered, heads, narrowed, pieces_of, tails
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Rule, Share
-from detectors.runs import Mask
+from detectors.runs import Mask, Positions, Runs
 from detectors.slices import Slice
 from detectors.verdict import Verdict
 from registry.instants import DAY, HOUR, SECOND
@@ -57,7 +57,7 @@ class Burst:
         self._litres = litres
         self._alpha = alpha
         self._unknown = unknown
-        self._bank = Bank(
+        self._bank = QuantityBank(
             Column(
                 "before", "f8", 0.0, 3
             ),  # total at the beginning of this hour, of the one before, and of that before
@@ -75,13 +75,11 @@ class Burst:
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Judge water registers."""
-        self._bank.reach(len(self._sensors))
         pieces = pieces_of(batch, self._sensors, Quantity.VOLUME)
         return [found for piece in pieces for found in self._judge(piece)]
 
     def learn(self, verdicts: Sequence[Verdict], now: int) -> None:  # noqa: ARG002 - part of the protocol
         """Never become less sensitive by what was a real burst."""
-        self._bank.reach(len(self._sensors))
         for verdict in verdicts:
             home = self._sensors.household_number(verdict.household)
             if verdict.kind is not Kind.BURST or not verdict.real or home is None:
@@ -90,9 +88,9 @@ class Burst:
             self._forget(np.flatnonzero(own).astype(np.int32))
 
     def _forget(self, sensor: Sensors) -> None:
-        bank, holds = self._bank, self._condition.holds(sensor)
-        bank["real"][sensor] = holds
-        over = sensor[~holds]
+        bank, at, holds = self._bank, self._bank.at(sensor), self._condition.holds(sensor)
+        bank["real"][at] = holds
+        over = at[~holds]
         waiting = bank["ended"][over] != 0
         bank["extreme"][over] = np.where(waiting, bank["extreme"][over], bank["undone"][over])
         bank["ended"][over] = 0
@@ -101,32 +99,32 @@ class Burst:
 
     def _judge(self, piece: Slice) -> list[Finding]:
         bank, runs, key = self._bank, piece.runs, piece.runs.key
-        starts = heads(runs)
-        self._close(key[starts], piece.time[starts])
+        starts, at = heads(runs), bank.at(key)
+        self._close(at[starts], piece.time[starts])
         hour = piece.time // HOUR
         unknown = piece.flags & _UNKNOWN != 0
         turned = (hour != piece.previous // HOUR) | unknown
         turn = narrowed(piece, np.flatnonzero(turned))
-        before, full_at_turn = self._turn(turn)
+        place = at[turned]
+        before, full_at_turn = self._turn(turn, place)
 
-        known = runs.filled(piece.time, unknown, bank["known"][key])
-        running = piece.total - runs.filled(_spread(before[2], turned), turned, bank["before"][key, 2])
+        known = runs.filled(piece.time, unknown, bank["known"][at])
+        running = piece.total - runs.filled(_spread(before[2], turned), turned, bank["before"][at, 2])
         full = _spread(full_at_turn, turned)
         used = np.maximum(running, full)
-        limit = bank["limit"][key].astype(np.float64)
+        limit = bank["limit"][at].astype(np.float64)
         on = used > limit
         off = (used <= limit / 2) & (known <= (hour - _WINDOW + 1) * HOUR)
         holds = runs.switch(on, off, self._condition.holds(key))
 
         def describe(row: int) -> Raise:
             last = int(np.count_nonzero(turned[runs.start[row] : row + 1]))
-            at = int(np.count_nonzero(turned[: row + 1])) - 1
-            began = [column[at] if last else bank["before"][key[row], back] for back, column in enumerate(before[:2])]
+            nth = int(np.count_nonzero(turned[: row + 1])) - 1
+            began = [column[nth] if last else bank["before"][at[row], back] for back, column in enumerate(before[:2])]
             enough = [piece.total[row] - one >= 0.9 * used[row] for one in began]
             behind = enough.index(True) if any(enough) else 2 if running[row] >= full[row] else 3
             onset = max((int(hour[row]) - behind) * HOUR, int(known[row]))
-            sensor = int(key[row])
-            learned = int(bank["counts"][sensor].sum())
+            learned = int(bank["counts"][at[row]].sum())
             facts: dict[str, Fact] = {
                 "template": "burst" if learned + 1 >= 1 / self._alpha else "burst_new",
                 "used": float(used[row]),
@@ -134,7 +132,7 @@ class Burst:
                 "since_at": onset,
                 "lasted": (int(piece.time[row]) - onset) / SECOND,
                 "limit": float(limit[row]),
-                "usual": self._quantile(np.array([sensor]))[0].item(),
+                "usual": self._quantile(at[[row]])[0].item(),
                 "share": self._alpha,
                 "learned": learned * HOUR / SECOND,
             }
@@ -143,14 +141,14 @@ class Burst:
         findings = self._condition.follow(runs, piece.time, holds, describe)
         samples = turned & (known <= (hour - _WINDOW) * HOUR) & (full <= limit)
         samples[turned] &= turn.time - turn.previous < _WINDOW * HOUR
-        self._count(key[samples], full[samples])
-        self._note_peaks(piece, used, holds)
+        self._count(at[samples], full[samples])
+        self._note_peaks(runs, at, used, holds)
         tail = tails(turn.runs)
-        bank["before"][turn.runs.key[tail]] = np.stack(before, axis=1)[tail]
-        bank["known"][key[tails(runs)]] = known[tails(runs)]
+        bank["before"][place[tail]] = np.stack(before, axis=1)[tail]
+        bank["known"][at[tails(runs)]] = known[tails(runs)]
         return findings
 
-    def _turn(self, piece: Slice) -> tuple[tuple[Values, Values, Values], Values]:
+    def _turn(self, piece: Slice, at: Positions) -> tuple[tuple[Values, Values, Values], Values]:
         """Take the first readings of hours, and of registers that begin anew.
 
         Returns:
@@ -158,7 +156,7 @@ class Burst:
             is read off its line, what lies behind that was known before. And the use of the three hours until
             then, 0 where it is unknown.
         """
-        runs, old = piece.runs, self._bank["before"][piece.runs.key]
+        runs, old = piece.runs, self._bank["before"][at]
         hour = piece.time // HOUR
         turns = hour - piece.previous // HOUR
         unknown = piece.flags & _UNKNOWN != 0
@@ -178,29 +176,29 @@ class Burst:
         before3 = np.where(turns > 3, line[3], np.where(turns == 3, last0, np.where(turns == 2, last1, last2)))
         return (before0, before1, before2), before0 - before3
 
-    def _count(self, sensor: Sensors, volume: Values) -> None:
+    def _count(self, at: Positions, volume: Values) -> None:
         bins = np.ceil(_PER_OCTAVE * np.log2(np.maximum(volume, _LEAST) / _LEAST)).astype(np.intp)
-        np.add.at(self._bank["counts"], (sensor, np.minimum(bins, _BINS - 1)), 1)
+        np.add.at(self._bank["counts"], (at, np.minimum(bins, _BINS - 1)), 1)
 
-    def _note_peaks(self, piece: Slice, used: Values, holds: Mask) -> None:
+    def _note_peaks(self, runs: Runs, at: Positions, used: Values, holds: Mask) -> None:
         """Remember the largest volume of what exceeds the limit, and that it ended."""
-        bank, runs = self._bank, piece.runs
+        bank = self._bank
         peak = gathered(runs, np.maximum, np.where(holds, used, 0.0)).astype(np.float32)
-        every = runs.key[heads(runs)]
+        every = at[heads(runs)]
         some = np.flatnonzero((peak > 0) | (bank["peak"][every] > 0))
-        sensor = every[some]
+        changed = every[some]
         ended = ~holds[tails(runs)][some]
-        learned = ended & (bank["real"][sensor] == 0)
-        bank["peak"][sensor] = np.where(ended & ~learned, 0, np.maximum(peak[some], bank["peak"][sensor]))
-        bank["ended"][sensor] = learned
-        bank["real"][sensor[ended]] = 0
+        learned = ended & (bank["real"][changed] == 0)
+        bank["peak"][changed] = np.where(ended & ~learned, 0, np.maximum(peak[some], bank["peak"][changed]))
+        bank["ended"][changed] = learned
+        bank["real"][changed[ended]] = 0
 
-    def _close(self, sensor: Sensors, time: Times) -> None:
+    def _close(self, at: Positions, time: Times) -> None:
         """Learn the last day of sensors (each once) that begin another."""
         bank = self._bank
         day = time // DAY
-        turned = bank["day"][sensor] != day
-        closing = sensor[turned]
+        turned = bank["day"][at] != day
+        closing = at[turned]
         if not closing.size:
             return
         bank["day"][closing] = day[turned]
@@ -213,16 +211,16 @@ class Burst:
         bank["counts"][old] = (bank["counts"][old] + 1) // 2
         self._set_limits(closing)
 
-    def _set_limits(self, sensor: Sensors) -> None:
+    def _set_limits(self, at: Positions) -> None:
         bank = self._bank
-        known = bank["counts"][sensor].sum(axis=1, dtype=np.int64) + 1 >= 1 / self._alpha
+        known = bank["counts"][at].sum(axis=1, dtype=np.int64) + 1 >= 1 / self._alpha
         least = np.where(known, self._litres, max(self._unknown, self._litres))
-        limit = np.maximum(2 * self._quantile(sensor), least)
-        bank["limit"][sensor] = np.maximum(limit, _MARGIN * bank["extreme"][sensor])
+        limit = np.maximum(2 * self._quantile(at), least)
+        bank["limit"][at] = np.maximum(limit, _MARGIN * bank["extreme"][at])
 
-    def _quantile(self, sensor: Sensors) -> Values:
+    def _quantile(self, at: Positions) -> Values:
         """Return each sensor's conformal quantile, litres; the largest known where it is not known yet."""
-        counts = self._bank["counts"][sensor].astype(np.int64)
+        counts = self._bank["counts"][at].astype(np.int64)
         upto = counts.cumsum(axis=1)
         total = upto[:, -1]
         rank = np.minimum(np.ceil((1 - self._alpha) * (total + 1)), total)
@@ -235,7 +233,7 @@ class Burst:
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        return pack(self._about, {"volumes": self._bank.rows(), "condition": self._condition.rows()})
+        return pack(self._about, {"volumes": self._bank.saved(), "condition": self._condition.rows()})
 
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` returned; raises `StateError` where it is none."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Bank, Column, pack, unpack
+from detectors.bank import Column, QuantityBank, pack, unpack
 from detectors.clock_hours import hour_ends
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
@@ -52,7 +52,7 @@ class Cold:
         self._sensors = sensors
         self._limits = np.array([cool, cold, bitter])
         self._share = share
-        self._bank = Bank(
+        self._bank = QuantityBank(
             Column("hour", "i4", -1),  # the last hour that ended
             Column("known", "u2", 0),  # hours learned
             Column("below", "u2", 0, 3),  # hours in a row below each limit
@@ -68,20 +68,20 @@ class Cold:
         if not len(piece):
             return []
         bank = self._bank
-        bank.reach(len(self._sensors))
         ends = hour_ends(batch, self._sensors, Quantity.TEMPERATURE)
         key, hour, tail = ends.runs.key, ends.hour, ends.runs.tail
-        last = bank["hour"][key]
+        at = bank.at(key)
+        last = bank["hour"][at]
         follows = ends.follows(last)
-        bank["hour"][key[tail]] = ends.chained[tail]
+        bank["hour"][at[tail]] = ends.chained[tail]
         time, value = piece.time[ends.row], piece.value[ends.row]
         new = ends.runs.head & (last < 0)
         self._condition.seen(key[new], time[new])
         findings: list[Finding] = []
         for rows in ends.rounds():
-            own = read(bank, key[rows])
+            own = read(bank, at[rows])
             findings += self._hour(key[rows], own, value[rows], ends.away[rows], follows[rows], hour[rows], time[rows])
-            write(bank, key[rows], own)
+            write(bank, at[rows], own)
         return findings
 
     def _hour(
@@ -151,7 +151,7 @@ class Cold:
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        return pack(self._about, {"rooms": self._bank.rows(), "condition": self._condition.rows()})
+        return pack(self._about, {"rooms": self._bank.saved(), "condition": self._condition.rows()})
 
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` returned; raises `StateError` where it is none."""

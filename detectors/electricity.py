@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Bank, Column, pack, unpack
+from detectors.bank import Bank, Column, QuantityBank, pack, unpack
 from detectors.clock_hours import LocalHours, hour_ends
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
@@ -49,6 +49,8 @@ class _Round:
     """One hour of each of n sensors."""
 
     sensor: Sensors
+    at: Positions
+    """Where the banks have them."""
     hour: NDArray[np.int64]
     """Its number since 1970 UTC, and below that of the local week."""
     local: NDArray[np.int64]
@@ -92,7 +94,7 @@ class Electricity:
         self._rates = surges, drops
         self._window = hours
         self._warm_up = 24 * warm_up
-        self._bank = Bank(
+        self._bank = QuantityBank(
             Column("at", "f8", 0.0),  # what the register stood at when the last known hour ended
             Column("hour", "i4", -1),  # that hour, -1 where the chain is broken
             Column("level", "f4", 0.0),  # mean deviation of the last days
@@ -105,6 +107,7 @@ class Electricity:
             Column("odd", "f4", np.nan, 2 * hours),  # deviations of the window's hours, upward then downward
             Column("used", "f4", np.nan, hours),  # kWh of the window's hours
         )
+        # Those below have their rows where `_bank` has them.
         self._past = Bank(Column("means", "u2", 0, 2 * _BINS))  # sketch of s, upward then downward
         self._profile = WeekProfile()
         self._local = LocalHours()
@@ -118,32 +121,36 @@ class Electricity:
         piece = slice_of(batch, self._sensors, Quantity.ENERGY)
         if not len(piece):
             return []
-        self._reach()
         sensors, bank = self._sensors, self._bank
         ends = hour_ends(batch, sensors, Quantity.ENERGY)
         key, tail, time = ends.runs.key, ends.runs.tail, piece.time[ends.row]
-        last = bank["hour"][key]
-        used = (ends.total - ends.runs.previous(ends.total, bank["at"][key])) / 1000
+        at = bank.at(key)
+        self._past.reach(len(bank.rows()))
+        self._profile.reach(len(bank.rows()))
+        last = bank["hour"][at]
+        used = (ends.total - ends.runs.previous(ends.total, bank["at"][at])) / 1000
         used[~ends.follows(last) | ends.cut] = np.nan
         local = self._local.of_ends(batch, sensors, Quantity.ENERGY)
-        bank["at"][key[tail]] = ends.total[tail]
-        bank["hour"][key[tail]] = ends.chained[tail]
+        bank["at"][at[tail]] = ends.total[tail]
+        bank["hour"][at[tail]] = ends.chained[tail]
 
         new = ends.runs.head & (last < 0)
         for condition in self._conditions:
             condition.seen(key[new], time[new])
         findings: list[Finding] = []
         for rows in ends.rounds():
-            own = read(bank, key[rows])
-            one = _Round(key[rows], ends.hour[rows], local[rows], used[rows], ends.away[rows], time[rows], own)
+            own = read(bank, at[rows])
+            one = _Round(
+                key[rows], at[rows], ends.hour[rows], local[rows], used[rows], ends.away[rows], time[rows], own
+            )
             findings += self._hour(one)
-            write(bank, one.sensor, own)
+            write(bank, one.at, own)
         return findings
 
     def _hour(self, one: _Round) -> list[Finding]:
         own = one.own
         x = np.log(one.used + _FLOOR)
-        usual = self._profile.usual(one.sensor, one.local)
+        usual = self._profile.usual(one.at, one.local)
         new, level = np.isnan(usual), own["level"].astype(np.float64)
         odd = x - np.where(new, _ANYBODY, usual)
         up, down = odd - np.maximum(level, 0), np.minimum(level, 0) - odd
@@ -156,7 +163,7 @@ class Electricity:
         learns = np.flatnonzero(~(np.isnan(x) | one.away))
         step = np.clip(odd[learns] - level[learns], -_CLIP, _CLIP)
         known = own["known"][learns].astype(np.float64)
-        self._profile.learn(one.sensor[learns], one.local[learns], x[learns], usual[learns], step, known, _CLIP)
+        self._profile.learn(one.at[learns], one.local[learns], x[learns], usual[learns], step, known, _CLIP)
         own["level"][learns] += np.where(new[learns], 0.0, step / _LEVEL).astype(np.float32)
         self._remember(one, mean, learns)
         return findings
@@ -204,7 +211,7 @@ class Electricity:
         scale = np.maximum(one.own["scale"][:, side], _LEAST)
         tail = _WEIGHT * 0.5 * np.exp(-np.maximum(mean, 0) / scale) / hours
         rows = np.flatnonzero((tail < limit) & (mean > 0))
-        past = self._past["means"][one.sensor[rows], _BINS * side : _BINS * (side + 1)].astype(np.float64)
+        past = self._past["means"][one.at[rows], _BINS * side : _BINS * (side + 1)].astype(np.float64)
         larger = np.cumsum(past[:, ::-1], axis=1)[:, ::-1]
         at = np.arange(len(rows)), _bin(mean[rows])
         chance = np.full(len(mean), np.inf)
@@ -217,12 +224,12 @@ class Electricity:
         settled = learns[known[learns] >= self._warm_up / 2]
         for side in (0, 1):
             rows = settled[mean[settled, side] > 0]
-            past[one.sensor[rows], _BINS * side + _bin(mean[rows, side])] += 1
+            past[one.at[rows], _BINS * side + _bin(mean[rows, side])] += 1
             scale, hours = one.own["scale"], np.minimum(known[rows] - self._warm_up / 2, _LONG)
             scale[rows, side] += (np.minimum(mean[rows, side], _LARGEST) - scale[rows, side]) / (hours + _FIRST)
         known[learns] += 1
         for row in np.flatnonzero(known >= _OLD):
-            past[one.sensor[row]] = (past[one.sensor[row]] + 1) // 2
+            past[one.at[row]] = (past[one.at[row]] + 1) // 2
             known[row] //= 2
 
     def _why(self, one: _Round, row: int, side: int, chance: float, limit: float) -> Raise:
@@ -262,18 +269,17 @@ class Electricity:
         """Take what people found: a real case does not count among those that make a home less sensitive."""
         sides = {Kind.SURGE: 0, Kind.DROP: 1}
         real = {(one.household, sides[one.kind]) for one in verdicts if one.real and one.kind in sides}
-        if not real:
-            return
-        self._reach()
         for household, side in real:
             number = self._sensors.household_number(household)
             energy = (self._sensors.quantity == Quantity.ENERGY) & (self._sensors.household == number)
-            self._bank["told"][np.flatnonzero(energy), side] = 0
+            self._bank["told"][self._bank.at(np.flatnonzero(energy)), side] = 0
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
         surge, drop = self._conditions
-        banks = {"hours": self._bank.rows(), "past": self._past.rows(), **self._profile.rows()}
+        order = self._bank.order()
+        past, profile = self._past.rows()[order], self._profile.rows(order)
+        banks = {"hours": self._bank.saved(), "past": past, **profile}
         return pack(self._about, {**banks, "surge": surge.rows(), "drop": drop.rows()})
 
     def restore(self, state: bytes) -> None:
@@ -284,11 +290,6 @@ class Electricity:
         self._profile.take(saved)
         for condition, name in zip(self._conditions, ("surge", "drop"), strict=True):
             condition.take(saved[name])
-
-    def _reach(self) -> None:
-        self._bank.reach(len(self._sensors))
-        self._past.reach(len(self._sensors))
-        self._profile.reach(len(self._sensors))
 
 
 def _bin(mean: Values) -> NDArray[np.intp]:

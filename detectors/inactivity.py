@@ -17,7 +17,7 @@ from detectors.local_slots import SLOTS, LocalSlots
 from detectors.pauses import Pauses
 from detectors.protocol import Detector
 from detectors.quarter_hours import SLOT, Closed, QuarterHours
-from detectors.quiet_power import MARGIN, POWER_COLUMNS, WATTS, learn_power, settle_power
+from detectors.quiet_power import POWER_COLUMNS, learn_rises, rises, settle_rises, switched_on
 from detectors.rule import Rule, RulesError
 from detectors.runs import Mask, Runs
 from detectors.survival import BIN, BINS, LONGEST, Population
@@ -29,11 +29,11 @@ YEAR_DAYS = 365.25
 _WEEK = 168
 _HOURS = 48  # of a working day and of a day off
 _BANDS = np.searchsorted(np.array([4, 16, 36]), np.arange(LONGEST), side="right")  # < 1 h, < 4 h, < 9 h, longer
-_HABIT = 0.5 ** (1 / 30)
+_HABIT = 0.5 ** (1 / 60)
 _BAND = 0.5 ** (1 / 90)
 _DAYS = 0.5 ** (1 / 4)
 _PRIOR_HOUR = 4.0
-_PRIOR_BAND = 5.0
+_PRIOR_BAND = np.array([5.0, 5.0, 5.0, 0.7], np.float32)
 _PRIOR_DAYS = 20.0
 _FALL = 0.1
 _FADE = 15 / 16  # of remembered pauses, a week
@@ -66,16 +66,16 @@ class Inactivity:
     """Raises when silence has become unlikely; each of `rates` (false alarms per household-year) is a level.
 
     Time goes in quarters of an hour, from water and electricity meters together (`QuarterHours`). Use is water
-    drawn, or power well above the household's quiet level (`quiet_power`). While a slot is silent, with pause e so far,
+    drawn, or something switched on (`quiet_power`). While a slot is silent, with pause e so far,
 
         p = population[kind, time of day, bin(e)] · habit[hour] · patience[band(e)] · days
         R ← (R + 0.1) · exp(p),     evidence = ln R;     use sets R to 1.
 
     The last three factors are the household's own: slots with use over slots expected to have it, (κ + counts) /
-    (κ + expected), by hour of working day or day off (κ = 4, half-life 30 days), by how long it has been silent
-    (κ = 5, 90 days), over the last days (κ = 20, 4 days). R is Shiryaev's statistic for a fall at an unknown moment
-    (Shiryaev, On optimum methods in quickest detection problems, 1963), and DESIGN §7's exp(Λ) with 0 for 0.1: it
-    weighs all moments since the last use. Slots of which nothing is known, of an absence or an outage change nothing.
+    (κ + expected), by hour of working day or day off (κ = 4, half-life 60 days), by how long it has been silent
+    (κ = 5, beyond 9 h 0.7; 90 days), over the last days (κ = 20, 4 days). R is Shiryaev's statistic for a fall at an
+    unknown moment (Shiryaev, On optimum methods in quickest detection problems, 1963), and DESIGN §7's exp(Λ) with 0
+    for 0.1: it weighs all moments since the last use. Slots of which nothing is known, of an absence or an outage change nothing.
 
     A level of f a year is the evidence that f pauses a household-year exceed by chance, as counted (`EvidenceTail`)
     on the pauses of all households; a budget of false visits moves it (`Budget`). A household's own
@@ -182,12 +182,12 @@ class Inactivity:
         bank, home = self._bank, rows.home
         runs = Runs.grouped(home.astype(np.int32))
         self._refresh(home[runs.head], rows.local[runs.head] // SLOTS)
-        metered = np.isfinite(rows.watts)
+        rise = rises(bank, runs, home, rows.watts)
+        metered = np.isfinite(rise)
         if metered.any():
-            learn_power(bank, home[metered], rows.local[metered] % SLOTS, rows.watts[metered])
-        quiet = bank["quiet_watts"][home]
-        metered &= np.isfinite(quiet)
-        used = (rows.water == 1) | (metered & (rows.watts > quiet * MARGIN + WATTS))
+            learn_rises(bank, home[metered], rows.local[metered] % SLOTS, rise[metered])
+        metered &= np.isfinite(bank["quiet_rise"][home])
+        used = (rows.water == 1) | switched_on(bank, home, rise)
         known = (rows.water >= 0) | metered
         for spans in (self._sensors.absences, self._sensors.outages):
             if spans:
@@ -225,6 +225,8 @@ class Inactivity:
         weighed = evidence - self._budget.delta(home.astype(np.int32))
         level = np.searchsorted(self._ascending, weighed, side="left")
         before = bank["level"][home].astype(np.int64)
+        # Levels move at dawn and by verdicts: what was not weighed since then is neither raised nor cleared by that.
+        level = np.where(silent | (pauses.age > pauses.held), level, 0)
         level = np.where(pauses.continued, np.maximum(level, before), level)
         reached = np.where(pauses.first, np.where(pauses.continued, before, 0), np.r_[0, level[:-1]])
         begun = runs.latest(silent & (pauses.age == 0))
@@ -274,7 +276,7 @@ class Inactivity:
         bank["late_used"][home] *= days
         bank["late_due"][home] *= days
         bank["days"][home] = (_PRIOR_DAYS + bank["late_used"][home]) / (_PRIOR_DAYS + bank["late_due"][home])
-        settle_power(bank, home)
+        settle_rises(bank, home)
         weekly = home[(day + 3) // 7 != (old + 3) // 7]
         bank["pauses"][weekly] = (bank["pauses"][weekly] * _FADE).astype(np.uint8)
 
@@ -295,9 +297,11 @@ class Inactivity:
         if not number:
             bank["source"][home] = self._meters.meter_of(home)
         onset, time = since * SLOT, max(int(rows.told[row]), int(rows.slot[row] + 1) * SLOT)
-        usual = int(bank["pauses"][home, (local // 4 + 72) % _WEEK])
+        usual = int(bank["pauses"][home, ((local + time // SLOT - int(rows.slot[row])) // 4 + 72) % _WEEK])
         rate = float(self._rates[number])
-        template = f"inactivity_{('water', 'electricity', 'both')[self._meters.has(home)]}"
+        # What is known of this slot, not what the household has: a meter may be silent, or its quiet power not known.
+        metered = bool(np.isfinite(rows.watts[row]) and np.isfinite(bank["quiet_rise"][home]))
+        template = f"inactivity_{('electricity' if rows.water[row] < 0 else 'both') if metered else 'water'}"
         facts: dict[str, Fact] = {
             "template": template if usual * SLOT < time - onset else f"{template}_before",
             "lasted": (time - onset) / SECOND,
@@ -368,6 +372,7 @@ class Inactivity:
         self._bank.reach(len(self._sensors.households))
         for old, new in number.items():
             self._bank.rows()[new] = saved["households"][old]
+        np.minimum(self._bank["level"], len(self._rates), out=self._bank["level"])  # there may be fewer now
         self._meters.take_rows(saved, number)
         self._population.take(saved)
         self._tail.take(saved)

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Bank, Column, pack, unpack
+from detectors.bank import Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.daily import gathered, heads, pieces_of, summed, tails, told
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Count, Rule
-from detectors.runs import Mask, Positions
+from detectors.runs import Mask, Positions, Runs
 from detectors.slices import Slice
 from registry.instants import DAY, HOUR, SECOND
 from registry.quantities import Quantity
@@ -71,7 +71,7 @@ class Leak:
         self._limit = h
         self._days = days
         self._step = step
-        self._bank = Bank(
+        self._bank = QuantityBank(
             Column("since", "i8", 0),  # second since which the register has stood
             Column("begin", "i8", 0),  # second until which an hour without use was seen
             Column("began", "i8", 0),  # second until which two hours without use were seen
@@ -93,22 +93,21 @@ class Leak:
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Judge water registers."""
-        self._bank.reach(len(self._sensors))
         pieces = pieces_of(batch, self._sensors, Quantity.VOLUME)
         return [found for piece in pieces for found in self._judge(piece)]
 
     def _judge(self, piece: Slice) -> list[Finding]:
         bank, runs, key = self._bank, piece.runs, piece.runs.key
-        starts = heads(runs)
+        starts, at = heads(runs), bank.at(key)
         turned = np.zeros(len(piece), np.bool_)
-        turned[starts] = self._close(key[starts], piece.time[starts])
+        turned[starts] = self._close(key[starts], at[starts], piece.time[starts])
 
         second = piece.time // SECOND
         first = piece.flags & Flag.FIRST != 0
         unknown = first | (piece.flags & Flag.RESET != 0)
         interval = np.where(first, 0, second - piece.previous // SECOND)
         moved = piece.use > 0
-        since = runs.filled(second, moved | unknown, bank["since"][key])
+        since = runs.filled(second, moved | unknown, bank["since"][at])
         stands = ~(moved | unknown)
         # n steps within an interval leave a pause of at least its (n + 1)th part.
         shared = interval / (np.where(moved, piece.use, 0.0) / self._step + 1)
@@ -117,13 +116,13 @@ class Leak:
         broken = stopped | (pause >= _HOUR) | (interval > _DAY)
 
         credit = np.where(unknown | moved & (interval > _FINE), 0, interval)
-        known = summed(runs, credit, bank["known"][key])
+        known = summed(runs, credit, bank["known"][at])
         known -= runs.filled(known, broken, np.zeros(len(key), np.int64))
-        begin = runs.filled(second, broken, bank["begin"][key])
-        began = runs.filled(second, stopped, bank["began"][key])
+        begin = runs.filled(second, broken, bank["begin"][at])
+        began = runs.filled(second, stopped, bank["began"][at])
         fresh = runs.latest(stopped)
         enough = known >= self._enough
-        on = enough | (bank["sum"][key] >= self._limit) & (fresh < 0)
+        on = enough | (bank["sum"][at] >= self._limit) & (fresh < 0)
         holds = runs.switch(on, stopped, self._condition.holds(key))
         with np.errstate(divide="ignore", invalid="ignore"):
             flow = np.where(
@@ -139,7 +138,7 @@ class Leak:
             name, values, end = ("chain", chained, ends[row]) if enough[row] else ("flow", flow, fresh[row])
             if end >= 0:
                 return float(values[end + 1 : row + 1].min(initial=np.inf))
-            return float(values[runs.start[row] : row + 1].min(initial=bank[name][key[row]].min()))
+            return float(values[runs.start[row] : row + 1].min(initial=bank[name][at[row]].min()))
 
         findings = []
         self._condition.seen(key[starts], piece.time[starts])
@@ -154,26 +153,27 @@ class Leak:
                 sensor, onset, time, int(known[row]), min(least(row), _UNTOLD), enough=bool(enough[row])
             )
 
-        self._keep("flow", piece, flow, fresh)
-        self._keep("chain", piece, chained, ends)
-        bank["sum"][key[fresh >= 0]] = 0
+        self._keep("flow", runs, at, flow, fresh)
+        self._keep("chain", runs, at, chained, ends)
+        bank["sum"][at[fresh >= 0]] = 0
         still = np.where(pause < _STILL, 0, np.where(stands & (pause - interval >= _STILL), interval, pause))
         for column, added in (("covered", credit), ("still", still)):
-            bank[column][key[starts]] += gathered(runs, np.add, added).astype(np.int32)
+            bank[column][at[starts]] += gathered(runs, np.add, added).astype(np.int32)
         tail = tails(runs)
         for name, value in (("since", since), ("begin", begin), ("began", began), ("known", known)):
-            bank[name][key[tail]] = value[tail]
+            bank[name][at[tail]] = value[tail]
         return findings
 
-    def _close(self, sensor: Sensors, time: Times) -> Mask:
+    def _close(self, sensor: Sensors, at: Positions, time: Times) -> Mask:
         """Judge and learn the last day of sensors (each once) that begin another; return which do."""
         bank = self._bank
         day = time // DAY
-        turned: Mask = bank["day"][sensor] != day
-        closing = sensor[turned]
+        turned: Mask = bank["day"][at] != day
+        closing, sensor = at[turned], sensor[turned]
         if not closing.size:
             return turned
-        whole = closing[bank["covered"][closing] >= _COVERED]
+        covered = bank["covered"][closing] >= _COVERED
+        whole, sensor = closing[covered], sensor[covered]
         mean, variance, days = bank["mean"][whole], bank["variance"][whole], bank["days"][whole]
         still = np.minimum(bank["still"][whole], _DAY).astype(np.float32)
         spread = np.maximum(np.sqrt(variance), _LEAST_SPREAD)
@@ -182,7 +182,7 @@ class Leak:
         reached = np.where(counts, np.maximum(bank["sum"][whole] + unusual, 0), 0)
         bank["sum"][whole] = reached
 
-        learns = (reached < self._limit) & ~self._condition.holds(whole)
+        learns = (reached < self._limit) & ~self._condition.holds(sensor)
         weight = np.where(learns, 1 / (np.minimum(days, _MEMORY) + np.float32(1)), 0).astype(np.float32)
         step = weight * (still - mean)
         bank["mean"][whole] = mean + step
@@ -196,20 +196,19 @@ class Leak:
         bank["day"][closing] = day[turned]
         return turned
 
-    def _keep(self, name: str, piece: Slice, flow: NDArray[np.float32], end: Positions) -> None:
+    def _keep(self, name: str, runs: Runs, at: Positions, flow: NDArray[np.float32], end: Positions) -> None:
         """Remember the least flow of today and of yesterday; rows up to `end`, which they inherit, do not count."""
-        least, runs = self._bank[name], piece.runs
-        sensor, last = runs.key[heads(runs)], end[tails(runs)]
+        least, at, last = self._bank[name], at[heads(runs)], end[tails(runs)]
         counts = np.arange(len(flow)) > told(runs, last)
         own = gathered(runs, np.minimum, np.where(counts, flow, np.float32(np.inf)))
         anew = last >= 0
-        least[sensor, 0] = np.where(anew, own, np.minimum(own, least[sensor, 0]))
-        least[sensor[anew], 1] = np.inf
+        least[at, 0] = np.where(anew, own, np.minimum(own, least[at, 0]))
+        least[at[anew], 1] = np.inf
 
     def _tell(self, sensor: int, onset: int, time: int, known: int, least: float, *, enough: bool) -> list[Finding]:
         """Raise a leak, or say that it has grown worse; nothing where it has not."""
-        bank = self._bank
-        already = int(bank["severity"][sensor])
+        own = self._bank.one(sensor)
+        already = int(own["severity"])
         onset = self._condition.onset(sensor) if already else onset
         home = self._sensors.household[[sensor]]
         away = bool(self._sensors.absences.touch(home, np.array([time - HOUR]), np.array([time]))[0])
@@ -217,7 +216,7 @@ class Leak:
         severity = Severity.MEDIUM if grown else Severity.LOW
         if severity <= already:
             return []
-        days = int(bank["days"][sensor])
+        days = int(own["days"])
         facts: dict[str, Fact] = {
             "template": ("leak_away" if away else "leak") if enough else ("leak_slow_away" if away else "leak_slow"),
             "since_at": onset,
@@ -225,19 +224,20 @@ class Leak:
             "known": float(known),
             "flow": least,
             "daily": 24 * least,
-            "still": float(bank["mean"][sensor]),
+            "still": float(own["mean"]),
             "learned": days if days >= _WEEK else 0,
             "pause": float(_STILL),
         }
-        score = max(known / self._enough, float(bank["sum"][sensor]) / self._limit)
-        bank["severity"][sensor] = severity
+        score = max(known / self._enough, float(own["sum"]) / self._limit)
+        own["severity"] = severity
         why = Raise(onset, score, facts)
         found = self._condition.grow(sensor, time, why) if already else self._condition.begin(sensor, time, why)
         return [replace(found, severity=severity)]
 
     def _end(self, sensor: int, time: int) -> Finding:
-        severity = Severity(int(self._bank["severity"][sensor]))
-        self._bank["severity"][sensor] = 0
+        own = self._bank.one(sensor)
+        severity = Severity(int(own["severity"]))
+        own["severity"] = 0
         return replace(self._condition.end(sensor, time), severity=severity)
 
     def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol
@@ -246,7 +246,7 @@ class Leak:
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        return pack(self._about, {"flows": self._bank.rows(), "condition": self._condition.rows()})
+        return pack(self._about, {"flows": self._bank.saved(), "condition": self._condition.rows()})
 
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` returned; raises `StateError` where it is none."""
@@ -258,15 +258,11 @@ class Leak:
 class _Growing(Condition):
     """A condition that may grow worse while it holds."""
 
-    def onset(self, sensor: int) -> int:
-        """Return the onset it was raised with, microseconds UTC."""
-        return int(self._bank["onset"][sensor])
-
     def grow(self, sensor: int, time: int, why: Raise) -> Finding:
         """Raise it again, as what it was."""
         facts = {
             **why.facts,
-            "times": int(self._bank["times"][sensor]) - 1,
+            "times": self.times(sensor) - 1,
             "days": (self.onset(sensor) - self.first(sensor)) / DAY,
         }
         return self._finding(sensor, Phase.RAISED, onset=self.onset(sensor), time=time, score=why.score, facts=facts)

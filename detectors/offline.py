@@ -47,6 +47,7 @@ class Offline:
         # Banks of their own: what every reading touches stays close together.
         self._gaps = Bank(Column("short", "u4", 0, self._short))
         self._pauses = Bank(Column("long", "u2", 0, len(self._edges) - 1 - self._short))
+        self._due = NEVER  # nobody is silent for too long before; not a state
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Take note of who was heard, and when."""
@@ -55,6 +56,7 @@ class Offline:
         bank = self._reach()
         seen = receptions_of(batch, self._sensors)
         key, received = seen.runs.key, seen.received
+        self._due = min(self._due, int(received.min()) + self._least)
         before = read(bank, key)
         known = before["heard"]
         # A reception at the very moment of the last one, or before, says nothing new.
@@ -88,14 +90,19 @@ class Offline:
 
     def tick(self, now: int) -> list[Finding]:
         """Raise what has been silent too long by `now`, the clock by which readings are received."""
+        if now <= self._due:
+            return []
         bank = self._condition.reach()
-        heard, excused = bank["heard"], bank["excused"]
-        waiting = (heard != NEVER) & (bank["raised"] == NEVER)
+        heard = bank["heard"]
+        due = heard + bank["excused"] + self._least
+        due[(heard == NEVER) | (bank["raised"] != NEVER)] = 2**62
         findings = []
-        for device in np.flatnonzero(waiting & (now - heard - excused > self._least)):
-            due = int(heard[device] + excused[device]) + self._limit(int(device))
-            if now > due:
-                findings.append(self._raise(int(device), int(heard[device]), due))
+        for device in np.flatnonzero(due < now).tolist():
+            due[device] += self._limit(device) - self._least
+            if now > due[device]:
+                findings.append(self._raise(device, int(heard[device]), int(due[device])))
+                due[device] = 2**62
+        self._due = int(due.min())
         return findings
 
     def deaf(self, since: int, until: int) -> None:
@@ -161,6 +168,7 @@ class Offline:
             StateError: it is none.
         """
         saved = unpack(state, self._about)
+        self._due = NEVER
         now, then = self._condition.take(saved)
         for bank, column in ((self._gaps, "short"), (self._pauses, "long")):
             bank.take(saved[column][:0])

@@ -283,6 +283,12 @@ def _mark(
     np.maximum.at(homes["seen"][:, meter], home, (rows.time // SLOT).astype(np.int32))
     np.maximum.at(homes["heard"][:, meter], home, received)
     homes["deaf"][home, meter] = False
+    other = homes["heard"][:, 1 - meter]
+    if (other == NEVER).any():  # one that never spoke is waited for from now on, not for ever
+        first = np.full(len(other), np.iinfo(np.int64).max)
+        np.minimum.at(first, home, received)
+        unheard = (other == NEVER) & (first < np.iinfo(np.int64).max)
+        other[unheard] = first[unheard]
 
     # What a power sensor says is taken to hold since its last reading.
     said = rows.use if quantity.cumulative else rows.value

@@ -195,9 +195,9 @@ class HouseholdHours:
         """Return the household itself."""
         return str(subject)
 
-    def source(self, subject: int | str) -> str:  # noqa: ARG002 - the same for all
-        """Return that it was the household as a whole."""
-        return "household"
+    def source(self, subject: int | str) -> str:
+        """Return the household, seen as a whole."""
+        return str(subject)
 
     def told(self, sample: Sample) -> dict[str, Fact]:
         """Return what the household did in that hour."""

@@ -75,6 +75,7 @@ class Stuck:
             Column("usual", "f8", np.nan),  # smoothed use of the whole weeks before that
         )
         self._condition = Condition(sensors, name, Kind.STUCK, Severity.LOW)
+        self._looked = -1  # the last hour of the clock in which `tick` looked; not a state
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Look at every quantity that ought to move."""
@@ -106,7 +107,7 @@ class Stuck:
         stands = ~moves & (time - moved > least)
         limit = known["limit"]
         if stands.any() or (paused > least).any():
-            limit = self._limits(seen, known, stands, paused, moves, least)
+            limit = self._limits(seen, known, stands, paused, moves, counted, least)
 
         tail = np.flatnonzero(runs.tail)
         now = known.take(tail)
@@ -141,13 +142,13 @@ class Stuck:
         return self._condition.follow(runs, time, holds, describe)
 
     def _limits(
-        self, seen: Slice, known: Records, stands: Mask, paused: Times, moves: Mask, least: int
+        self, seen: Slice, known: Records, stands: Mask, paused: Times, moves: Mask, counted: Mask, least: int
     ) -> NDArray[np.int64]:
         """Return how long each row's pause may last, learning from long pauses as they are completed."""
         runs, long = seen.runs, self._long["long"]
         first = stands & ~runs.previous(stands, known["limit"] != _UNJUDGED)
-        total = np.cumsum(moves)
-        completed = known["pauses"] + total - (total - moves)[runs.start]
+        total = np.cumsum(counted)
+        completed = known["pauses"] + total - (total - counted)[runs.start]
         limit = np.full(len(seen), _UNJUDGED)
         rows = np.flatnonzero(first | (paused > least))
         begun = seen.time[rows] - paused[rows]
@@ -189,8 +190,11 @@ class Stuck:
             now["week"] = week[rows]
             write(bank, runs.key[rows], now)
 
-    def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - only what was read counts, whenever it is asked
-        """Raise water registers that stand while the household's electricity lives on."""
+    def tick(self, now: int) -> list[Finding]:
+        """Raise water registers that stand while the household's electricity lives on; looks once an hour."""
+        if now // HOUR == self._looked:
+            return []
+        self._looked = now // HOUR
         self._reach()
         size, sensors = len(self._sensors), self._sensors
         bank, weeks = self._bank.rows()[:size], self._weeks.rows()[:size]

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Bank, Column, pack, unpack
+from detectors.bank import Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.daily import gathered, heads, narrowed, pieces_of, summed, tails, told
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Count, Rule, Share
-from detectors.runs import Mask
+from detectors.runs import Mask, Positions, Runs
 from detectors.slices import Slice
 from detectors.verdict import Verdict
 from registry.instants import DAY, HOUR, MINUTE, SECOND
@@ -77,7 +77,7 @@ class Tap:
         self._variation = variation
         self._alpha = alpha
         self._days = days
-        self._bank = Bank(
+        self._bank = QuantityBank(
             Column("time", "i8", 0),  # of the last sample
             Column("total", "f8", 0.0),  # at it
             Column("begin", "i8", 0),  # of the run: its first sample with flow
@@ -96,13 +96,11 @@ class Tap:
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Judge water registers."""
-        self._bank.reach(len(self._sensors))
         pieces = pieces_of(batch, self._sensors, Quantity.VOLUME)
         return [found for piece in pieces for found in self._judge(piece)]
 
     def learn(self, verdicts: Sequence[Verdict], now: int) -> None:  # noqa: ARG002 - part of the protocol
         """Never become less sensitive by what was a tap left open."""
-        self._bank.reach(len(self._sensors))
         for verdict in verdicts:
             home = self._sensors.household_number(verdict.household)
             if verdict.kind is not Kind.TAP or not verdict.real or home is None:
@@ -111,35 +109,37 @@ class Tap:
             self._forget(np.flatnonzero(own).astype(np.int32))
 
     def _forget(self, sensor: Sensors) -> None:
-        bank, holds = self._bank, self._condition.holds(sensor)
-        bank["real"][sensor] = holds
-        over = sensor[~holds & (bank["alarmed"][sensor] != _NONE)]
-        at = bank["alarmed"][over]
-        counted = bank["counts"][over, at]
-        bank["counts"][over, at] = np.where(counted > 0, counted - 1, 0)
+        bank, at, holds = self._bank, self._bank.at(sensor), self._condition.holds(sensor)
+        bank["real"][at] = holds
+        over = at[~holds & (bank["alarmed"][at] != _NONE)]
+        alarmed = bank["alarmed"][over]
+        counted = bank["counts"][over, alarmed]
+        bank["counts"][over, alarmed] = np.where(counted > 0, counted - 1, 0)
         bank["alarmed"][over] = _NONE
         self._set_limits(over)
 
     def _judge(self, day: Slice) -> list[Finding]:
         bank, starts = self._bank, heads(day.runs)
-        self._close(day.runs.key[starts], day.time[starts])
+        every = bank.at(day.runs.key)
+        self._close(every[starts], day.time[starts])
         self._condition.seen(day.runs.key[starts], day.time[starts])
-        piece = narrowed(day, (day.time // _SAMPLE != day.previous // _SAMPLE) | (day.flags & _UNKNOWN != 0))
+        sampled = (day.time // _SAMPLE != day.previous // _SAMPLE) | (day.flags & _UNKNOWN != 0)
+        piece, at = narrowed(day, sampled), every[sampled]
         runs, key = piece.runs, piece.runs.key
-        before = runs.previous(piece.time, bank["time"][key])
+        before = runs.previous(piece.time, bank["time"][at])
         interval = np.where(piece.flags & _UNKNOWN != 0, 0, piece.time // SECOND - before // SECOND)
-        drawn = piece.total - runs.previous(piece.total, bank["total"][key])
+        drawn = piece.total - runs.previous(piece.total, bank["total"][at])
         flow = np.rint(drawn * (HOUR // SECOND) / np.maximum(interval, 1)).astype(np.int64)
         flow[interval == 0] = 0
         tail = tails(runs)
-        bank["time"][key[tail]] = piece.time[tail]
-        bank["total"][key[tail]] = piece.total[tail]
+        bank["time"][at[tail]] = piece.time[tail]
+        bank["total"][at[tail]] = piece.total[tail]
 
-        running = (flow >= self._least) | (bank["samples"][key] > 0) | self._condition.holds(key)
+        running = (flow >= self._least) | (bank["samples"][at] > 0) | self._condition.holds(key)
         busy = np.flatnonzero(told(runs, gathered(runs, np.logical_or, running)))
-        return self._run(narrowed(piece, busy), interval[busy], flow[busy]) if busy.size else []
+        return self._run(narrowed(piece, busy), at[busy], interval[busy], flow[busy]) if busy.size else []
 
-    def _run(self, piece: Slice, interval: NDArray[np.int64], flow: NDArray[np.int64]) -> list[Finding]:
+    def _run(self, piece: Slice, at: Positions, interval: NDArray[np.int64], flow: NDArray[np.int64]) -> list[Finding]:
         """Judge the samples of sensors of which something runs or ran; `interval` in seconds, `flow` in L/h."""
         bank, runs, key = self._bank, piece.runs, piece.runs.key
         strong = flow >= self._least
@@ -148,14 +148,14 @@ class Tap:
 
         def since(added: NDArray[np.int64], column: str) -> NDArray[np.int64]:
             """Sum over the run that goes on."""
-            upto = summed(runs, added, bank[column][key])
+            upto = summed(runs, added, bank[column][at])
             return upto - runs.filled(upto - added, first | ~wet, np.zeros(len(key), np.int64))
 
-        ran = runs.previous(wet, bank["samples"][key] > 0)
+        ran = runs.previous(wet, bank["samples"][at] > 0)
         first = wet & ~ran
         goes_on = wet & ran
         inside = np.where(goes_on, interval, 0)
-        begin = runs.filled(piece.time, first, bank["begin"][key])
+        begin = runs.filled(piece.time, first, bank["begin"][at])
         samples = since(wet.astype(np.int64), "samples")
         seconds = since(inside, "seconds")
         litres = since(inside * flow, "litres")
@@ -166,13 +166,12 @@ class Tap:
         even = goes_on & enough & (spread <= self._variation * mean) & (mean <= self._most)
 
         part = begin // (_PART * HOUR) % _PARTS
-        limit = 60 * bank["limits"][key, part].astype(np.int64)
+        limit = 60 * bank["limits"][at, part].astype(np.int64)
         holds = runs.switch(even & (seconds >= limit), dry, self._condition.holds(key))
 
         def describe(row: int) -> Raise:
-            sensor = int(key[row])
             onset = int(begin[row])
-            near = self._near(np.array([sensor]))[0, part[row]]
+            near = self._near(at[[row]])[0, part[row]]
             facts: dict[str, Fact] = {
                 "template": "tap" if near.any() else "tap_new",
                 "flow": float(mean[row]) / 60,
@@ -183,36 +182,36 @@ class Tap:
             }
             return Raise(onset, float(seconds[row] / limit[row]), facts)
 
-        then = runs.previous(begin, bank["begin"][key]) // (_PART * HOUR) % _PARTS
-        self._learn_runs(piece, ended=~wet & ran, seconds=seconds, part=then, holds=holds)
+        then = runs.previous(begin, bank["begin"][at]) // (_PART * HOUR) % _PARTS
+        self._learn_runs(runs, at, ended=~wet & ran, seconds=seconds, part=then, holds=holds)
         findings = self._condition.follow(runs, piece.time, holds, describe)
         tail = tails(runs)
         for name, value in (
             ("begin", begin), ("seconds", seconds), ("samples", samples),
             ("litres", litres), ("squares", squares),
         ):  # fmt: skip
-            bank[name][key[tail]] = value[tail]
+            bank[name][at[tail]] = value[tail]
         return findings
 
-    def _learn_runs(self, piece: Slice, *, ended: Mask, seconds: Times, part: Times, holds: Mask) -> None:
+    def _learn_runs(self, runs: Runs, at: Positions, *, ended: Mask, seconds: Times, part: Times, holds: Mask) -> None:
         """Count runs that are over, but for what somebody found to be a tap left open."""
-        bank, runs, key = self._bank, piece.runs, piece.runs.key
-        held = runs.previous(holds, self._condition.holds(key))
-        lasted = runs.previous(seconds, bank["seconds"][key])
-        rows = np.flatnonzero(ended & (lasted >= 60 * _SHORTEST) & ~(held & (bank["real"][key] != 0)))
+        bank = self._bank
+        held = runs.previous(holds, self._condition.holds(runs.key))
+        lasted = runs.previous(seconds, bank["seconds"][at])
+        rows = np.flatnonzero(ended & (lasted >= 60 * _SHORTEST) & ~(held & (bank["real"][at] != 0)))
         length = np.floor(2 * np.log2(lasted[rows] / (60 * _SHORTEST))).astype(np.int64)
-        at = part[rows] * _BINS + np.minimum(length, _BINS - 1)
-        np.add.at(bank["counts"], (key[rows], at), 1)
-        bank["alarmed"][key[rows[held[rows]]]] = at[held[rows]]
+        cell = part[rows] * _BINS + np.minimum(length, _BINS - 1)
+        np.add.at(bank["counts"], (at[rows], cell), 1)
+        bank["alarmed"][at[rows[held[rows]]]] = cell[held[rows]]
         over = gathered(runs, np.logical_or, held & ~holds)
-        bank["real"][key[heads(runs)][over]] = 0
+        bank["real"][at[heads(runs)][over]] = 0
 
-    def _close(self, sensor: Sensors, time: Times) -> None:
+    def _close(self, at: Positions, time: Times) -> None:
         """Let what sensors (each once) learned until yesterday hold from today on."""
         bank = self._bank
         day = time // DAY
-        turned = bank["day"][sensor] != day
-        closing = sensor[turned]
+        turned = bank["day"][at] != day
+        closing = at[turned]
         if closing.size:
             bank["day"][closing] = day[turned]
             counts = bank["counts"][closing].reshape(-1, _PARTS, _BINS)
@@ -223,20 +222,20 @@ class Tap:
             first[closing] = np.where(first[closing] < 0, day[turned], first[closing])
             self._set_limits(closing)
 
-    def _near(self, sensor: Sensors) -> NDArray[np.int64]:
+    def _near(self, at: Positions) -> NDArray[np.int64]:
         """Return the counts of each part of the day together with those beside it, (n, parts, bins)."""
-        own = self._bank["counts"][sensor].astype(np.int64).reshape(-1, _PARTS, _BINS)
+        own = self._bank["counts"][at].astype(np.int64).reshape(-1, _PARTS, _BINS)
         return own + np.roll(own, 1, axis=1) + np.roll(own, -1, axis=1)
 
-    def _set_limits(self, sensor: Sensors) -> None:
+    def _set_limits(self, at: Positions) -> None:
         bank = self._bank
-        upto = self._near(sensor).cumsum(axis=2)
+        upto = self._near(at).cumsum(axis=2)
         total = upto[:, :, -1:]
         rank = np.minimum(np.ceil((1 - self._alpha) * (total + 1)), total)
         longest = _EDGES[np.argmax(upto >= rank, axis=2)]
-        new = bank["day"][sensor] - bank["first"][sensor] < self._days
+        new = bank["day"][at] - bank["first"][at] < self._days
         least = np.where(new, _UNTRIED, 1) * self._minutes
-        bank["limits"][sensor] = np.ceil(np.maximum(_MARGIN * longest, least[:, None]))
+        bank["limits"][at] = np.ceil(np.maximum(_MARGIN * longest, least[:, None]))
 
     def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol
         """Nothing: only readings tell."""
@@ -244,7 +243,7 @@ class Tap:
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        return pack(self._about, {"runs": self._bank.rows(), "condition": self._condition.rows()})
+        return pack(self._about, {"runs": self._bank.saved(), "condition": self._condition.rows()})
 
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` returned; raises `StateError` where it is none."""

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from detectors.bank import StateError
 from detectors.clock_hours import WEEK
-from registry.readings import Sensors, Values
+from detectors.runs import Positions
+from registry.readings import Values
 
 _GAIN = 0.1  # of an hour of the week at least; 1 / (weeks + 2) while it is young
 _GAIN_OF_DAY = 0.15
@@ -18,7 +19,7 @@ _DAY = 24
 
 
 class HourTable:
-    """A number for each of some hours and each sensor, NaN where there is none yet.
+    """A number for each of some hours and each sensor (its row in a bank of the rule's), NaN where there is none yet.
 
     Laid out hour by hour, not sensor by sensor: all sensors pass through the same hour together, so what is read
     and written lies side by side (the weeks of 100,000 sensors do not fit a cache; one hour of them does).
@@ -26,7 +27,6 @@ class HourTable:
 
     def __init__(self, hours: int, dtype: str) -> None:
         self._table = np.full((hours, 1), np.nan, dtype)
-        self._size = 1
 
     @property
     def nbytes(self) -> int:
@@ -34,25 +34,24 @@ class HourTable:
         return len(self._table) * self._table.itemsize
 
     def reach(self, size: int) -> None:
-        """Make room for sensor ids below `size`."""
+        """Make room for rows below `size`."""
         hours, room = self._table.shape
         if size > room:
-            larger = np.full((hours, max(size, 2 * room)), np.nan, self._table.dtype)
+            larger = np.full((hours, max(size, 9 * room // 8)), np.nan, self._table.dtype)
             larger[:, :room] = self._table
             self._table = larger
-        self._size = max(size, self._size)
 
-    def get(self, sensor: Sensors, hour: NDArray[np.int64]) -> Values:
-        """Return what stands for sensors (n,) at hours (n,)."""
-        return self._table[hour, sensor].astype(np.float64)
+    def get(self, row: Positions, hour: NDArray[np.int64]) -> Values:
+        """Return what stands for rows (n,) at hours (n,)."""
+        return self._table[hour, row].astype(np.float64)
 
-    def put(self, sensor: Sensors, hour: NDArray[np.int64], value: Values) -> None:
+    def put(self, row: Positions, hour: NDArray[np.int64], value: Values) -> None:
         """Write what stands from now on."""
-        self._table[hour, sensor] = value
+        self._table[hour, row] = value
 
-    def rows(self) -> NDArray[Any]:
-        """Return the table, for `pack`."""
-        return self._table[:, : self._size]
+    def rows(self, order: Positions) -> NDArray[Any]:
+        """Return the table in an order of rows, for `pack`."""
+        return self._table[:, order]
 
     def take(self, rows: NDArray[Any]) -> None:
         """Continue from what `rows` returned.
@@ -62,7 +61,7 @@ class HourTable:
         """
         if rows.dtype != self._table.dtype or len(rows) != len(self._table):
             raise StateError("a saved state has other hours than this version of the rule")
-        self._table, self._size = rows.copy(), rows.shape[1]
+        self._table = rows.copy()
 
 
 class WeekProfile:
@@ -76,20 +75,20 @@ class WeekProfile:
         self._day = HourTable(_DAY, "f2")
 
     def reach(self, size: int) -> None:
-        """Make room for sensor ids below `size`."""
+        """Make room for rows below `size`."""
         self._week.reach(size)
         self._day.reach(size)
 
-    def usual(self, sensor: Sensors, local: NDArray[np.int64]) -> Values:
-        """Return what is usual of sensors (n,) at hours of the week (n,); NaN of an hour of the day never seen."""
-        usual = self._week.get(sensor, local)
+    def usual(self, row: Positions, local: NDArray[np.int64]) -> Values:
+        """Return what is usual of rows (n,) at hours of the week (n,); NaN of an hour of the day never seen."""
+        usual = self._week.get(row, local)
         young = np.flatnonzero(np.isnan(usual))
         if young.size:
-            usual[young] = self._day.get(sensor[young], local[young] % _DAY)
+            usual[young] = self._day.get(row[young], local[young] % _DAY)
         return usual
 
     def learn(
-        self, sensor: Sensors, local: NDArray[np.int64], value: Values, usual: Values, step: Values, hours: Values,
+        self, row: Positions, local: NDArray[np.int64], value: Values, usual: Values, step: Values, hours: Values,
         clip: float,
     ) -> None:  # fmt: skip
         """Move the means of an hour on from what was `usual`, by a share of `step` of the week's.
@@ -97,18 +96,18 @@ class WeekProfile:
         `hours` (n,) are those known of each sensor: the fewer, the larger the share. The first `value` of an hour of
         the day is taken whole; later ones move it by at most `clip` times their share, until the week is known.
         """
-        first, new = np.isnan(self._week.get(sensor, local)), np.isnan(usual)
+        first, new = np.isnan(self._week.get(row, local)), np.isnan(usual)
         gain = np.maximum(_GAIN, 1 / (hours / WEEK + 2))
-        self._week.put(sensor, local, np.where(new, value, usual + gain * step))
+        self._week.put(row, local, np.where(new, value, usual + gain * step))
         if first.any():
-            young, day = sensor[first], local[first] % _DAY
+            young, day = row[first], local[first] % _DAY
             gain_of_day, of_day = np.maximum(_GAIN_OF_DAY, 1 / (hours[first] / _DAY + 2)), self._day.get(young, day)
             moved = of_day + gain_of_day * np.clip(value[first] - of_day, -clip, clip)
             self._day.put(young, day, np.where(np.isnan(of_day), value[first], moved))
 
-    def rows(self) -> dict[str, NDArray[Any]]:
-        """Return the state, for `pack`."""
-        return {"week": self._week.rows(), "day": self._day.rows()}
+    def rows(self, order: Positions) -> dict[str, NDArray[Any]]:
+        """Return the state in an order of rows, for `pack`."""
+        return {"week": self._week.rows(order), "day": self._day.rows(order)}
 
     def take(self, rows: Mapping[str, NDArray[Any]]) -> None:
         """Continue from what `rows` returned; raises `StateError` where it is none."""

@@ -8,7 +8,6 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
@@ -71,8 +70,7 @@ def up(
     from shouwang.up import up as run
 
     with _told(data_dir, http_port=http_port, rules=rules) as settings:
-        silence = timedelta(hours=12 if settings.rules == "shanghai-12h" else 24)
-        wanted = TownOptions(households, speed, seed, history_days, silence, tuple(event or ())) if town else None
+        wanted = TownOptions(households, speed, seed, history_days, tuple(event or ())) if town else None
         raise typer.Exit(run(settings, Options(mqtt_port, wanted), Console(highlight=False)))
 
 

@@ -6,7 +6,8 @@ detectors' memory. Only after it is committed may the broker hear that the messa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ import structlog
 
 from alerts.escalation import take
 from alerts.policy import Policies
+from detectors.area_incidents import AreaIncidents
 from detectors.budget import FALSE_VISITS
 from detectors.finding import Finding, Phase
 from detectors.registers import Registers
@@ -144,6 +146,15 @@ class Engine:
         now = self._clock.now()
         heard = min(now, to_datetime(int(batch.received.max()))) if len(batch) else now
         return self._commit(batch, (), now, heard)
+
+    def rehearse(self, batches: Iterable[ReadingBatch]) -> list[Finding]:
+        """Return what the rules would say of single households if these readings came next; nothing is remembered."""
+        registers, rules, sensors = deepcopy((self._registers, self._rules, self._sensors))
+        # Many people who fall on trial at once would pass for a failure of their area's supply.
+        alone = RuleSet([one for one in rules.detectors if not isinstance(one, AreaIncidents)])
+        return [
+            found for batch in batches for found in alone.observe(registers.interpret(batch, sensors).observations())
+        ]
 
     def refuse(self, message: Message, why: str) -> Outcome:
         """Put a message that cannot be processed into quarantine; commit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import psycopg
 import structlog
+from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -21,17 +22,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from alerts import desk
 from alerts.errors import AlertError
 from alerts.model import Medium, Role
+from detectors.finding import Kind, Phase
 from ingest.mqtt import Endpoint
-from registry.instants import to_micros
+from registry.instants import to_datetime, to_micros
 from registry.readings import ReadingBatch
 from shouwang.clock import Clock, LiveClock, TownClock
 from shouwang.engine import Engine
 from shouwang.errors import WrongTimeError
 from shouwang.wiring import Threads
-from simulators.events import Happening, event, parse
+from simulators.events import Event, Happening, event, parse
 from simulators.gateway import Gateways
 from simulators.people import react
-from simulators.story import story
+from simulators.story import cast, story
 from simulators.town import Town
 from storage import engine_state, registry
 from storage.alerts import PostgresAlertBook
@@ -46,7 +48,12 @@ _OPENING = 8.5  # hours after local midnight: a town that is up and about
 _OVERLAP = timedelta(minutes=10)
 """Town time published again after a restart: what the broker had not handed on is gone, the rest changes nothing."""
 _CHUNK = timedelta(hours=12)
+_EVE = timedelta(hours=28)
+"""How long before the start the opening story is cast: nobody has fallen earlier."""
+_REHEARSED = timedelta(minutes=30)
 _LOOK_SECONDS = 0.25
+
+Ids = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,6 @@ class TownOptions:
     speed: float
     seed: int
     history_days: int
-    silence: timedelta = timedelta(hours=24)
     events: tuple[str, ...] = ()
     """What else shall befall it, as `simulators.events.parse` reads it."""
 
@@ -69,9 +75,9 @@ class Deed:
     households: int
     seed: int
     start: datetime
-    silence: timedelta
-    """How long the fallen resident of the opening story has not used water when the town begins."""
     learned: bool
+    fall: str = ""
+    """Whom the opening story befalls first, and when; known once the rules know the town."""
     events: tuple[str, ...] = ()
     """What befell the town later, so that somebody who was helped is not on the floor again after a restart."""
 
@@ -88,6 +94,19 @@ class Deed:
         draft = data_dir / f"{_FILE}.new"
         draft.write_bytes(msgspec.json.encode(asdict(self)))
         draft.replace(data_dir / _FILE)
+
+
+def _batches(town: Town, begin: datetime, end: datetime, ids: Ids) -> Iterator[ReadingBatch]:
+    """Yield what the meters measured, heard at once: silence in the past is judged as it would have been then."""
+    while begin < end:
+        until = min(begin + _CHUNK, end)
+        columns = town.readings(begin, until)
+        yield ReadingBatch(ids[columns.sensor], columns.time, columns.value, columns.time)
+        begin = until
+
+
+def _newest(batch: ReadingBatch) -> datetime:
+    return to_datetime(int(batch.time.max()))
 
 
 def opening(today: datetime) -> datetime:
@@ -112,7 +131,7 @@ def clock_for(conn: psycopg.Connection, data_dir: Path, town: TownOptions | None
     deed = Deed.read(data_dir)
     if deed is None or known is None or not deed.learned:
         if deed is None:
-            deed = Deed(town.households, town.seed, opening(LiveClock().now()), town.silence, learned=False)
+            deed = Deed(town.households, town.seed, opening(LiveClock().now()), learned=False)
             deed.write(data_dir)
         return TownClock(deed.start, town.speed)
     return TownClock(known[1], town.speed)
@@ -159,7 +178,9 @@ class TownHall:
         deed = replace(deed, events=(*deed.events, *(text for text in new if text not in deed.events)))
         with self._console.status("Founding the town …"):
             town = self._town = Town(deed.seed, deed.households, deed.start)
-            town.inject(*story(town, deed.start, deed.silence), *(parse(text) for text in deed.events))
+            town.inject(*(parse(text) for text in deed.events))
+            if deed.fall:
+                self._begin_story(deed)
             with self._pool.connection() as conn:
                 if not deed.learned:
                     registry.save(conn, town.registry)
@@ -168,7 +189,8 @@ class TownHall:
         engine.read_registry()
         if not deed.learned:
             self.founded = True
-            self._learn(engine, deed, np.array([ids[sensor] for sensor in town.sensors], np.int32))
+            numbers = np.array([ids[sensor] for sensor in town.sensors], np.int32)
+            deed = self._learn(engine, deed, numbers)
             replace(deed, learned=True).write(self._data_dir)
 
     def begin(self) -> None:
@@ -191,7 +213,8 @@ class TownHall:
         for thread in self._running:
             thread.join(timeout=10)
 
-    def _learn(self, engine: Engine, deed: Deed, ids: np.ndarray[tuple[int], np.dtype[np.int32]]) -> None:
+    def _learn(self, engine: Engine, deed: Deed, ids: Ids) -> Deed:
+        """Live through the past; shortly before its end see whose fall the story begins with."""
         columns = (
             TextColumn("Learning {task.fields[days]} days of {task.fields[households]} households"),
             BarColumn(),
@@ -201,22 +224,38 @@ class TownHall:
         with Progress(*columns, console=self._console) as progress:
             days = self._options.history_days
             bar = progress.add_task("", total=days, days=days, households=deed.households, readings=0)
-            total = 0
-            for batch in self._past(deed.start - timedelta(days=days), deed.start, ids):
-                engine.take_readings(batch)
-                total += len(batch)
-                progress.update(bar, advance=_CHUNK / timedelta(days=1), readings=total)
+            total, begin = 0, deed.start - timedelta(days=days)
+            eve = max(begin, deed.start - _EVE)
+            for since, until in ((begin, eve), (eve, deed.start)):
+                if since == eve and not deed.fall:
+                    deed = replace(deed, fall=str(self._cast(engine, deed, eve, ids)))
+                    deed.write(self._data_dir)
+                    self._begin_story(deed)
+                for batch in _batches(self._town, since, until, ids):
+                    engine.take_readings(batch)
+                    total += len(batch)
+                    progress.update(bar, completed=(_newest(batch) - begin) / timedelta(days=1), readings=total)
         engine.save()
+        return deed
 
-    def _past(
-        self, begin: datetime, end: datetime, ids: np.ndarray[tuple[int], np.dtype[np.int32]]
-    ) -> Iterator[ReadingBatch]:
-        while begin < end:
-            until = min(begin + _CHUNK, end)
-            columns = self._town.readings(begin, until)
-            # Heard when they were measured: silence in the past is judged as it would have been then.
-            yield ReadingBatch(ids[columns.sensor], columns.time, columns.value, columns.time)
-            begin = until
+    def _cast(self, engine: Engine, deed: Deed, since: datetime, ids: Ids) -> Event:
+        """Return the fall that these rules, knowing this town until `since`, notice soon after it begins."""
+
+        def rehearse(falls: Sequence[Event]) -> dict[str, int]:
+            town = self._town.untouched()
+            town.inject(*falls)
+            found = engine.rehearse(_batches(town, since, deed.start + _REHEARSED, ids))
+            silences = (one for one in found if one.kind is Kind.INACTIVITY and one.phase is Phase.RAISED)
+            noticed: dict[str, int] = {}
+            for one in silences:
+                noticed[one.household] = min(one.time, noticed.get(one.household, one.time))
+            return noticed
+
+        return cast(self._town, deed.start, rehearse)
+
+    def _begin_story(self, deed: Deed) -> None:
+        fall = parse(deed.fall)
+        self._town.inject(fall, *story(self._town, deed.start, fall.target))
 
     def _reside(self) -> None:
         """Be the residents: whoever can takes the telephone after a while; whoever was helped gets up again."""

@@ -187,7 +187,7 @@ def test_a_households_hours_are_watched_as_one_vector() -> None:
     assert NOON + 12 * HOUR + (24 * 19 + 4) * HOUR in {one.time for one in found}
     assert len(found) <= 20
     (last,) = [one for one in found if one.time == NOON + 12 * HOUR + (24 * 19 + 4) * HOUR]
-    assert (last.household, last.source, last.facts["template"]) == ("home-0", "household", "river_features")
+    assert (last.household, last.source, last.facts["template"]) == ("home-0", "home-0", "river_features")
     assert str(last.facts["seen"]).startswith("water 3")
 
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from detectors import rules
+from detectors.rule import Rule
 from detectors.rules import entries, load, names
 from registry.readings import SensorTable
 
@@ -37,7 +38,7 @@ def _value(text: str) -> object:
     return tomllib.loads(f"x = {text.strip('`')}")["x"]
 
 
-def _defaults(kind: type[rules.Rule]) -> dict[str, object]:
+def _defaults(kind: type[Rule]) -> dict[str, object]:
     found = {}
     for field in msgspec.structs.fields(kind):
         made = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
@@ -74,3 +75,14 @@ def test_the_file_of_ones_own_can_be_loaded(tmp_path: Path) -> None:
     file.write_text(example[1], encoding="utf-8")
     assert load(file, SensorTable()).detectors
     assert [one.name for one in entries(file)][-3:] == ["inactivity", "quiet-18h", "odd-hours"]
+
+
+def test_every_type_of_rule_has_its_assumptions_told() -> None:
+    told = (ROOT / "docs" / "detection.md").read_text(encoding="utf-8")
+    assert [tag for tag in TYPES if f"`{tag}`" not in told] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_that_a_page_links_to_exists(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
