@@ -151,13 +151,14 @@ class Evidence:
             Column("dry", "u1", 230, 24),  # chance to have drawn none for hours, of 255, by hour of the day
         )
 
-    def hear(self, batch: Observations, received: _Seconds, since: int) -> None:
-        """Take rows that were received (n,) after the look at `since` and before the next one."""
+    def hear(self, batch: Observations, received: _Seconds, rows: Mask | slice, since: int) -> None:
+        """Take those rows of a batch, received at (n,), that came after the look at `since` and before the next."""
         sensors = self._sensors
         self.devices.reach(len(sensors.devices))
         self.homes.reach(len(sensors.households))
-        self._receive(sensors.device[batch.sensor], received.astype(np.uint32), since)
-        now = int(received.max())
+        heard = received[rows].astype(np.uint32)
+        self._receive(sensors.device[batch.sensor[rows]].astype(np.intp), heard, since)
+        now = int(heard.max())
         for quantity, any_use, some_use in _METERS:
             part = slice_of(batch, sensors, quantity)
             if not len(part):
@@ -170,13 +171,19 @@ class Evidence:
             else:
                 uses = part.value > _DARK_WATTS
             time, home = (part.time // SECOND).astype(np.uint32), part.household
-            if now - int(time.min()) >= _STALE:
-                timely = received[part.rows] - time < _STALE
-                uses, time, home = uses[timely], time[timely], home[timely]
+            if not isinstance(rows, slice):
+                own = rows[part.rows]
+            elif now - int(time.min()) >= _STALE:
+                own = np.ones(len(part), np.bool_)
+            else:
+                own = None
+            if own is not None:
+                own &= received[part.rows] - time < _STALE
+                uses, time, home = uses[own], time[own], home[own]
             np.maximum.at(self.homes[any_use], home, time)
             np.maximum.at(self.homes[some_use], home[uses], time[uses])
 
-    def _receive(self, device: NDArray[np.int32], received: NDArray[np.uint32], since: int) -> None:
+    def _receive(self, device: Positions, received: NDArray[np.uint32], since: int) -> None:
         bank = self.devices
         before = bank["heard"][device]
         # What is known already is learned from one look in eight: it costs most, and changes little.

@@ -17,7 +17,7 @@ from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from detectors.incident import Cause, Incident
 from detectors.protocol import Detector
 from detectors.rule import Count, Rule, Share
-from detectors.runs import Positions
+from detectors.runs import Mask, Positions
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from registry.readings import Observations, SensorTable
 
@@ -139,13 +139,11 @@ class AreaIncidents:
         if len(batch):
             received = batch.received // SECOND
             if received.min() // LOOK == received.max() // LOOK:
-                self._hear(batch, received)
+                self._hear(batch, received, slice(None))
             else:
-                order = np.argsort(received, kind="stable")
-                received = received[order]
-                cuts = np.flatnonzero(np.diff(received // LOOK)) + 1
-                for rows, heard in zip(np.split(order, cuts), np.split(received, cuts), strict=True):
-                    self._hear(batch.only(rows), heard)
+                look = received // LOOK
+                for each in np.unique(look):
+                    self._hear(batch, received, look == each)
         return self._told()
 
     def tick(self, now: int) -> list[Finding]:
@@ -172,10 +170,10 @@ class AreaIncidents:
         told, self._findings = self._findings, []
         return told
 
-    def _hear(self, batch: Observations, received: NDArray[np.int64]) -> None:
-        self._look_until(int(received.min()))
-        self._newest = max(self._newest, int(received.max()))
-        self._evidence.hear(batch, received, self._looked)
+    def _hear(self, batch: Observations, received: NDArray[np.int64], rows: Mask | slice) -> None:
+        self._look_until(int(received[rows].min()))
+        self._newest = max(self._newest, int(received[rows].max()))
+        self._evidence.hear(batch, received, rows, self._looked)
 
     def _look_until(self, moment: int) -> None:
         last = moment // LOOK * LOOK

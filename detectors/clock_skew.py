@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column, pack, unpack
+from detectors.daily import tails
 from detectors.device_condition import DeviceCondition
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
@@ -37,7 +38,7 @@ class ClockSkew:
 
     A reception counts when the next one comes, since its readings may arrive in pieces. Cleared after as many
     receptions without it in a row. Source of 2 minutes and of 5 receptions: ours, an hour's slot can stand it.
-    55 bytes a device.
+    64 bytes a device.
     """
 
     def __init__(
@@ -87,9 +88,9 @@ class ClockSkew:
         least = np.minimum(-runs.peak(-np.where(judged, np.maximum(lag, 0), _UNKNOWN)), known["least"])
 
         odd = judged & ((lag < -self._limit) | (lag > least + self._limit) | (known["odd"] != 0))
-        tail = np.flatnonzero(runs.tail)
-        now = known.take(tail)
-        new = now["heard"] == NEVER
+        tail = tails(runs)
+        now = known[tail]
+        new = np.flatnonzero(now["heard"] == NEVER)
         now["sensor"][new] = seen.sensor[tail][new]
         now["newest"] = np.where(received[tail] >= now["heard"], newest[tail], now["newest"])
         now["heard"] = np.maximum(received[tail], now["heard"])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.bank import NEVER, Bank, Column, pack, unpack
+from detectors.bank import NEVER, Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
+from detectors.daily import tails
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.local_days import LocalDays
 from detectors.protocol import Detector
-from detectors.records import read
+from detectors.records import read, write
 from detectors.rule import Amount, Rule, RulesError
 from detectors.slices import slice_of
-from registry.instants import DAY
+from registry.instants import DAY, HOUR
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable
 
@@ -28,7 +29,7 @@ class DayUse:
     intervals wholly inside the day sum up to more. It is said at once, and cleared by the first reading of
     another day. Either limit may be None: then that question is not asked.
 
-    Source: Shanghai Jing'an, below 0.01 or above 2 m³. 88 bytes a sensor.
+    Source: Shanghai Jing'an, below 0.01 or above 2 m³. 112 bytes a water meter.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class DayUse:
         self._below = -np.inf if below is None else below
         self._above = np.inf if above is None else above
         self._days = LocalDays()
-        self._bank = Bank(
+        self._bank = QuantityBank(
             Column("day", "i8", NEVER),  # local day of the last reading
+            Column("start", "i8", NEVER),  # when that day began
+            Column("end", "i8", NEVER),
             Column("total", "f8", 0.0),  # total at the last reading
             Column("base", "f8", np.nan),  # total at or before the day's start, NaN where not known
             Column("inside", "f8", 0.0),  # total at the day's first reading
@@ -58,13 +61,16 @@ class DayUse:
         if not len(water):
             return []
         bank = self._bank
-        bank.reach(len(self._sensors))
         runs, key = water.runs, water.runs.key
+        at, tail = bank.at(key), tails(runs)
         time, total = water.time, water.total
-        known = read(bank, key)
-        day, start = self._days.of(self._sensors, key, time)
-        new = runs.head & (known["day"] == NEVER)
-        bank["origin"][key[new]] = total[new]
+        known = read(bank, at)
+        day, start, end = known["day"].copy(), known["start"].copy(), known["end"].copy()
+        beyond = np.flatnonzero(time >= end)
+        if len(beyond):
+            day[beyond], start[beyond] = self._days.of(self._sensors, key[beyond], time[beyond])
+            _, end[beyond] = self._days.of(self._sensors, key[beyond], start[beyond] + 36 * HOUR)
+        origin = np.where(known["day"] == NEVER, total[runs.start], known["origin"])
 
         last_day = runs.previous(day, known["day"])
         last_total = runs.previous(total, known["total"])
@@ -86,7 +92,7 @@ class DayUse:
         def facts(row: int, template: str, limit: float, litres: float, day_at: int) -> dict[str, Fact]:
             sensor = int(key[row])
             lived = (int(time[row]) - asked.first(sensor)) / DAY
-            usual = float(total[row] - bank["origin"][sensor]) / lived if lived else 0.0
+            usual = float(total[row] - origin[row]) / lived if lived else 0.0
             return {"template": template, "limit": limit, "used": litres, "day_at": day_at, "usual": usual}
 
         def describe_quiet(row: int) -> Raise:
@@ -100,10 +106,13 @@ class DayUse:
             onset = int(start[row])
             return Raise(onset, litres / self._above, facts(row, "excess_day", self._above, litres, onset))
 
-        tail = np.flatnonzero(runs.tail)
-        ids = key[tail]
-        for column, value in (("day", day), ("total", total), ("base", base), ("inside", inside)):
-            bank[column][ids] = value[tail]
+        now = known[tail]
+        for column, value in (
+            ("day", day), ("start", start), ("end", end), ("total", total), ("base", base), ("inside", inside),
+            ("origin", origin),
+        ):  # fmt: skip
+            now[column] = value[tail]
+        write(bank, at[tail], now)
         findings = []
         if self._asks_below:
             used = (water.use > 0) | unknown
@@ -122,7 +131,7 @@ class DayUse:
         """Return the whole state."""
         return pack(
             self._about,
-            {"days": self._bank.rows(), "quiet": self._quiet.rows(), "excess": self._excess.rows()},
+            {"days": self._bank.saved(), "quiet": self._quiet.rows(), "excess": self._excess.rows()},
         )
 
     def restore(self, state: bytes) -> None:

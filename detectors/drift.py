@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import page_hinkley
-from detectors.bank import NEVER, Bank, Column, pack, unpack
+from detectors.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.local_days import LocalDays
@@ -58,7 +58,7 @@ class Drift:
     Days count if readings reach within `reach` hours of both midnights (hours of the day only if readings are never
     more than two hours apart), unless somebody was away or the supply failed, or less than a tenth of the usual
     amount was used. Cleared when the new habit has been learned, `days` days later. The sums are River's
-    `PageHinkley` (see `page_hinkley.py`), whose objects would take 1 kB for each habit; 240 bytes a sensor.
+    `PageHinkley` (see `page_hinkley.py`), whose objects would take 1 kB for each habit; 244 bytes a sensor.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Drift:
         self._threshold = threshold
         self._reach = round(reach * HOUR)
         self._local = LocalDays()
-        self._today = Bank(
+        self._today = QuantityBank(
             Column("begin", "i8", NEVER),  # of the local day of the last reading
             Column("end", "i8", NEVER),
             Column("total", "f8", 0.0),  # at the day's first reading
@@ -82,7 +82,7 @@ class Drift:
             Column("night", "u4", 0),  # hours with use, a bit each
             Column("bad", "u4", 0),  # whether its use is not known
         )
-        self._habits = Bank(
+        self._habits = Bank(  # in the rows of `_today`
             Column("centre", "f4", 0.0, _FEATURES),
             Column("spread", "f4", 0.0, _FEATURES),  # sum of moving ranges, then the deviation
             Column("last", "f4", 0.0, _FEATURES),
@@ -101,8 +101,6 @@ class Drift:
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Complete days, and learn from each."""
-        self._today.reach(len(self._sensors))
-        self._habits.reach(len(self._sensors))
         return [
             found
             for quantity in _QUANTITIES
@@ -113,7 +111,9 @@ class Drift:
         if not len(seen):
             return []
         runs, time = seen.runs, seen.time
-        known = read(self._today, runs.key)
+        place = self._today.at(runs.key)
+        self._habits.reach(len(self._today.rows()))
+        known = read(self._today, place)
         begin, end = known["begin"].copy(), known["end"].copy()
         beyond = np.flatnonzero(time >= end)
         if len(beyond):
@@ -123,7 +123,14 @@ class Drift:
         # Parts: the rows of one sensor on one local day.
         first = runs.head | (begin != runs.previous(begin, known["begin"]))
         at = np.flatnonzero(first)
+        alone = len(at) == len(seen)
+
+        def together(how: np.ufunc, column: NDArray[Any]) -> NDArray[Any]:
+            parts: NDArray[Any] = column if alone else how.reduceat(column, at)
+            return parts
+
         day = np.zeros(len(at), known.dtype)
+        day["sensor"] = runs.key[at]
         goes_on = runs.head[at] & (begin[at] == known["begin"][at])
         hour = (time - begin) / HOUR
         used = seen.use > 0
@@ -133,22 +140,26 @@ class Drift:
         late = time[at] - begin[at] > self._reach
         day["begin"], day["end"] = begin[at], end[at]
         day["total"] = np.where(goes_on, known["total"][at], seen.total[at])
-        day["rise"] = np.minimum.reduceat(np.where(used & (hour >= _MORNING), hour, np.inf), at)
-        day["gap"] = np.maximum.reduceat(gap, at)
-        day["night"] = np.bitwise_or.reduceat(night, at)
-        day["bad"] = np.bitwise_or.reduceat(bad, at) | (late & ~goes_on)
+        day["rise"] = together(np.minimum, np.where(used & (hour >= _MORNING), hour, np.inf))
+        day["gap"] = together(np.maximum, gap)
+        day["night"] = together(np.bitwise_or, night)
+        day["bad"] = together(np.bitwise_or, bad) | (late & ~goes_on)
         before = known.take(at)
         day["rise"] = np.where(goes_on, np.minimum(day["rise"], before["rise"]), day["rise"])
         day["gap"] = np.where(goes_on, np.maximum(day["gap"], before["gap"]), day["gap"])
         day["night"] |= np.where(goes_on, before["night"], 0).astype(np.uint32)
         day["bad"] |= np.where(goes_on, before["bad"], 0).astype(np.uint32)
 
-        inner = np.flatnonzero(~runs.head[at])
-        before[inner] = day[inner - 1]  # the day that each part follows
-        done = np.flatnonzero(~goes_on & (before["begin"] != NEVER))
-        tail = np.flatnonzero(runs.tail)
-        write(self._today, runs.key[tail], day.take(np.searchsorted(at, tail, side="right") - 1))
         new = np.flatnonzero(runs.head & (known["begin"] == NEVER))
+        if not runs.single:
+            inner = np.flatnonzero(~runs.head[at])
+            before[inner] = day[inner - 1]  # the day that each part follows
+        done = np.flatnonzero(~goes_on & (before["begin"] != NEVER))
+        if runs.single:
+            write(self._today, place, day)
+        else:
+            tail = np.flatnonzero(runs.tail)
+            write(self._today, place[tail], day.take(np.searchsorted(at, tail, side="right") - 1))
         self._condition.seen(runs.key[new], time[new])
         if not len(done):
             return []
@@ -172,12 +183,13 @@ class Drift:
             x[:, _NIGHT] = np.where(dense, np.bitwise_count(day["night"]), np.nan)
         findings: list[Finding] = []
         key = seen.runs.key[row]
+        place = self._today.at(key)
         for turn in rounds(np.flatnonzero(whole), key):
-            state = read(self._habits, key[turn])
+            state = read(self._habits, place[turn])
             changed = self._take_days(state, x[turn], seen.household[row[turn]], day["begin"][turn], quantity)
             settled = self._condition.holds(key[turn]) & (state["known"][:, _AMOUNT] == self._days)
             state["known"][list(changed)] = 0  # the new habits are to be learned
-            write(self._habits, key[turn], state)
+            write(self._habits, place[turn], state)
             for one in sorted({*np.flatnonzero(settled).tolist(), *changed}):
                 sensor, time = int(key[turn[one]]), int(seen.time[row[turn[one]]])
                 if settled[one]:
@@ -269,10 +281,8 @@ class Drift:
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        return pack(
-            self._about,
-            {"today": self._today.rows(), "habits": self._habits.rows(), "condition": self._condition.rows()},
-        )
+        habits = self._habits.rows()[self._today.order()]
+        return pack(self._about, {"today": self._today.saved(), "habits": habits, "condition": self._condition.rows()})
 
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` returned; raises `StateError` where it is none."""

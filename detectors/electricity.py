@@ -277,6 +277,8 @@ class Electricity:
     def snapshot(self) -> bytes:
         """Return the whole state."""
         surge, drop = self._conditions
+        self._past.reach(len(self._bank.rows()))
+        self._profile.reach(len(self._bank.rows()))
         order = self._bank.order()
         past, profile = self._past.rows()[order], self._profile.rows(order)
         banks = {"hours": self._bank.saved(), "past": past, **profile}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.bank import NEVER, Bank, Column, pack, unpack
+from detectors.bank import NEVER, Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
+from detectors.daily import tails
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.records import read, write
@@ -32,7 +33,7 @@ class Meter:
         self._about = f"meter {hours}"
         self._sensors = sensors
         self._wait = round(hours * HOUR)
-        self._bank = Bank(
+        self._bank = QuantityBank(
             Column("value", "f8", np.nan),  # of the last reading
             Column("old", "f8", 0.0),  # the register before the last reset
             Column("since", "i8", NEVER),  # when the reset was read
@@ -42,7 +43,6 @@ class Meter:
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Look at water and electricity registers."""
-        self._bank.reach(len(self._sensors))
         return [
             found
             for quantity in (Quantity.VOLUME, Quantity.ENERGY)
@@ -53,12 +53,14 @@ class Meter:
         if not len(seen):
             return []
         runs, time, value = seen.runs, seen.time, seen.value
-        known = read(self._bank, runs.key)
+        at, tail = self._bank.at(runs.key), tails(runs)
+        known = read(self._bank, at)
         last = runs.previous(value, known["value"])
         reset = seen.flags & Flag.RESET != 0
         after = runs.previous(reset, known["new"] != 0)
-        now = known.take(np.flatnonzero(runs.tail))
-        now["value"] = value[runs.tail]
+        new = np.flatnonzero(runs.head & np.isnan(known["value"]))
+        now = known[tail]
+        now["value"] = value[tail]
         findings: list[Finding] = []
         if (reset | (known["since"] != NEVER)).any():
             raised = self._condition.holds(runs.key)
@@ -77,13 +79,11 @@ class Meter:
                 }
                 return Raise(int(since[row]), 1.0, facts)
 
-            tail = runs.tail
             now["old"], now["since"], now["new"] = old[tail], since[tail], reset[tail]
             findings = self._condition.follow(runs, time, holds, describe)
         else:
-            new = np.flatnonzero(runs.head & np.isnan(known["value"]))
             self._condition.seen(runs.key[new], time[new])
-        write(self._bank, runs.key[runs.tail], now)
+        write(self._bank, at[tail], now)
         return findings
 
     def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol
@@ -92,7 +92,7 @@ class Meter:
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        return pack(self._about, {"registers": self._bank.rows(), "condition": self._condition.rows()})
+        return pack(self._about, {"registers": self._bank.saved(), "condition": self._condition.rows()})
 
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` returned; raises `StateError` where it is none."""

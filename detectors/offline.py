@@ -30,7 +30,7 @@ class Offline:
     `hours`, where p99.9 changes nothing, four to an octave above. p99.9 is the upper edge of its bin, and
     counts from 1,000 gaps on (DESIGN §7). The onset is when the device was last heard, the time that plus the
     limit: the same whether `tick` saw it or only the next reading, which then also clears it. Time in which
-    the service itself heard nothing does not count, see `deaf`. 160 bytes a device with 24 `hours`.
+    the service itself heard nothing does not count, see `deaf`. 162 bytes a device with 24 `hours`.
     """
 
     def __init__(self, sensors: SensorTable, name: str = "offline", *, hours: float = 24.0) -> None:

@@ -155,11 +155,6 @@ class QuarterHours:
         self._unpack(households, homes, begin, start, slots)
         return self._close(households, homes, begin, start, length, slots)
 
-    def has(self, household: int) -> int:
-        """Return which meters a household has: 0 water, 1 electricity, 2 both."""
-        water, electricity = self._has[household]
-        return 2 if water and electricity else 1 if electricity else 0
-
     def meter_of(self, household: int) -> int:
         """Return a sensor that stands for a household: its first water meter, or else electricity meter."""
         return int(self._meter[household])

@@ -36,14 +36,14 @@ def receptions_of(batch: Observations, sensors: SensorTable) -> Receptions:
 
 
 def _receptions(batch: Observations, sensors: SensorTable) -> Receptions:
-    received, time, sensor = batch.received, batch.time, batch.sensor
-    if (received[1:] < received[:-1]).any():
-        arrival = np.argsort(received, kind="stable")
-        received, time, sensor = received[arrival], time[arrival], sensor[arrival]
-    runs = Runs.of(sensors.device[sensor])
+    runs = Runs.of(sensors.device[batch.sensor])
     if runs.single:
-        return Receptions(runs, received, time, sensor)
-    received, time, sensor = received[runs.order], time[runs.order], sensor[runs.order]
+        return Receptions(runs, batch.received, batch.time, batch.sensor)
+    order, received = runs.order, batch.received[runs.order]
+    if ((received[1:] < received[:-1]) & ~runs.head[1:]).any():
+        arrival = np.lexsort((received, runs.key))
+        order, received = order[arrival], received[arrival]
+    time, sensor = batch.time[order], batch.sensor[order]
     new = runs.head.copy()
     new[1:] |= received[1:] != received[:-1]
     first = np.flatnonzero(new)

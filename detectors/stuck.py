@@ -7,14 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import NEVER, Bank, Column, pack, unpack
+from detectors.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
+from detectors.daily import gathered, tails
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.records import Records, read, write
 from detectors.rounds import rounds
 from detectors.rule import Amount, Rule
-from detectors.runs import Mask
+from detectors.runs import Mask, Positions
 from detectors.slices import Slice, slice_of
 from registry.instants import DAY, HOUR, SECOND
 from registry.quantities import Quantity
@@ -58,7 +59,7 @@ class Stuck:
             Quantity.ENERGY: supply, Quantity.POWER: supply, Quantity.SMOKE: gauge, Quantity.TEMPERATURE: gauge,
             Quantity.VOLUME: round(days * DAY),
         }  # fmt: skip
-        self._bank = Bank(
+        self._bank = QuantityBank(
             Column("moved", "i8", NEVER),  # the last reading that moved, or the first
             Column("last", "i8", NEVER),  # the last reading
             Column("value", "f8", np.nan),
@@ -66,8 +67,10 @@ class Stuck:
             Column("longest", "i8", 0),  # the longest completed pause
             Column("pauses", "i8", 0),  # completed
         )
-        self._long = Bank(Column("long", "u2", 0, _OCTAVES))  # completed pauses above the least, by octave
-        self._weeks = Bank(
+        self._long = Bank(
+            Column("long", "u2", 0, _OCTAVES)
+        )  # in the same rows: completed pauses above the least, by octave
+        self._weeks = QuantityBank(
             Column("week", "i4", -1),  # the present week
             Column("known", "u4", 0),  # whole weeks folded into `usual`
             Column("start", "f8", np.nan),  # total at the present week's first reading
@@ -79,7 +82,6 @@ class Stuck:
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Look at every quantity that ought to move."""
-        self._reach()
         findings: list[Finding] = []
         for quantity in self._least:
             seen = slice_of(batch, self._sensors, quantity)
@@ -91,7 +93,9 @@ class Stuck:
 
     def _look(self, seen: Slice, quantity: Quantity) -> list[Finding]:
         runs, time, value, least = seen.runs, seen.time, seen.value, self._least[quantity]
-        known = read(self._bank, runs.key)
+        at = self._bank.at(runs.key)
+        self._long.reach(len(self._bank.rows()))
+        known = read(self._bank, at)
         if quantity.cumulative:
             anew = seen.flags & _ANEW != 0
             moves = anew | (seen.use > 0)
@@ -105,25 +109,26 @@ class Stuck:
         paused = np.where(counted, runs.previous(time, known["last"]) - began, 0)
         before = runs.previous(np.maximum(runs.peak(paused), known["longest"]), known["longest"])
         stands = ~moves & (time - moved > least)
-        limit = known["limit"]
+        limit = known["limit"].copy()
         if stands.any() or (paused > least).any():
-            limit = self._limits(seen, known, stands, paused, moves, counted, least)
+            limit = self._limits(seen, at, known, stands, paused, moves, counted, least)
 
-        tail = np.flatnonzero(runs.tail)
-        now = known.take(tail)
+        was_long = bool(known["limit"].any())
+        new = np.flatnonzero(runs.head & (known["moved"] == NEVER))
+        self._condition.seen(runs.key[new], time[new])
+        tail = tails(runs)
+        now = known[tail]
         now["moved"], now["last"], now["value"] = moved[tail], time[tail], value[tail]
         now["limit"] = np.where(moves[tail], _UNJUDGED, limit[tail])
         now["longest"] = np.maximum(before, paused)[tail]
-        now["pauses"] += np.add.reduceat(counted, np.flatnonzero(runs.head), dtype=np.int64)
-        write(self._bank, runs.key[tail], now)
+        now["pauses"] += gathered(runs, np.add, counted.astype(np.int64))
+        write(self._bank, at[tail], now)
 
         # Water is for `tick` to judge, which can look at the household's other meter.
         on = stands & (time - moved > limit) & (quantity is not Quantity.VOLUME)
         if on.any():
             on &= ~self._excused(seen.household, moved, time)
-        new = np.flatnonzero(runs.head & (known["moved"] == NEVER))
-        self._condition.seen(runs.key[new], time[new])
-        if not on.any() and not known["limit"].any():
+        if not on.any() and not was_long:
             return []  # nothing is raised of a pause that was not long before
         holds = runs.switch(on, moves, self._condition.holds(runs.key))
 
@@ -142,8 +147,9 @@ class Stuck:
         return self._condition.follow(runs, time, holds, describe)
 
     def _limits(
-        self, seen: Slice, known: Records, stands: Mask, paused: Times, moves: Mask, counted: Mask, least: int
-    ) -> NDArray[np.int64]:
+        self, seen: Slice, at: Positions, known: Records, stands: Mask, paused: Times, moves: Mask, counted: Mask,
+        least: int,
+    ) -> NDArray[np.int64]:  # fmt: skip
         """Return how long each row's pause may last, learning from long pauses as they are completed."""
         runs, long = seen.runs, self._long["long"]
         first = stands & ~runs.previous(stands, known["limit"] != _UNJUDGED)
@@ -154,12 +160,12 @@ class Stuck:
         begun = seen.time[rows] - paused[rows]
         excused = self._excused(seen.household[rows], begun, seen.time[rows])
         for row, away in zip(rows.tolist(), excused.tolist(), strict=True):
-            sensor = int(runs.key[row])
+            place = int(at[row])
             if first[row]:
-                limit[row] = self._limit(long[sensor], int(completed[row]), least)
+                limit[row] = self._limit(long[place], int(completed[row]), least)
             elif not away:
                 octave = min(int(paused[row] // least).bit_length() - 1, _OCTAVES - 1)
-                long[sensor, octave] = min(int(long[sensor, octave]) + 1, 0xFFFF)
+                long[place, octave] = min(int(long[place, octave]) + 1, 0xFFFF)
         return runs.filled(limit, first | moves, known["limit"])
 
     def _limit(self, long: NDArray[np.uint16], pauses: int, least: int) -> int:
@@ -175,9 +181,9 @@ class Stuck:
 
     def _note_weeks(self, seen: Slice) -> None:
         runs, bank = seen.runs, self._weeks
-        week = seen.time // _WEEK
-        for rows in rounds(np.flatnonzero(week > runs.previous(week, bank["week"][runs.key])), runs.key):
-            now = read(bank, runs.key[rows])
+        week, at = seen.time // _WEEK, bank.at(runs.key)
+        for rows in rounds(np.flatnonzero(week > runs.previous(week, bank["week"][at])), runs.key):
+            now = read(bank, at[rows])
             follows = now["week"] == week[rows] - 1
             fold = follows & np.isfinite(now["recent"])
             step = np.where(now["known"], 0.2, 1.0) * (now["recent"] - np.where(now["known"], now["usual"], 0.0))
@@ -188,31 +194,29 @@ class Stuck:
             begins = seen.time[rows] - week[rows] * _WEEK < DAY  # else the week is not known from its beginning
             now["start"] = np.where(begins, seen.total[rows], np.nan)
             now["week"] = week[rows]
-            write(bank, runs.key[rows], now)
+            write(bank, at[rows], now)
 
     def tick(self, now: int) -> list[Finding]:
         """Raise water registers that stand while the household's electricity lives on; looks once an hour."""
         if now // HOUR == self._looked:
             return []
         self._looked = now // HOUR
-        self._reach()
-        size, sensors = len(self._sensors), self._sensors
-        bank, weeks = self._bank.rows()[:size], self._weeks.rows()[:size]
-        stands = bank["last"] - bank["moved"] > self._least[Quantity.VOLUME]
-        standing = np.flatnonzero(stands & (sensors.quantity[:size] == Quantity.VOLUME) & (bank["moved"] != NEVER))
-        standing = standing[~self._condition.holds(standing.astype(np.int32))]
+        sensors, bank, weeks = self._sensors, self._bank.rows(), self._weeks.rows()
+        stands = (bank["last"] - bank["moved"] > self._least[Quantity.VOLUME]) & (bank["moved"] != NEVER)
+        standing = bank[stands & (sensors.quantity[bank["sensor"]] == Quantity.VOLUME)]
+        standing = standing[~self._condition.holds(standing["sensor"])]
         if not len(standing):
             return []
         with np.errstate(invalid="ignore"):
             lively = (weeks["known"] >= _WEEKS) & (weeks["recent"] >= _ALIVE * weeks["usual"]) & (weeks["usual"] > 0)
-        alive = {int(sensors.household[at]): int(at) for at in np.flatnonzero(lively)}
+        alive = {int(sensors.household[meter["sensor"]]): meter for meter in weeks[lively]}
         findings = []
-        for sensor in standing.tolist():
-            meter = alive.get(int(sensors.household[sensor]))
-            moved, last = int(bank["moved"][sensor]), int(bank["last"][sensor])
+        for one in np.sort(standing, order="sensor"):
+            sensor, moved, last = int(one["sensor"]), int(one["moved"]), int(one["last"])
             home = sensors.household[sensor : sensor + 1]
+            meter = alive.get(int(home[0]))
             # The lively week must lie within the pause, and be the last one.
-            if meter is None or not moved // _WEEK < weeks["week"][meter] - 1 <= last // _WEEK <= weeks["week"][meter]:
+            if meter is None or not moved // _WEEK < meter["week"] - 1 <= last // _WEEK <= meter["week"]:
                 continue
             if self._excused(home, np.array([moved]), np.array([last]))[0]:
                 continue
@@ -220,26 +224,22 @@ class Stuck:
                 "template": "stuck_volume",
                 "since_at": moved,
                 "lasted": (last - moved) / SECOND,
-                "longest": int(bank["longest"][sensor]) / SECOND,
-                "used": float(weeks["recent"][meter]) / 1000,
-                "usual": float(weeks["usual"][meter]) / 1000,
+                "longest": int(one["longest"]) / SECOND,
+                "used": float(meter["recent"]) / 1000,
+                "usual": float(meter["usual"]) / 1000,
             }
             score = (last - moved) / self._least[Quantity.VOLUME]
             findings.append(self._condition.begin(sensor, last, Raise(moved, score, facts)))
         return findings
-
-    def _reach(self) -> None:
-        for bank in (self._bank, self._long, self._weeks):
-            bank.reach(len(self._sensors))
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
         return pack(
             self._about,
             {
-                "pauses": self._bank.rows(),
-                "long": self._long.rows(),
-                "weeks": self._weeks.rows(),
+                "pauses": self._bank.saved(),
+                "long": self._long.rows()[self._bank.order()],
+                "weeks": self._weeks.saved(),
                 "condition": self._condition.rows(),
             },
         )

@@ -18,6 +18,8 @@ _SOON = (2 * MINUTE, 25 * MINUTE)
 """When the silence should be noticed, after the start."""
 _HOURS_AGO = (9.0, 11.6, 7.0, 13.0, 5.0, 23.6, 10.0, 15.0, 12.0)
 """How long before the start somebody may have fallen: about what the rules we know ask for, by day and by night."""
+_TOGETHER = 20
+"""How many fall on trial at a time."""
 _ALONE = 2
 """How many of each turn, those who come nearest, try it alone too."""
 _FAR = 2 * HOUR
@@ -31,8 +33,8 @@ Rehearsal = Callable[[Sequence[Event]], Mapping[str, int]]
 def cast(town: Town, start: datetime, rehearse: Rehearsal) -> Event:
     """Return the fall before `start` that is noticed soon after it; nobody answers until somebody has gone there.
 
-    When silence becomes an alarm is for the rules to say, which know each household's habits: so everybody who lives
-    alone falls on trial, at the end of a use of water some hours ago, until for one of them the alarm comes 2 to 25
+    When silence becomes an alarm is for the rules to say, which know each household's habits: so some who live
+    alone fall on trial, at the end of a use of water some hours ago, until for one of them the alarm comes 2 to 25
     minutes after `start`. In a small town it may come for nobody then: who comes nearest is nearly as good.
 
     Raises:
@@ -65,9 +67,10 @@ def _missed(noticed: int | None, begin: int) -> int:
 
 
 def _falls(town: Town, start: datetime, turn: int) -> list[Event]:
-    """Return a fall for each who lives alone, in the town's own order; when they fall goes round with `turn`."""
+    """Return the falls of a few who live alone, in the town's own order; who falls and when goes round with `turn`."""
     alone = np.flatnonzero(town.habits.alone)
     alone = alone[np.argsort(scattered(town.seed, _STORY, to_micros(start), alone), kind="stable")]
+    alone = np.roll(alone, -turn * _TOGETHER)[:_TOGETHER]
     margin = timedelta(days=1)
     off = {each.household for each in town.registry.absences if each.starts - margin < start < each.ends + margin}
     falls = []

@@ -230,6 +230,7 @@ def test_every_end_has_its_beginning(make: Make, quantities: set[Quantity], stre
             assert found.time >= raised.time
     if quantities != set(Quantity):
         sources = {f"meter-{home}/{quantity.label}" for home in (0, 1) for quantity in quantities}
+        sources |= {"home-0", "home-1"}  # of a household as a whole
         assert {found.source for found in by_row} <= sources
 
 

@@ -39,9 +39,7 @@ class Meters:
 
     def say(self, sensor: int, *readings: tuple[int, float], received: int | None = None) -> None:
         """Let a meter report (time after noon, value)s, each received when it was taken unless told otherwise."""
-        sent = [
-            Sent(sensor, NOON + at, value, NOON + (at if received is None else received)) for at, value in readings
-        ]
+        sent = [Sent(sensor, NOON + at, value, NOON + (at if received is None else received)) for at, value in readings]
         self.take(self.slots.take(self.registers.interpret(batch(sent), self.table).observations()))
 
     def wait(self, until: int) -> None:
@@ -100,6 +98,15 @@ def test_silence_is_not_zero() -> None:
     assert list(home.watts.values()) == [50.0] * 4
 
 
+def test_a_meter_that_never_spoke_is_waited_for_no_longer_than_others() -> None:
+    home = Meters(WATER, POWER)
+    home.say(POWER, *every(15 * MINUTE, [50.0] * 21))
+    assert home.waters() == []
+    home.wait(5 * HOUR + PATIENCE + 10 * MINUTE)
+    home.say(POWER, (6 * HOUR, 50.0))
+    assert home.waters() == [UNKNOWN] * 24
+
+
 def test_a_register_that_restarted_says_nothing_of_the_time_before() -> None:
     home = Meters(WATER)
     home.say(WATER, *every(15 * MINUTE, [900, 900, 900, 0, 0, 0]))
@@ -155,6 +162,7 @@ def test_what_waits_long_is_kept() -> None:
     """The ring holds two hours; a home may wait longer for its other meter."""
     home = Meters(WATER, POWER)
     home.say(WATER, (0, 100.0))
+    home.say(POWER, (0, 0.0))
     for hour in range(4):
         home.say(POWER, *every(15 * MINUTE, [10.0 * hour] * 4, hour * HOUR + 15 * MINUTE))
     assert home.waters() == []

@@ -6,7 +6,8 @@ import pytest
 
 from detectors.finding import Finding
 from detectors.registers import Registers
-from detectors.rules import RulesError, load, names
+from detectors.rule import RulesError
+from detectors.rules import load, names
 from registry.instants import HOUR
 from registry.readings import SensorTable
 from tests.unit.detector_streams import NOON, Sent, batch, house

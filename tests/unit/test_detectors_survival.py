@@ -19,8 +19,8 @@ def cells(kind: int, quarter: np.ndarray, pause: np.ndarray) -> np.ndarray:
 
 def true_hazard(quarter: np.ndarray, pause: np.ndarray) -> np.ndarray:
     """Return chances of a test's own: a day from 7 to 22 h; who has been silent for 6 h is out for longer."""
-    awake = np.where((quarter >= 28) & (quarter < 88), 0.25, 0.02)
-    return awake * np.where(pause < 24, 1.0, 0.4)
+    chance: np.ndarray = np.where((quarter >= 28) & (quarter < 88), 0.25, 0.02) * np.where(pause < 24, 1.0, 0.4)
+    return chance
 
 
 def lived(days: int, homes: int = 400, seed: int = 1) -> Population:

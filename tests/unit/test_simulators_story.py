@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,12 +13,12 @@ from detectors.registers import Registers
 from detectors.rules import load
 from ingest.decoders import decode
 from ingest.records import Message
-from registry.instants import MINUTE, to_micros
+from registry.instants import HOUR, MINUTE, to_datetime, to_micros
 from registry.quantities import BY_LABEL
 from registry.readings import ReadingBatch, SensorTable
-from simulators.events import Happening, event
+from simulators.events import Event, Happening, event
 from simulators.people import HELP, TAKEN, react, visit
-from simulators.story import story
+from simulators.story import Rehearsal, cast, story
 from simulators.town import State, Town
 
 _START = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
@@ -49,31 +51,61 @@ def _watched(town: Town, rules: str, begin: datetime, hours: float) -> list[tupl
     return found
 
 
-@pytest.mark.parametrize(
-    ("seed", "hour", "rules", "silence"),
-    [
-        (7, 0.5, "default", 24), (7, 0.5, "shanghai-12h", 12), (2, 18.0, "default", 24), (0, 10.0, "default", 24),
-    ],
-)  # fmt: skip
-def test_the_first_alert_comes_within_ten_minutes(seed: int, hour: float, rules: str, silence: int) -> None:
-    begin = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hour)
-    town = Town(seed, 200, begin)
-    events = story(town, town.start, timedelta(hours=silence))
-    town.inject(*events)
-    fallen = next(each.target for each in events if each.kind is Happening.FALL)
-    mine = [
-        heard for finding, heard in _watched(town, rules, begin, 0.5)
-        if finding.household == fallen and finding.kind is Kind.INACTIVITY
-    ]  # fmt: skip
-    assert len(mine) == 1
-    assert 7 * MINUTE <= mine[0] - to_micros(begin) <= 11 * MINUTE
+def _rehearsal(town: Town, rules: str, since: datetime) -> Rehearsal:
+    """Return a rehearsal by a rule set that has learned the town until `since`."""
+    table = SensorTable()
+    zone = town.registry.households[0].zone
+    for at, (device, quantity) in enumerate(town.sensors):
+        table.add(at + 1, device, quantity, f"household-{device[-3:]}", zone)
+
+    def batch(told: Town, begin: datetime, end: datetime) -> ReadingBatch:
+        columns = told.readings(begin, end)
+        return ReadingBatch((columns.sensor + 1).astype(np.int32), columns.time, columns.value, columns.time)
+
+    registers, watching = Registers(), load(rules, table)
+    for day in range(8, 0, -1):
+        past = batch(town, since - timedelta(days=day), since - timedelta(days=day - 1))
+        watching.observe(registers.interpret(past, table).observations())
+
+    def rehearse(falls: Sequence[Event]) -> dict[str, int]:
+        mine = deepcopy((registers, watching, table))
+        trial = town.untouched()
+        trial.inject(*falls)
+        readings = batch(trial, since, town.start + timedelta(minutes=40))
+        found = mine[1].observe(mine[0].interpret(readings, mine[2]).observations())
+        noticed = [one for one in found if one.kind is Kind.INACTIVITY and one.phase is Phase.RAISED]
+        return {one.household: one.time for one in reversed(noticed)}
+
+    return rehearse
+
+
+def test_whoever_falls_is_noticed_soon_after_the_start() -> None:
+    town = Town(7, 60, _START)
+    rehearse = _rehearsal(town, "shanghai-12h", _START - timedelta(hours=28))
+    fall = cast(town, _START, rehearse)
+    assert fall.unreachable
+    assert town.state(fall.target, to_datetime(fall.at)) != State.AWAY
+    noticed = rehearse([fall])[fall.target]
+    assert 2 * MINUTE <= noticed - to_micros(_START) <= 25 * MINUTE
+
+
+def test_where_nobody_is_noticed_in_time_the_nearest_falls() -> None:
+    town, asked = Town(7, 20, _START), []
+
+    def rehearse(falls: Sequence[Event]) -> dict[str, int]:
+        asked.append(falls)
+        return {each.target: to_micros(_START) - (3 * HOUR if len(asked) < 4 else 4 * HOUR) for each in falls}
+
+    assert cast(town, _START, rehearse) in asked[0]
+    assert cast(town, _START, lambda _: {}).kind is Happening.FALL
 
 
 def test_the_others_live_on_and_more_follows() -> None:
     town = Town(7, 60, _START)
-    events = story(town, town.start)
+    fall = event(Happening.FALL, "household-007", _START - timedelta(hours=9), unreachable=True)
+    events = (fall, *story(town, town.start, fall.target))
     town.inject(*events)
-    assert story(town, _START) == story(Town(7, 60, _START), _START)
+    assert story(town, _START, fall.target) == events[1:]
     kinds = [each.kind for each in events]
     assert kinds[-6:] == [
         Happening.KETTLE_FIRE, Happening.LEAK, Happening.BATTERY, Happening.DEAD, Happening.BLACKOUT, Happening.BURST,
@@ -89,14 +121,16 @@ def test_the_others_live_on_and_more_follows() -> None:
 
 
 def test_a_town_of_a_few_has_a_story_too() -> None:
-    events = story(Town(5, 5, _START), _START)
-    assert [each.kind for each in events if each.kind is Happening.FALL]
+    town = Town(5, 5, _START)
+    fall = cast(town, _START, lambda falls: {each.target: to_micros(_START) for each in falls})
+    assert len(story(town, _START, fall.target)) == 6
 
 
 def test_in_the_opening_story_nobody_answers_until_somebody_went_there() -> None:
     town = Town(7, 200, _START)
-    town.inject(*story(town, town.start))
-    fallen = next(each.target for each in town.events if each.kind is Happening.FALL)
+    fall = cast(town, _START, lambda falls: {each.target: to_micros(_START) + 5 * MINUTE for each in falls})
+    fallen = fall.target
+    town.inject(fall, *story(town, _START, fallen))
     asked = [_START + timedelta(minutes=at) for at in range(8, 90)]
     for role in (Role.RESIDENT, Role.CONTACT):
         for medium in Medium:
