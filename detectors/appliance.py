@@ -51,7 +51,7 @@ class Appliance:
     Judged on `energy` registers and `power` read at least once an hour; other hours end a run. Absence freezes
     learning, an outage ends a run. A run that `learn` hears was real is no habit, and starts `told` anew.
 
-    Source of the floor and of 300 W: DESIGN §7 and issue 3; of the rest: 60 simulated homes. 108 bytes a sensor.
+    Source of the floor and of 300 W: DESIGN §7 and issue 3; of the rest: 60 simulated homes. 116 bytes a meter.
     """
 
     def __init__(

@@ -48,7 +48,8 @@ class AreaTree:
     def total(self, leaf: Positions, weight: NDArray[np.floating] | None = None) -> _Floats:
         """Return the number or the weight (n,) of what each area (a,) holds; `leaf` (n,) is each one's own, or -1."""
         own = np.bincount(leaf + 1, weight, minlength=len(self.codes) + 1)[1:]
-        return np.bincount(self.around, own[self.within], minlength=len(self.codes))
+        total: _Floats = np.bincount(self.around, own[self.within], minlength=len(self.codes)).astype(np.float64)
+        return total
 
     def holds(self, area: int, home: Positions) -> Mask:
         """Return which of some homes lie in an area."""

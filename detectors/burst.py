@@ -44,7 +44,7 @@ class Burst:
     hours. After a reset the window begins anew.
 
     Sources: DESIGN section 7 (3 h volume > max(2 × own p99.9, 300 L)); Vovk, Gammerman, Shafer, Algorithmic Learning
-    in a Random World (2005) on conformal quantiles. 152 bytes a sensor.
+    in a Random World (2005) on conformal quantiles. 160 bytes a water meter.
     """
 
     def __init__(

@@ -40,7 +40,7 @@ class Cold:
     respiratory infection falls, below 12 °C blood pressure rises, and at 9 °C or below the core temperature of
     resting elderly people falls after two hours (Collins, Low indoor temperatures and morbidity in the elderly, Age and
     Ageing 15, 1986); 10 °C leaves a margin. A temperature sensor in a smoke detector hangs where a room is warmest, so
-    it errs towards silence. 81 bytes a sensor.
+    it errs towards silence. 88 bytes a sensor.
     """
 
     def __init__(

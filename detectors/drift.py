@@ -58,7 +58,7 @@ class Drift:
     Days count if readings reach within `reach` hours of both midnights (hours of the day only if readings are never
     more than two hours apart), unless somebody was away or the supply failed, or less than a tenth of the usual
     amount was used. Cleared when the new habit has been learned, `days` days later. The sums are River's
-    `PageHinkley` (see `page_hinkley.py`), whose objects would take 1 kB for each habit; 244 bytes a sensor.
+    `PageHinkley` (see `page_hinkley.py`), whose objects would take 1 kB for each habit; 252 bytes a register.
     """
 
     def __init__(

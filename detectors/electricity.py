@@ -81,7 +81,7 @@ class Electricity:
     coarse register, a roof's own electricity): then it happened more than 1 + 2 / year times. Absence suppresses drops
     and freezes learning; an outage does both for both. Readings more than two hours apart are not judged.
 
-    Source: DESIGN §7. Constants from 60 simulated homes and 2 of London, see docs/detection.md. 976 bytes a sensor.
+    Source: DESIGN §7. Constants from 60 simulated homes and 2 of London, see docs/detection.md. 984 bytes a meter.
     """
 
     def __init__(

@@ -31,10 +31,10 @@ _HOURS = 48  # of a working day and of a day off
 _BANDS = np.searchsorted(np.array([4, 16, 36]), np.arange(LONGEST), side="right")  # < 1 h, < 4 h, < 9 h, longer
 _HABIT = 0.5 ** (1 / 60)
 _BAND = 0.5 ** (1 / 90)
-_DAYS = 0.5 ** (1 / 4)
-_PRIOR_HOUR = 4.0
+_DAYS = 0.5 ** (1 / 2)
+_PRIOR_HOUR = 3.0
 _PRIOR_BAND = np.array([5.0, 5.0, 5.0, 0.7], np.float32)
-_PRIOR_DAYS = 20.0
+_PRIOR_DAYS = 8.0
 _FALL = 0.1
 _FADE = 15 / 16  # of remembered pauses, a week
 
@@ -72,10 +72,11 @@ class Inactivity:
         R ← (R + 0.1) · exp(p),     evidence = ln R;     use sets R to 1.
 
     The last three factors are the household's own: slots with use over slots expected to have it, (κ + counts) /
-    (κ + expected), by hour of working day or day off (κ = 4, half-life 60 days), by how long it has been silent
-    (κ = 5, beyond 9 h 0.7; 90 days), over the last days (κ = 20, 4 days). R is Shiryaev's statistic for a fall at an
+    (κ + expected), by hour of working day or day off (κ = 3, half-life 60 days), by how long it has been silent
+    (κ = 5, beyond 9 h 0.7; 90 days), over the last days (κ = 8, 2 days). R is Shiryaev's statistic for a fall at an
     unknown moment (Shiryaev, On optimum methods in quickest detection problems, 1963), and DESIGN §7's exp(Λ) with 0
-    for 0.1: it weighs all moments since the last use. Slots of which nothing is known, of an absence or an outage change nothing.
+    for 0.1: it weighs all moments since the last use. Slots of which nothing is known, of an absence or an outage
+    change nothing.
 
     A level of f a year is the evidence that f pauses a household-year exceed by chance, as counted (`EvidenceTail`)
     on the pauses of all households; a budget of false visits moves it (`Budget`). A household's own

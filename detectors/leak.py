@@ -56,7 +56,7 @@ class Leak:
     when nobody uses anything.
 
     Sources: DESIGN section 7 (24 h without a zero hour, 1.27 false a year; CUSUM on the night minimum with drift 0.5
-    and h = 4); Page, Continuous inspection schemes, Biometrika 41 (1954). 96 bytes a sensor.
+    and h = 4); Page, Continuous inspection schemes, Biometrika 41 (1954). 104 bytes a water meter.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ class Meter:
     A reset (`registers.py` says what one is) is believed at the reading after it: where that stands at the old
     register again, the low one was a corrupted copy. A second reset while one is told is part of it. A register
     that passes its last digit is not told at all: what was used is known, and there is nothing to do.
-    56 bytes a sensor.
+    64 bytes a register.
     """
 
     def __init__(self, sensors: SensorTable, name: str = "meter", *, hours: float = 24.0) -> None:

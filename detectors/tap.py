@@ -60,7 +60,7 @@ class Tap:
     somebody found that it was a tap left open.
 
     Sources: taps give 2-12 L/min (EN 200 classes); Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World
-    (2005) on conformal quantiles; the rest is ours, figures in docs/detection.md. 200 bytes a sensor.
+    (2005) on conformal quantiles; the rest is ours, figures in docs/detection.md. 208 bytes a water meter.
     """
 
     def __init__(

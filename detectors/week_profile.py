@@ -67,7 +67,7 @@ class HourTable:
 class WeekProfile:
     """Means of a value by hour of the local week, with the hour of the day in place of those not seen yet.
 
-    720 bytes a sensor.
+    720 bytes a row.
     """
 
     def __init__(self) -> None:

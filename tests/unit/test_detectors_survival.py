@@ -14,7 +14,8 @@ WATER, ELECTRICITY = 0, 1
 
 
 def cells(kind: int, quarter: np.ndarray, pause: np.ndarray) -> np.ndarray:
-    return (kind * SLOTS + quarter) * BINS + BIN[np.minimum(pause, LONGEST - 1)]
+    cell: np.ndarray = (kind * SLOTS + quarter) * BINS + BIN[np.minimum(pause, LONGEST - 1)]
+    return cell
 
 
 def true_hazard(quarter: np.ndarray, pause: np.ndarray) -> np.ndarray:

@@ -18,8 +18,9 @@ def test_a_row_touches_what_a_look_at_every_span_says(
     told = Spans()
     for home, begin, length in spans:
         told.add(home, begin * SECOND, (begin + length) * SECOND)
-    home, begin, length = (np.array(column, np.int64) for column in zip(*asked, strict=True))
-    touched = told.touch(home.astype(np.int32), begin * SECOND, (begin + length) * SECOND)
+    columns = np.array(asked, np.int64)
+    begins, ends = columns[:, 1], columns[:, 1] + columns[:, 2]
+    touched = told.touch(columns[:, 0].astype(np.int32), begins * SECOND, ends * SECOND)
     for row, (asked_home, first, span) in enumerate(asked):
         expected = any(h == asked_home and b < first + span and b + n > first for h, b, n in spans)
         assert touched[row] == expected
