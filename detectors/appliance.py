@@ -116,6 +116,7 @@ class Appliance:
         registers = self._sensors.quantity[piece.runs.key] == Quantity.ENERGY
         with np.errstate(divide="ignore", invalid="ignore"):
             watts = np.where(registers, piece.use * (HOUR / interval), piece.value)
+        watts = watts.astype(np.float32).astype(np.float64)  # as the bank keeps them: no cut may change a digit
         watts[(interval > _COARSEST) | (piece.flags & _UNKNOWN != 0)] = np.nan
         # A reading over the end of an hour belongs to both hours, so segments share it.
         padded = np.append(watts, np.inf)

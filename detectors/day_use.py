@@ -52,7 +52,7 @@ class DayUse:
             Column("inside", "f8", 0.0),  # total at the day's first reading
             Column("origin", "f8", 0.0),  # total when the sensor was first seen
         )
-        self._quiet = Condition(sensors, name, Kind.INACTIVITY, Severity.HIGH)
+        self._quiet = Condition(sensors, name, Kind.INACTIVITY, Severity.MEDIUM)
         self._excess = Condition(sensors, name, Kind.EXCESS, Severity.MEDIUM)
 
     def observe(self, batch: Observations) -> list[Finding]:

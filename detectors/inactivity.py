@@ -29,13 +29,14 @@ YEAR_DAYS = 365.25
 _WEEK = 168
 _HOURS = 48  # of a working day and of a day off
 _BANDS = np.searchsorted(np.array([4, 16, 36]), np.arange(LONGEST), side="right")  # < 1 h, < 4 h, < 9 h, longer
+_LONG = 36
 _HABIT = 0.5 ** (1 / 60)
 _BAND = 0.5 ** (1 / 90)
 _DAYS = 0.5 ** (1 / 2)
 _PRIOR_HOUR = 3.0
 _PRIOR_BAND = np.array([5.0, 5.0, 5.0, 0.7], np.float32)
 _PRIOR_DAYS = 8.0
-_FALL = 0.1
+_FALL = 0.005
 _FADE = 15 / 16  # of remembered pauses, a week
 
 Ints = NDArray[np.int64]
@@ -51,6 +52,7 @@ class _Rows(NamedTuple):
     water: NDArray[np.int8]
     watts: NDArray[np.float32]
     told: Ints
+    spent: Mask
 
 
 def severity_of(rate: float) -> Severity:
@@ -69,19 +71,19 @@ class Inactivity:
     drawn, or something switched on (`quiet_power`). While a slot is silent, with pause e so far,
 
         p = population[kind, time of day, bin(e)] · habit[hour] · patience[band(e)] · days
-        R ← (R + 0.1) · exp(p),     evidence = ln R;     use sets R to 1.
+        R ← (R + 0.005) · exp(p),     evidence = ln R;     use sets R to 1.
 
     The last three factors are the household's own: slots with use over slots expected to have it, (κ + counts) /
     (κ + expected), by hour of working day or day off (κ = 3, half-life 60 days), by how long it has been silent
     (κ = 5, beyond 9 h 0.7; 90 days), over the last days (κ = 8, 2 days). R is Shiryaev's statistic for a fall at an
     unknown moment (Shiryaev, On optimum methods in quickest detection problems, 1963), and DESIGN §7's exp(Λ) with 0
-    for 0.1: it weighs all moments since the last use. Slots of which nothing is known, of an absence or an outage
+    for 0.005: it weighs all moments since the last use. Slots of which nothing is known, of an absence or an outage
     change nothing.
 
     A level of f a year is the evidence that f pauses a household-year exceed by chance, as counted (`EvidenceTail`)
     on the pauses of all households; a budget of false visits moves it (`Budget`). A household's own
-    factors are brought up to date at its midnight, population and levels at `dawn`, once a day of the clock; all else
-    depends on the household alone. 1.1 kB a household.
+    factors are brought up to date at its midnight unless it has been silent for 9 h, population and levels at `dawn`,
+    once a day of the clock; all else depends on the household alone. 1.1 kB a household.
     """
 
     def __init__(
@@ -174,7 +176,7 @@ class Inactivity:
         findings: list[Finding] = []
         for day in range(int(number.max()) + 1):
             some = slice(None) if not number.any() else np.flatnonzero(number == day)
-            from_meters = closed.water[at[some]], closed.watts[at[some]], closed.told[at[some]]
+            from_meters = closed.water[at[some]], closed.watts[at[some]], closed.told[at[some]], closed.spent[at[some]]
             findings += self._day_of(_Rows(home[some], slot[some], local[some], *from_meters))
         return findings
 
@@ -217,7 +219,7 @@ class Inactivity:
         bank.add("band_due", some, band[at], (common * habit)[at])
         bank.add("late_used", some, 0, used[at])
         bank.add("late_due", some, 0, due[at])
-        return self._judge(rows, runs, pauses, due * bank["days"][home], silent, used)
+        return self._judge(rows, runs, pauses, np.where(rows.spent, 0.0, due * bank["days"][home]), silent, used)
 
     def _judge(self, rows: _Rows, runs: Runs, pauses: Pauses, due: Floats, silent: Mask, used: Mask) -> list[Finding]:
         """Weigh the silence at each slot, and say what has become unlikely or has ended."""
@@ -254,7 +256,10 @@ class Inactivity:
         return findings
 
     def _refresh(self, home: Ints, day: Ints) -> None:
-        """At a household's midnight: let what it did fade, and work out its factors anew."""
+        """At a household's midnight: let what it did fade, and work out its factors anew.
+
+        Not in a long pause: it may be the one that matters, and must not make itself usual while it lasts.
+        """
         bank = self._bank
         old = bank["local_day"][home]
         fresh = day != old
@@ -266,17 +271,21 @@ class Inactivity:
         keep = (_HABIT**passed)[:, None].astype(np.float32)
         used, due = bank["hour_used"][home] * keep, bank["hour_due"][home] * keep
         bank["hour_used"][home], bank["hour_due"][home] = used, due
-        used, due = _smoothed(used), _smoothed(due)
+        calm = bank["pause"][home] < _LONG
+        rested = home[calm]
+        used, due = _smoothed(used[calm]), _smoothed(due[calm])
         both = (_PRIOR_HOUR + _both(used)) / (_PRIOR_HOUR + _both(due))
-        bank["habit"][home] = (_PRIOR_HOUR * both + used) / (_PRIOR_HOUR + due)
+        bank["habit"][rested] = (_PRIOR_HOUR * both + used) / (_PRIOR_HOUR + due)
         keep = (_BAND**passed)[:, None].astype(np.float32)
         bank["band_used"][home] *= keep
         bank["band_due"][home] *= keep
-        bank["patience"][home] = (_PRIOR_BAND + bank["band_used"][home]) / (_PRIOR_BAND + bank["band_due"][home])
+        used, due = bank["band_used"][rested], bank["band_due"][rested]
+        bank["patience"][rested] = (_PRIOR_BAND + used) / (_PRIOR_BAND + due)
         days = (_DAYS**passed).astype(np.float32)
         bank["late_used"][home] *= days
         bank["late_due"][home] *= days
-        bank["days"][home] = (_PRIOR_DAYS + bank["late_used"][home]) / (_PRIOR_DAYS + bank["late_due"][home])
+        used, due = bank["late_used"][rested], bank["late_due"][rested]
+        bank["days"][rested] = (_PRIOR_DAYS + used) / (_PRIOR_DAYS + due)
         settle_rises(bank, home)
         weekly = home[(day + 3) // 7 != (old + 3) // 7]
         bank["pauses"][weekly] = (bank["pauses"][weekly] * _FADE).astype(np.uint8)
@@ -310,7 +319,7 @@ class Inactivity:
             "now_at": time,
             "usual": usual * SLOT / SECOND,
             "rate": rate,
-            "rarity": DAY / SECOND / max(self._tail.rate(evidence), 1e-9),
+            "rarity": DAY / SECOND / max(self._tail.rate(round(evidence, 6)), 1e-9),
         }
         return self._finding(
             home, Phase.RAISED, self._severities[number], onset=onset, time=time, score=round(evidence, 6), facts=facts

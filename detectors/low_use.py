@@ -51,7 +51,7 @@ class LowUse:
             Column("before", "i8", 0, _LEVELS),  # the longest pause known when it was first seen
             Column("longest", "i8", 0),  # the longest pause known now
         )
-        self._condition = Condition(sensors, name, Kind.INACTIVITY, Severity.HIGH)
+        self._condition = Condition(sensors, name, Kind.INACTIVITY, Severity.MEDIUM)
 
     def observe(self, batch: Observations) -> list[Finding]:
         """Judge water registers."""

@@ -7,7 +7,7 @@ reported beyond it; then it is told once, with what each meter says of it: nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +38,8 @@ class Closed(NamedTuple):
 
     Household i's slots lie at `start[i]` and after in the columns: `water` int8 (-1 unknown, 0 no use, 1 use),
     `watts` float32 (the highest mean power of a reading in the slot, NaN unknown), `told` int64 microseconds UTC
-    (the event time, in whole seconds, at which the slot could be judged; 0 where no reading told of it).
+    (the event time, in whole seconds, at which the slot could be judged; 0 where no reading told of it), `spent` bool
+    (the reading that ended it brought use as well: too late to call it silence).
     """
 
     household: NDArray[np.int64]
@@ -48,6 +49,7 @@ class Closed(NamedTuple):
     water: NDArray[np.int8]
     watts: NDArray[np.float32]
     told: NDArray[np.int64]
+    spent: NDArray[np.bool_]
 
 
 @dataclass(slots=True)
@@ -57,16 +59,20 @@ class _Slots:
     known: NDArray[np.bool_]
     used: NDArray[np.bool_]
     metered: NDArray[np.bool_]
+    spent: NDArray[np.bool_]
     watts: NDArray[np.float32]
     told: NDArray[np.int64]
 
     @classmethod
     def blank(cls, count: int) -> _Slots:
-        known, used, metered = np.zeros((3, count), np.bool_)
-        return cls(known, used, metered, np.full(count, np.nan, np.float32), np.zeros(count, np.int64))
+        known, used, metered, spent = np.zeros((4, count), np.bool_)
+        return cls(known, used, metered, spent, np.full(count, np.nan, np.float32), np.zeros(count, np.int64))
 
     def columns(self) -> tuple[NDArray[Any], ...]:
-        return self.known, self.used, self.metered, self.watts, self.told
+        return self.known, self.used, self.metered, self.spent, self.watts, self.told
+
+
+_NAMES = tuple(each.name for each in fields(_Slots))
 
 
 class QuarterHours:
@@ -84,6 +90,7 @@ class QuarterHours:
         self._looked = NEVER
         self._bank = Bank(
             Column("next", "i4", -1),  # the first slot that has not closed
+            Column("closed", "?", 0),  # whether any has: until then an earlier one may still be told of
             Column("seen", "i4", -1, 2),  # by meter: the first slot it has not reported beyond
             Column("heard", "i8", NEVER, 2),  # by meter: last reception
             Column("deaf", "?", 0, 2),  # by meter: no longer waited for
@@ -91,6 +98,7 @@ class QuarterHours:
             Column("known", "u1", 0),  # bits, from `next` on
             Column("used", "u1", 0),
             Column("metered", "u1", 0),
+            Column("spent", "u1", 0),
             Column("watts", "f4", np.nan, _RING),
             Column("told", "i4", 0, _RING),  # seconds from the slot's begin
         )
@@ -111,7 +119,7 @@ class QuarterHours:
 
         # Where each household's open slots begin and end.
         begin = homes["next"].astype(np.int64)
-        new = begin < 0
+        new = ~homes["closed"]
         first = np.full(len(households), np.iinfo(np.int64).max)
         last = begin + homes["open"] - 1
         for at, own in self._overflow.items():
@@ -120,7 +128,7 @@ class QuarterHours:
         for _, rows in slices:
             np.minimum.at(first, position[rows.household], rows.time // SLOT)
             np.maximum.at(last, position[rows.household], rows.time // SLOT)
-        begin[new] = first[new]
+        begin[new] = np.where(begin[new] < 0, first[new], np.minimum(begin[new], first[new]))
         lost = last - begin > _LONGEST
         begin[lost] = last[lost] - _LONGEST
         length = last - begin + 1
@@ -172,13 +180,16 @@ class QuarterHours:
         # What waits too long for a meter that is heard but says nothing new is told without it.
         count = np.maximum(count, length - _LONGEST)
         homes["next"] = begin + count
+        homes["closed"] |= count > 0
         self._pack(households, homes, start + count, length - count, slots)
         write(self._bank, households, homes)
         if not count.any():
             return None
         some = count > 0
         water = np.where(slots.used, 1, np.where(slots.known, 0, -1)).astype(np.int8)
-        return Closed(households[some], begin[some], count[some], start[some], water, slots.watts, slots.told)
+        return Closed(
+            households[some], begin[some], count[some], start[some], water, slots.watts, slots.told, slots.spent
+        )
 
     def _unpack(
         self, households: NDArray[np.int64], homes: Records, begin: NDArray[np.int64], start: NDArray[np.int64],
@@ -194,6 +205,7 @@ class QuarterHours:
             slots.known[at] = own["known"] >> lane & 1
             slots.used[at] = own["used"] >> lane & 1
             slots.metered[at] = own["metered"] >> lane & 1
+            slots.spent[at] = own["spent"] >> lane & 1
             slots.watts[at] = own["watts"][:, lane]
             told = own["told"][:, lane]
             slots.told[at] = np.where(told > 0, (begin[rows] + lane - skipped[rows]) * SLOT + told * SECOND, 0)
@@ -201,10 +213,10 @@ class QuarterHours:
         for row, at in zip(rows.tolist(), sorted(self._overflow), strict=True):
             if row < len(households) and households[row] == at:
                 waiting = self._overflow.pop(at)
-                skip = max(int(skipped[row]), 0)
+                skip, ahead = max(int(skipped[row]), 0), max(-int(skipped[row]), 0)
                 left = max(len(waiting.known) - skip, 0)
                 for mine, theirs in zip(slots.columns(), waiting.columns(), strict=True):
-                    mine[start[row] : start[row] + left] = theirs[skip:]
+                    mine[start[row] + ahead : start[row] + ahead + left] = theirs[skip:]
 
     def _pack(
         self, households: NDArray[np.int64], homes: Records, start: NDArray[np.int64], length: NDArray[np.int64],
@@ -212,7 +224,7 @@ class QuarterHours:
     ) -> None:  # fmt: skip
         long = length > _RING
         homes["open"] = np.where(long, 0, length)
-        for name, empty in (("known", 0), ("used", 0), ("metered", 0), ("watts", np.nan), ("told", 0)):
+        for name, empty in (("known", 0), ("used", 0), ("metered", 0), ("spent", 0), ("watts", np.nan), ("told", 0)):
             homes[name] = empty
         first = homes["next"].astype(np.int64)
         for lane in range(int(np.where(long, 0, length).max(initial=0))):
@@ -221,6 +233,7 @@ class QuarterHours:
             homes["known"][rows] |= slots.known[at].astype(np.uint8) << bit
             homes["used"][rows] |= slots.used[at].astype(np.uint8) << bit
             homes["metered"][rows] |= slots.metered[at].astype(np.uint8) << bit
+            homes["spent"][rows] |= slots.spent[at].astype(np.uint8) << bit
             homes["watts"][rows, lane] = slots.watts[at]
             since = (slots.told[at] - (first[rows] + lane) * SLOT) // SECOND
             homes["told"][rows, lane] = np.where(slots.told[at] > 0, np.maximum(since, 1), 0)
@@ -248,7 +261,7 @@ class QuarterHours:
         state = {"slots": self._bank.rows()[: len(self._has)].copy(), "waiting": np.array(waiting, np.int64)}
         state["waiting_length"] = np.array([len(self._overflow[at].known) for at in waiting], np.int64)
         blank = _Slots.blank(0)
-        for name, column in zip(("known", "used", "metered", "watts", "told"), blank.columns(), strict=True):
+        for name, column in zip(_NAMES, blank.columns(), strict=True):
             own = [getattr(self._overflow[at], name) for at in waiting]
             state[f"waiting_{name}"] = np.concatenate(own) if own else column
         return state
@@ -264,7 +277,7 @@ class QuarterHours:
         ends = np.cumsum(state["waiting_length"])
         for at, end, length in zip(state["waiting"].tolist(), ends, state["waiting_length"], strict=True):
             if at in number:
-                names = ("known", "used", "metered", "watts", "told")
+                names = _NAMES
                 own = (state[f"waiting_{name}"][end - length : end].copy() for name in names)
                 self._overflow[number[at]] = _Slots(*own)
 
@@ -308,6 +321,10 @@ def _mark(
     low = np.where(close, low, np.maximum(final, low))
     if meter == WATER:
         some = use > 0
+        # Its first slot began with the reading before, which told of it: this use was most likely later.
+        split = some & close & (since % SLOT > 0) & (since // SLOT == low) & (final > low)
+        slots.spent[(start[home] + low - begin[home])[split]] = True
+        low = low + split
         at, _ = _stretch((start[home] + low - begin[home])[some], (final - low + 1)[some])
         slots.used[at] = True
     else:

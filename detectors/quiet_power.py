@@ -12,8 +12,8 @@ from detectors.bank import Bank, Column
 from detectors.local_slots import SLOTS
 from detectors.runs import Runs
 
-_MARGIN = 1.1
-_WATTS = 10.0
+_MARGIN = 1.3
+_WATTS = 20.0
 _BLOCKS = 6
 _FIRST = 4
 _STEP = 0.2
@@ -46,7 +46,7 @@ def rises(bank: Bank, runs: Runs, home: NDArray[np.int64], watts: NDArray[np.flo
 
 
 def switched_on(bank: Bank, home: NDArray[np.int64], rise: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return whether a rise is more than 1.1 times the quiet one plus 10 W; False where either is unknown."""
+    """Return whether a rise is more than 1.3 times the quiet one plus 20 W; False where either is unknown."""
     on: NDArray[np.bool_] = rise > bank["quiet_rise"][home] * _MARGIN + _WATTS
     return on
 

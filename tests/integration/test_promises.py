@@ -221,6 +221,10 @@ def _everything(hours: int) -> Iterator[tuple[datetime, list[Message]]]:
         yield at, [pack(*told)]
 
 
+ALWAYS = {"smoke-alarm", "smoke-level", "battery", "tamper"}
+HOW_OFTEN = r"happened .*in (less than )?(\d+|a) days?\b|known gaps|habit is not known|by chance about once in"
+
+
 @pytest.mark.parametrize("name", rule_sets.names())
 def test_promise_5_every_alert_explains_itself(site: Site, database: str, name: str) -> None:
     watching = {detector.name for detector in rule_sets.load(name, SensorTable()).detectors}
@@ -243,18 +247,17 @@ def test_promise_5_every_alert_explains_itself(site: Site, database: str, name: 
         }
         assert told["en"] == alert["sentence"]
         found.setdefault(alert["rule"], []).append(told)
-    assert set(found) == watching
+    assert ALWAYS <= set(found) <= watching
+    # What must know a home for weeks first is silent in these days; tests/unit/test_detectors_explanation.py reads it.
+    assert set(found) == watching or name == "default" or name.startswith(("gap-quantile", "survival"))
     for rule, sentences in found.items():
         for told in sentences:
             english, chinese = told["en"], told["zh-CN"]
             for sentence in (english, chinese):
                 assert not re.search(r"[{}]|\bnan\b|\binf\b|None", sentence), (rule, sentence)
             # What is unusual in numbers, against which habit, how often that happens by chance.
-            assert re.search(r"happened .*in (less than )?(\d+|a) days?\b|known gaps|habit is not known", english), (
-                rule,
-                english,
-            )
-            assert re.search(r"天内.*发生|已知的 \d+ 次间隔|尚不了解", chinese), (rule, chinese)
+            assert re.search(HOW_OFTEN, english), (rule, english)
+            assert re.search(r"天内.*发生|已知的 \d+ 次间隔|尚不了解|发生的频率约每", chinese), (rule, chinese)
             assert not re.search(r"[\u4e00-\u9fff]", english), (rule, english)
             assert len(re.findall(r"[\u4e00-\u9fff]", chinese)) > 8, (rule, chinese)
             assert numbers(english) == numbers(chinese), rule

@@ -24,7 +24,7 @@ from tests.unit.town_reception import heard, table_of
 
 ZONE = ZoneInfo(TOWN_ZONE)
 GATEWAY = "gw-990102001001"
-AWAY, KNOWN_AWAY, WATER_RESET, POWER_RESET, EXCHANGED = (f"household-{number:03}" for number in (3, 5, 7, 8, 6))
+AWAY, KNOWN_AWAY, WATER_RESET, POWER_RESET, EXCHANGED = (f"household-{number:03}" for number in (16, 5, 7, 8, 6))
 EVENTS = (
     f"fall@{AWAY}@2026-03-08T10:00", f"help@{AWAY}@2026-03-11T10:00",  # to the meters the same as being away
     f"fall@{KNOWN_AWAY}@2026-03-08T10:00", f"help@{KNOWN_AWAY}@2026-03-11T10:00",
@@ -118,7 +118,7 @@ def exchanged(table: SensorTable) -> Fit:
 @pytest.fixture(scope="module")
 def told() -> Told:
     return listen(
-        40, "2026-03-04T00:00", "2026-03-11T13:00", EVENTS, [(KNOWN_AWAY, LEFT, BACK)], exchanged
+        40, "2026-03-02T00:00", "2026-03-11T13:00", EVENTS, [(KNOWN_AWAY, LEFT, BACK)], exchanged
     )  # fmt: skip
 
 

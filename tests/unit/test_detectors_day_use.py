@@ -37,7 +37,7 @@ def test_a_day_below_ten_litres_is_told_at_the_first_reading_after_midnight() ->
     assert read(eye, ("05-01T22:30", 1000), ("05-01T23:30", 1050), ("05-02T08:00", 1053), ("05-02T23:40", 1056)) == []
     found = eye.water([(at("05-03T00:20"), 1059.0)])
     assert brief(found) == [("inactivity", "raised", "05-02 00:00", "05-03 00:20")]
-    assert (found[0].severity, found[0].facts["used"]) == (Severity.HIGH, 9)
+    assert (found[0].severity, found[0].facts["used"]) == (Severity.MEDIUM, 9)
     assert read(eye, ("05-03T06:00", 1059)) == []
     assert read(eye, ("05-03T07:00", 1060)) == [("inactivity", "cleared", "05-02 00:00", "05-03 07:00")]
 

@@ -37,7 +37,7 @@ def test_twelve_hours_without_ten_litres() -> None:
     assert (raised.household, raised.kind, raised.rule, raised.source) == (
         "home-0", Kind.INACTIVITY, "twelve", "meter-0/volume",
     )  # fmt: skip
-    assert raised.severity is Severity.HIGH
+    assert raised.severity is Severity.MEDIUM
     assert raised.facts == {
         "template": "low_use", "limit": 10, "window": 12 * 3600, "used": 9, "since_at": NOON + HOUR,
         "lasted": 12 * 3600, "longest": 0, "times": 0, "days": 13 / 24,

@@ -55,10 +55,10 @@ def test_rises_may_come_in_any_pieces(watts: list[int], at: int) -> None:
     assert np.array_equal(found, rise_of(whole, column), equal_nan=True)
 
 
-def test_switched_on_is_a_tenth_and_ten_watts_above_the_quiet_rise() -> None:
+def test_switched_on_is_three_tenths_and_twenty_watts_above_the_quiet_rise() -> None:
     home = bank()
     assert live(home, np.full(SLOTS, 100.0)) == 100
-    rise = np.array([119, 121, np.nan], np.float32)
+    rise = np.array([149, 151, np.nan], np.float32)
     assert switched_on(home, np.zeros(3, np.int64), rise).tolist() == [False, True, False]
 
 
