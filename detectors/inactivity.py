@@ -30,6 +30,7 @@ _WEEK = 168
 _HOURS = 48  # of a working day and of a day off
 _BANDS = np.searchsorted(np.array([4, 16, 36]), np.arange(LONGEST), side="right")  # < 1 h, < 4 h, < 9 h, longer
 _LONG = 36
+_RAREST = 1 / (1000 * YEAR_DAYS)  # a day; beyond once in 1000 years nothing is known
 _HABIT = 0.5 ** (1 / 60)
 _BAND = 0.5 ** (1 / 90)
 _DAYS = 0.5 ** (1 / 2)
@@ -319,7 +320,7 @@ class Inactivity:
             "now_at": time,
             "usual": usual * SLOT / SECOND,
             "rate": rate,
-            "rarity": DAY / SECOND / max(self._tail.rate(round(evidence, 6)), 1e-9),
+            "rarity": DAY / SECOND / max(self._tail.rate(round(evidence, 6)), _RAREST),
         }
         return self._finding(
             home, Phase.RAISED, self._severities[number], onset=onset, time=time, score=round(evidence, 6), facts=facts
