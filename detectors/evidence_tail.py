@@ -12,7 +12,7 @@ from detectors.local_slots import SLOTS
 
 _STEP = 0.05
 _CELLS = 1600
-_HALF_LIFE = 60.0
+_HALF_LIFE = 45.0
 _ENOUGH = 30.0
 _PRIOR_DAYS = 30.0
 _PRIOR_RATE = 8.0
@@ -20,7 +20,7 @@ _PRIOR_WEIGHT = 30.0
 
 
 class EvidenceTail:
-    """The rate per household-day at which the highest evidence of a pause exceeds x, with a half-life of 60 days.
+    """The rate per household-day at which the highest evidence of a pause exceeds x, with a half-life of 45 days.
 
     Evidence is a cumulative hazard: were the model right, its value at the end of a pause would be exponential with
     mean 1 (Kalbfleisch and Prentice, The Statistical Analysis of Failure Time Data, 2002, §5.2). Real pauses are not
