@@ -30,6 +30,7 @@ _WEEK = 168
 _HOURS = 48  # of a working day and of a day off
 _BANDS = np.searchsorted(np.array([4, 16, 36]), np.arange(LONGEST), side="right")  # < 1 h, < 4 h, < 9 h, longer
 _LONG = 36
+_DRY = SLOTS
 _RAREST = 1 / (1000 * YEAR_DAYS)  # a day; beyond once in 1000 years nothing is known
 _HABIT = 0.5 ** (1 / 60)
 _BAND = 0.5 ** (1 / 90)
@@ -69,7 +70,8 @@ class Inactivity:
     """Raises when silence has become unlikely; each of `rates` (false alarms per household-year) is a level.
 
     Time goes in quarters of an hour, from water and electricity meters together (`QuarterHours`). Use is water
-    drawn, or something switched on (`quiet_power`). While a slot is silent, with pause e so far,
+    drawn, or something switched on (`quiet_power`) in the first day without water: nobody lives longer without drawing
+    any, and what still switches is a timer. While a slot is silent, with pause e so far,
 
         p = population[kind, time of day, bin(e)] · habit[hour] · patience[band(e)] · days
         R ← (R + 0.005) · exp(p),     evidence = ln R;     use sets R to 1.
@@ -117,6 +119,7 @@ class Inactivity:
             Column("local_day", "i4", -1),
             Column("since", "i4", -1),  # the slot in which this pause began
             Column("pause", "i4", 0),  # known silent slots of it
+            Column("dry", "i4", 0),  # slots since water was last drawn in which it is known that none was
             Column("evidence", "f8", 0.0),
             Column("level", "u1", 0),  # how many levels have been raised
             Column("source", "i4", 0),  # the sensor it was raised on
@@ -191,11 +194,14 @@ class Inactivity:
         if metered.any():
             learn_rises(bank, home[metered], rows.local[metered] % SLOTS, rise[metered])
         metered &= np.isfinite(bank["quiet_rise"][home])
-        used = (rows.water == 1) | switched_on(bank, home, rise)
+        dry = Pauses.of(runs, rows.water == 0, rows.water == 1, bank["dry"][home])
+        used = (rows.water == 1) | (switched_on(bank, home, rise) & (dry.age < _DRY))
         known = (rows.water >= 0) | metered
         for spans in (self._sensors.absences, self._sensors.outages):
             if spans:
                 known &= ~spans.touch(home.astype(np.int32), rows.slot * SLOT, (rows.slot + 1) * SLOT)
+        tail = np.flatnonzero(runs.tail)
+        bank["dry"][home[tail]] = np.where(rows.water[tail] == 1, 0, dry.age[tail] + (rows.water[tail] == 0))
         silent = known & ~used
         pauses = Pauses.of(runs, silent, used, bank["pause"][home])
 

@@ -416,3 +416,22 @@ def joined(parts: list[Observations]) -> Observations:
     columns = ("sensor", "time", "value", "received", "use", "previous", "total", "flags")
     whole: list[np.ndarray] = [np.concatenate([getattr(part, name) for part in parts]) for name in columns]
     return Observations(*whole)  # type: ignore[arg-type]
+
+
+def test_a_boiler_on_a_timer_does_not_hide_that_nobody_draws_water() -> None:
+    table = table_of(1, Quantity.VOLUME, Quantity.ENERGY)
+    rules, registers = RuleSet([Inactivity(table, rates=RATES)]), Registers()
+    random = np.random.default_rng(5)
+    water, energy, now, found = 1000.0, 5000.0, MONDAY, []
+    for quarter in range(24 * 4 * 18):
+        hour, now = quarter // 4 % 24, now + SLOT
+        at_home = quarter < 24 * 4 * 14
+        water += 5.0 * (at_home and random.random() < 0.35 * DRAWS[hour])
+        boils = hour % 3 == 0 and quarter % 4 == 0  # every three hours, whether or not anybody lives
+        energy += 25.0 + 400.0 * boils + 200.0 * (at_home and random.random() < 0.3 * DRAWS[hour])
+        sent = [Sent(Quantity.VOLUME, now, water, now), Sent(Quantity.ENERGY, now, energy, now)]
+        found += rules.observe(registers.interpret(batch(sent), table).observations())
+    dry = [one for one in found if one.onset > MONDAY + 14 * DAY]
+    last = [one for one in dry if one.onset == dry[-1].onset]
+    assert [one.phase for one in last] == [Phase.RAISED] * len(last)
+    assert last[0].onset < MONDAY + 15 * DAY + HOUR
