@@ -36,7 +36,7 @@ class Generic:
     thousand sensors at once not much more: no rule for a set that must be fast on recordings of few homes.
 
     Source: ours, in the spirit of Lavin and Ahmad 2015 (a tail probability of what is unexpected, told once) with
-    Weissman's tail in place of a Gaussian one. 486 bytes a sensor with its condition.
+    Weissman's tail in place of a Gaussian one. 488 bytes a sensor with its condition.
     """
 
     def __init__(

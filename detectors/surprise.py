@@ -52,7 +52,7 @@ COLUMNS = (
     Column("count", "u2", 0, _VIEWS),  # numbers that each view's tail has seen, at most `_FULL`
     Column("tail", "f4", 0.0, _VIEWS * _KEPT),  # the largest of each view, ascending
 )
-"""What is remembered of a series, for a `Bank`; 454 bytes."""
+"""What is remembered of a series, for a `Bank`; 464 bytes."""
 
 
 def rarity(state: NDArray[Any], value: Values, hour: NDArray[np.int64], warm_up: int) -> Values:

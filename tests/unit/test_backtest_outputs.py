@@ -113,7 +113,7 @@ def test_an_alert_as_json_has_the_names_of_the_api(tmp_path: Path) -> None:
         "id": str(found.sets[0].alerts[0].id),
         "household": "a",
         "kind": "inactivity",
-        "severity": "high",
+        "severity": "medium",
         "status": "closed",
         "onset": to_datetime(NOON).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "raised_at": raised,
@@ -124,7 +124,7 @@ def test_an_alert_as_json_has_the_names_of_the_api(tmp_path: Path) -> None:
         "rules": "shanghai-12h",
         "rule": "shanghai-12h",
         "score": 1.0,
-        "levels": [{"severity": "high", "rate": None, "raised_at": raised}],
+        "levels": [{"severity": "medium", "rate": None, "raised_at": raised}],
     }
     assert first["sentence"].startswith("No water for 12 h")
     assert (second["kind"], second["status"], second["severity"]) == ("smoke", "suppressed", "urgent")

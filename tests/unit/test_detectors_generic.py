@@ -92,4 +92,4 @@ def test_any_series_has_a_finite_rarity(values: list[float], hour: int) -> None:
 
 
 def test_what_is_remembered_of_a_series_is_as_large_as_stated() -> None:
-    assert Bank(*surprise.COLUMNS).nbytes == 454
+    assert Bank(*surprise.COLUMNS).nbytes == 464
