@@ -201,7 +201,7 @@ class QuarterHours:
             rows = np.flatnonzero((lane < kept) & (skipped <= lane))
             if not len(rows):
                 continue
-            own, at = homes[rows], start[rows] + lane - skipped[rows]
+            own, at = homes.take(rows), start[rows] + lane - skipped[rows]
             slots.known[at] = own["known"] >> lane & 1
             slots.used[at] = own["used"] >> lane & 1
             slots.metered[at] = own["metered"] >> lane & 1

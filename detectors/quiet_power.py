@@ -54,6 +54,8 @@ def switched_on(bank: Bank, home: NDArray[np.int64], rise: NDArray[np.float32]) 
 def learn_rises(bank: Bank, home: NDArray[np.int64], quarter: NDArray[np.int64], rise: NDArray[np.float32]) -> None:
     """Take slots (n,), by household and block together, into today's highest and second highest."""
     block = (quarter - _FIRST) % SLOTS // (SLOTS // _BLOCKS)
+    telling = np.flatnonzero(~(rise <= bank["second_rise"][home, block]))  # others change neither of the two
+    home, block, rise = home[telling], block[telling], rise[telling]
     place = home * _BLOCKS + block
     order = np.lexsort((rise, place)) if len(place) > 1 else np.zeros(len(place), np.int64)
     place, rise = place[order], rise[order]
