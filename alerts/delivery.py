@@ -26,16 +26,6 @@ class _Failure:
     retry_at: int | None
 
 
-def deliver_due(books: Books, channels: Mapping[str, Channel], now: int, limit: int = 100) -> int:
-    """Send up to `limit` queued messages; return how many were tried."""
-    for done in range(limit):
-        notification = claim(books, now)
-        if notification is None:
-            return done
-        deliver(books, channels, notification, now)
-    return limit
-
-
 def claim(books: Books, now: int) -> Notification | None:
     """Take the message that is to leave next; it must then be given to `deliver`."""
     with books() as book:
@@ -52,11 +42,6 @@ def deliver(books: Books, channels: Mapping[str, Channel], claimed: Notification
     result = _send(claimed, channels, now)
     with books() as book:
         _record(book, claimed.id, result, now)
-
-
-def expire_calls(books: Books, now: int) -> int:
-    """Mark calls on handsets that rang out as missed; return how many."""
-    return sum(miss(books, call, now) for call in rung_out(books, now))
 
 
 def rung_out(books: Books, now: int) -> Sequence[UUID]:

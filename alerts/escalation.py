@@ -35,19 +35,6 @@ def take(book: AlertBook, findings: Iterable[Finding], now: int, policies: Polic
     return list(touched)
 
 
-def run_due(book: AlertBook, now: int, limit: int = 100, channel: str = "handset", cap: Cap | None = None) -> int:
-    """Carry out up to `limit` due steps within the caller's transaction; return how many there were.
-
-    `channel` carries the messages, `cap` limits the visits. A caller that gets `limit` back should ask again.
-    """
-    for done in range(limit):
-        due = book.next_due(now)
-        if due is None:
-            return done
-        carry_out(book, due, now, channel, cap)
-    return limit
-
-
 def carry_out(book: AlertBook, due: Due, now: int, channel: str = "handset", cap: Cap | None = None) -> None:
     """Carry out a step that `AlertBook.next_due` gave, in the same transaction."""
     alert, step = book.find(due.alert), book.step(due.alert, due.no)

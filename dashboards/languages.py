@@ -37,8 +37,26 @@ _CHINESE: Final[Mapping[str, str]] = {
     "Medium": "中",
     "High": "高",
     "Urgent": "紧急",
+    "Electricity failed": "停电",
+    "Water failed": "停水",
+    "Gateways silent": "多个网关失联",
+    "Gateway silent": "网关失联",
+    "no area": "未知区域",
+    "{n} of {of} homes": "{of} 户中 {n} 户",
+    "Somebody depends on the supply in one home": "其中 1 户有人依赖供应",
+    "Somebody depends on the supply in {n} homes": "其中 {n} 户有人依赖供应",
+    "and {n} more among the alerts below": "另有 {n} 户，见下方报警",
+    "Nobody has taken it": "尚无人处理",
+    "Ended by itself, not reviewed": "已自行结束，待复核",
+    "Taken by {who}": "处理人：{who}",
+    "While it lasts, silence in these homes raises no alarm; what is still silent an hour after its end does.": (
+        "事件持续期间，这些住户没有用水用电不会报警；结束一小时后仍无动静的，照常报警。"
+    ),
+    "Devices that fell silent with it are not reported one by one unless they outlast it.": (
+        "随之失联的设备不再逐一上报；事件结束后仍失联的，照常上报。"
+    ),
 }
-"""What an alert is about and how grave it is; the rest of the pages has no catalogue yet."""
+"""What alerts and incidents are about and how grave they are; the rest of the pages has no catalogue yet."""
 
 
 def preferred(accept: str | None) -> str:

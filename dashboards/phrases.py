@@ -80,6 +80,13 @@ CAUSES: Final[Mapping[str, str]] = {
     "radio": "Gateways silent",
     "gateway": "Gateway silent",
 }
+EFFECTS: Final[Mapping[str, str]] = {
+    "power": "While it lasts, silence in these homes raises no alarm; what is still silent an hour after its end does.",
+    "water": "While it lasts, silence in these homes raises no alarm; what is still silent an hour after its end does.",
+    "radio": "Devices that fell silent with it are not reported one by one unless they outlast it.",
+    "gateway": "Devices that fell silent with it are not reported one by one unless they outlast it.",
+}
+"""What an incident does to the alerts of its homes."""
 _WHO: Final[Mapping[str, str]] = {
     "resident": "the resident",
     "contacts": "the contacts",

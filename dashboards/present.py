@@ -7,20 +7,10 @@ from typing import Any
 
 from dashboards import phrases
 from dashboards.languages import translator
-from dashboards.shapes import (
-    Alert,
-    AlertStory,
-    Bucket,
-    Call,
-    Event,
-    Incident,
-    Notification,
-    Reading,
-    Refused,
-    Step,
-    Task,
-    severity_word,
-)
+from dashboards.shapes.alerts import Alert, AlertStory, Event, Incident, Notification, Step, Task
+from dashboards.shapes.handsets import Call
+from dashboards.shapes.telemetry import Bucket, Reading, Refused
+from dashboards.shapes.terms import severity_word
 from detectors.explanation import sentence
 from detectors.finding import Kind
 from registry.readings import Flag

@@ -96,10 +96,6 @@ class Directory:
         }
         object.__setattr__(self, "_known", known)
 
-    def with_sensors(self, born: Mapping[Names, int]) -> Directory:
-        """Return a directory that also knows sensors that were just created."""
-        return replace(self, sensors={**self.sensors, **born})
-
 
 class Refusal(NamedTuple):
     """One thing of one message that was not accepted, as it goes to quarantine."""

@@ -151,6 +151,18 @@ def token_create(
         typer.echo(tokens.create(conn, role, area, name or person or role, person))
 
 
+@token_app.command("revoke")
+def token_revoke(
+    name: Annotated[str, typer.Argument(help="Whose it was: its --name, else its --person, else its --role.")],
+    data_dir: DataDir = None,
+) -> None:
+    """End every token of a name, and the sessions that were opened with it."""
+    from storage import tokens
+
+    with _told(data_dir) as settings, _database(settings) as conn:
+        typer.echo(f"{tokens.revoke(conn, name)} revoked")
+
+
 @app.command()
 def replay(
     file: Annotated[Path, typer.Argument(help="A recording: time,device,name,unit,value; may be gzipped.")],

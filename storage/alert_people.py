@@ -24,13 +24,20 @@ UNION ALL
 SELECT 'caseworker', 0, person.*
 FROM home JOIN person ON person.id = home.caseworker
 UNION ALL
+(SELECT 'caseworker', 0, person.*
+ FROM home JOIN person ON person.role = 'caseworker' AND starts_with(home.area, person.area)
+ WHERE home.caseworker IS NULL
+ ORDER BY length(person.area) DESC, person.id COLLATE "C"
+ LIMIT 1)
+UNION ALL
 (SELECT 'duty_officer', 0, person.*
  FROM home JOIN person ON person.role = 'duty_officer' AND starts_with(home.area, person.area)
  ORDER BY length(person.area) DESC
  FETCH FIRST 1 ROWS WITH TIES)
 ORDER BY as_role, position, id
 """
-"""Duty officers are those of the smallest area around the household that has any."""
+"""Whose household has no caseworker has one of the smallest area around it that has any: the first by id, so that it is
+always the same. Duty officers are all those of the smallest area around the household that has any."""
 
 _NEWEST_READING = """
 SELECT max(newest.time) AS time

@@ -24,7 +24,7 @@ from alerts.lifecycle import source_of
 from alerts.model import Alert, Asked, HandsetMessage, Notification, People, Place, Status, Step, StepStatus, Task
 from detectors.finding import Finding, Kind
 from registry.instants import to_datetime, to_micros
-from storage import alert_people, alert_rows, alert_visits, lessons
+from storage import alert_findings, alert_people, alert_rows, alert_visits, lessons
 
 ALERTS = "alerts"
 """Notified with an alert's id on every change of it."""
@@ -33,35 +33,6 @@ STEPS = "steps"
 NOTIFICATIONS = "notifications"
 """Notified when a message is queued."""
 
-_RECORD_FINDING = """
-INSERT INTO finding (household, kind, rule, source, onset, phase, severity, time, score, facts)
-VALUES (
-    %(household)s, %(kind)s, %(rule)s, %(source)s, %(onset)s, %(phase)s, %(severity)s, %(time)s, %(score)s, %(facts)s
-)
-ON CONFLICT DO NOTHING
-"""
-
-_STILL_SO = """
-SELECT raised.rule || ' ' || raised.source AS name, raised.onset
-FROM finding raised
-WHERE raised.household = %(household)s AND raised.kind = %(kind)s AND raised.phase = 'raised'
-  AND raised.onset = ANY (%(onsets)s)
-  AND NOT EXISTS (
-      SELECT 1 FROM finding since
-      WHERE (since.household, since.kind, since.rule, since.source)
-          = (raised.household, raised.kind, raised.rule, raised.source)
-        AND (since.phase = 'cleared' AND since.onset = raised.onset
-          OR since.phase = 'raised' AND since.onset > raised.onset)
-  )
-"""
-
-_WORST = """
-SELECT finding.* FROM finding
-WHERE household = %(household)s AND kind = %(kind)s AND phase = 'raised'
-  AND jsonb_build_object(rule || ' ' || source, (extract(epoch FROM onset) * 1000000)::bigint) <@ %(sources)s
-ORDER BY severity DESC, time, rule, source
-LIMIT 1
-"""
 _PUT_TO_REST = """
 SELECT alert.* FROM alert JOIN step ON step.alert = alert.id
 WHERE alert.household = %(household)s AND alert.kind = %(kind)s AND alert.status = 'closed'
@@ -235,23 +206,15 @@ class PostgresAlertBook:
 
     def record(self, finding: Finding) -> bool:
         """Write a finding down; False if it was there already."""
-        return self._run(_RECORD_FINDING, alert_rows.from_finding(finding)).rowcount == 1
+        return alert_findings.record(self._conn, finding)
 
     def still_so(self, alert: Alert) -> Mapping[str, int]:
         """Return those of an alert's sources that were neither cleared nor raised anew since they were raised."""
-        about = {
-            "household": alert.household,
-            "kind": alert.kind.value,
-            "onsets": [to_datetime(onset) for onset in alert.sources.values()],
-        }
-        still = {(row["name"], to_micros(row["onset"])) for row in self._run(_STILL_SO, about)}
-        return {source: onset for source, onset in alert.sources.items() if (source, onset) in still}
+        return alert_findings.still_so(self._conn, alert)
 
     def worst(self, alert: Alert) -> Finding | None:
         """Return the most severe of what an alert's sources were raised with."""
-        about = {"household": alert.household, "kind": alert.kind.value, "sources": Jsonb(dict(alert.sources))}
-        row = self._run(_WORST, about).fetchone()
-        return None if row is None else alert_rows.to_finding(row)
+        return alert_findings.worst(self._conn, alert)
 
     def put_to_rest(self, finding: Finding) -> Alert | None:
         """Return the closed alert that has a finding's condition among its sources and will be looked at again."""

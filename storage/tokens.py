@@ -34,10 +34,11 @@ WHERE hash = %(hash)s AND (expires_at IS NULL OR expires_at > now())
 """
 
 _REVOKE = "DELETE FROM token WHERE name = %(name)s"
+_NAMES = "SELECT DISTINCT name FROM token ORDER BY name"
 
 
 class TokenError(StorageError):
-    """A token cannot be made as asked."""
+    """A token cannot be made or revoked as asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,16 @@ def find(conn: Connection, token: str) -> Token | None:
 
 
 def revoke(conn: Connection, name: str) -> int:
-    """Remove every token of a name and return how many there were."""
-    return conn.execute(_REVOKE, {"name": name}).rowcount
+    """Remove every token of a name and return how many there were.
+
+    Raises:
+        TokenError: there is none.
+    """
+    revoked = conn.execute(_REVOKE, {"name": name}).rowcount
+    if not revoked:
+        names = ", ".join(repr(known) for (known,) in conn.execute(_NAMES)) or "none at all"
+        raise TokenError(f"no token is called {name!r}; there are: {names}")
+    return revoked
 
 
 def _hash(token: str) -> bytes:

@@ -13,8 +13,7 @@ from alerts.book import Books
 from alerts.cap import Cap
 from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import Channel
-from alerts.delivery import deliver_due, expire_calls
-from alerts.escalation import run_due, take
+from alerts.escalation import take
 from alerts.model import (
     Alert,
     AlertEvent,
@@ -34,6 +33,7 @@ from alerts.policy_file import built_in
 from detectors.finding import Finding, Kind, Phase, Severity
 from detectors.verdict import Verdict
 from registry.instants import HOUR, SECOND, to_micros
+from tests.alerts_rounds import deliver_due, miss_calls, run_due
 
 NOON = to_micros(datetime(2026, 3, 10, 4, 0, tzinfo=UTC))
 """Twelve o'clock in Shanghai."""
@@ -43,6 +43,9 @@ SON = Recipient("son", "李明", Role.CONTACT, "+8613800000002", "zh_CN", Medium
 DAUGHTER = Recipient("daughter", "Li Hua", Role.CONTACT, "+8613800000003", "en", Medium.SMS)
 WANG = Recipient("wang", "王社工", Role.CASEWORKER, "+8613800000004", "zh_CN", Medium.SMS)
 ZHAO = Recipient("zhao", "赵值班", Role.DUTY_OFFICER, "+8613800000005", "zh_CN", Medium.CALL)
+
+OFFICER = "token:desk"
+"""Who acts at the desk without being one of the neighbours."""
 
 HOME = "home"
 EMPTY = "nobody-known"
@@ -134,7 +137,7 @@ class World:
         """Do all that is due now, and let the auditor look: nobody may be forgotten."""
         while self._climbs() or deliver_due(self.books, self.channels, self.now):
             pass
-        expire_calls(self.books, self.now)
+        miss_calls(self.books, self.now)
         with self.books() as book:
             assert audit(book.watched(), self.now, 0) == []
 

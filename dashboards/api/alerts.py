@@ -17,7 +17,8 @@ from dashboards.context import Given
 from dashboards.languages import Language
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented, not_found
-from dashboards.shapes import Alert, AlertStatus, AlertStory, Asked, Note, Shelving, Word
+from dashboards.shapes.alerts import Alert, AlertStatus, AlertStory, Shelving
+from dashboards.shapes.terms import Asked, Note, Word
 from detectors.finding import Kind
 from registry.instants import to_micros
 from storage.views import Row, View

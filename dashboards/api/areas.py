@@ -11,7 +11,9 @@ from dashboards.access import Scoped, Viewer
 from dashboards.context import Given
 from dashboards.paging import Page, Paged
 from dashboards.problems import Refusal, documented, not_found
-from dashboards.shapes import Area, Delay, Instant, Performance, Visits, severity_word
+from dashboards.shapes.performance import Delay, Performance, Visits
+from dashboards.shapes.registry import Area
+from dashboards.shapes.terms import Instant, severity_word
 from storage.views import Row
 from storage.views import performance as queries
 from storage.views import registry as areas

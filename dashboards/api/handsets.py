@@ -14,7 +14,8 @@ from dashboards.access import Conn, Operator, Scoped
 from dashboards.context import Given
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented, not_found
-from dashboards.shapes import Asked, Call, Handset, HandsetMessages
+from dashboards.shapes.handsets import Call, Handset, HandsetMessages
+from dashboards.shapes.terms import Asked
 from registry.instants import to_micros
 from storage.views import Row, View
 from storage.views import handsets as queries

@@ -13,7 +13,8 @@ from dashboards.access import Scoped, Viewer
 from dashboards.languages import Language
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented
-from dashboards.shapes import Incident, Word
+from dashboards.shapes.alerts import Incident
+from dashboards.shapes.terms import Word
 from storage.views import incidents as queries
 
 

@@ -11,7 +11,8 @@ from dashboards import present
 from dashboards.access import Operator, Scoped
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented
-from dashboards.shapes import Refused, Word
+from dashboards.shapes.telemetry import Refused
+from dashboards.shapes.terms import Word
 from storage.views import quarantine as queries
 
 

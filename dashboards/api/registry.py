@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from dashboards.access import Caller, Conn, Operator, Scoped, Viewer
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented, not_found
-from dashboards.shapes import (
+from dashboards.shapes.registry import (
     Absence,
     Contact,
     Device,
@@ -20,8 +20,8 @@ from dashboards.shapes import (
     NewHousehold,
     NewPerson,
     Person,
-    Word,
 )
+from dashboards.shapes.terms import Word
 from registry import model
 from storage import registry
 from storage.views import View

@@ -14,7 +14,8 @@ from dashboards.access import Scoped, Viewer
 from dashboards.context import Given
 from dashboards.paging import Paged
 from dashboards.problems import Refusal, documented, not_found
-from dashboards.shapes import Instant, Series
+from dashboards.shapes.telemetry import Series
+from dashboards.shapes.terms import Instant
 from registry.quantities import BY_LABEL, SCALES
 from storage.views import Row
 from storage.views import readings as queries

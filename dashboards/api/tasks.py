@@ -17,7 +17,8 @@ from dashboards.context import Given
 from dashboards.languages import Language
 from dashboards.paging import Page, Paged
 from dashboards.problems import Refusal, documented, not_found
-from dashboards.shapes import Asked, Note, Task, TaskStatus, Word
+from dashboards.shapes.alerts import Task, TaskStatus
+from dashboards.shapes.terms import Asked, Note, Word
 from registry.instants import to_micros
 from storage.views import Row, View
 from storage.views import registry as people

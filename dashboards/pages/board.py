@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Final
+from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -13,7 +15,7 @@ from dashboards.context import Given
 from dashboards.languages import Language
 from dashboards.pages.frame import Framed, frame
 from dashboards.pages.signin import sign_in
-from storage.views import View, alerts, handsets, incidents, tasks
+from storage.views import Row, View, alerts, handsets, incidents, tasks
 
 _ALERTS: Final = 100
 _BESIDE: Final = 12
@@ -56,6 +58,9 @@ def router() -> APIRouter:
 def _alerts(view: View) -> dict[str, object]:
     rows = alerts.board(view, limit=_ALERTS)
     counts = alerts.open_counts(view)
+    endangered: defaultdict[UUID, list[Row]] = defaultdict(list)
+    for home in incidents.endangered(view, limit=_ALERTS):
+        endangered[home["incident"]].append(home)
     return {
         "alerts": [row for row in rows if row["status"] not in _QUIET],
         "quiet": [row for row in rows if row["status"] in _QUIET],
@@ -63,6 +68,7 @@ def _alerts(view: View) -> dict[str, object]:
         "total": sum(counts.values()),
         "shown": len(rows),
         "incidents": incidents.listed(view, limit=_INCIDENTS, status="open"),
+        "endangered": endangered,
     }
 
 

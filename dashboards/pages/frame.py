@@ -22,7 +22,7 @@ from dashboards.access import Caller, Viewer
 from dashboards.context import Given, context_of
 from dashboards.languages import ENGLISH, Language, Translate, preferred, translator
 from dashboards.problems import Refusal
-from dashboards.shapes import severity_word
+from dashboards.shapes.terms import severity_word
 from registry.instants import to_datetime, to_micros
 
 _LARGEST_FORM: Final = 64 * 1024
@@ -197,6 +197,7 @@ _WORDS: Final = {
     "role": phrases.ROLES,
     "task": phrases.TASKS,
     "cause": phrases.CAUSES,
+    "effect": phrases.EFFECTS,
 }
 
 _TEMPLATES: Final = Environment(

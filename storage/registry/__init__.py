@@ -15,31 +15,25 @@ from storage.registry.directory import (
 )
 from storage.registry.entries import add_absence, add_contact, add_device, add_household, add_person
 from storage.registry.files import export_directory, import_directory
-from storage.registry.people import absences, caseworker, contacts, duty_officer, residents
 from storage.registry.tables import Changes, Count, load, save
 
 __all__ = [
     "Changes",
     "Count",
     "DirectoryRow",
-    "absences",
     "add_absence",
     "add_contact",
     "add_device",
     "add_household",
     "add_person",
     "add_sensors",
-    "caseworker",
-    "contacts",
     "directory",
-    "duty_officer",
     "ensure_recorded_devices",
     "export_directory",
     "import_directory",
     "known_absences",
     "load",
     "places",
-    "residents",
     "save",
     "version",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
@@ -29,6 +30,17 @@ class View:
             raise ValueError("a query of a view must confine itself to %(scope)s")
         with self.conn.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(sql.encode(), {**values, "scope": self.scope}).fetchall()
+
+    def newest(
+        self, sql: str, *, limit: int, after: tuple[datetime, object] | None = None, **values: object
+    ) -> list[Row]:
+        """Run a query of a list that begins with its newest and return `limit` rows, from below `after` on.
+
+        `after` is the (moment, id) of the last row of the page before; the query knows it as `%(after_at)s` and
+        `%(after_id)s`, both null on the first page.
+        """
+        after_at, after_id = after or (None, None)
+        return self.rows(sql, **values, limit=limit, after_at=after_at, after_id=after_id)
 
     def row(self, sql: str, **values: object) -> Row | None:
         """Run the same kind of query and return its first row, None where there is none."""

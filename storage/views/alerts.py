@@ -102,16 +102,14 @@ def listed(
     after: tuple[datetime, UUID] | None = None,
 ) -> list[Row]:
     """Return alerts, the newest raised first, from below `after` (raised_at, id) on."""
-    after_at, after_id = after or (None, None)
-    return view.rows(
+    return view.newest(
         _LIST,
         limit=limit,
         area=area,
         statuses=list(statuses) if statuses else None,
         kinds=list(kinds) if kinds else None,
         household=household,
-        after_at=after_at,
-        after_id=after_id,
+        after=after,
     )
 
 

@@ -25,6 +25,19 @@ ORDER BY i.raised_at DESC, i.id DESC
 LIMIT %(limit)s
 """
 
+# An incident's own alerts name its cause as their source; two incidents of one cause and place do not last at once.
+_ENDANGERED = """
+SELECT i.id AS incident, a.id AS alert, a.household, h.address, a.status, a.held_by, holder.name AS held_by_name
+FROM incident i
+JOIN household h ON starts_with(h.area, i.area)
+JOIN alert a ON a.household = h.id AND a.kind = 'outage' AND a.status <> 'closed'
+LEFT JOIN person holder ON holder.id = substring(a.held_by FROM '^person:(.+)$')
+WHERE i.ended_at IS NULL AND starts_with(h.area, %(scope)s)
+  AND EXISTS (SELECT FROM jsonb_object_keys(a.sources) source WHERE right(source, length(i.cause) + 1) = ' ' || i.cause)
+ORDER BY a.status = 'acknowledged', a.opened_at, a.household
+LIMIT %(limit)s
+"""
+
 
 def listed(
     view: View,
@@ -35,12 +48,15 @@ def listed(
     after: tuple[datetime, UUID] | None = None,
 ) -> list[Row]:
     """Return incidents that befell an area, the newest raised first, from below `after` (raised_at, id) on."""
-    after_at, after_id = after or (None, None)
-    return view.rows(
+    return view.newest(
         _LIST,
         limit=limit,
         area=area,
         open=None if status is None else status == "open",
-        after_at=after_at,
-        after_id=after_id,
+        after=after,
     )
+
+
+def endangered(view: View, *, limit: int) -> list[Row]:
+    """Return the homes that depend on what incidents have cut off, their alert open; those nobody has taken first."""
+    return view.rows(_ENDANGERED, limit=limit)

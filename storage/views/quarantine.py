@@ -30,5 +30,4 @@ def listed(
     after: tuple[datetime, int] | None = None,
 ) -> list[Row]:
     """Return what was refused, the newest first, from below `after` (at, id) on."""
-    after_at, after_id = after or (None, None)
-    return view.rows(_LIST, limit=limit, gateway=gateway, reason=reason, after_at=after_at, after_id=after_id)
+    return view.newest(_LIST, limit=limit, gateway=gateway, reason=reason, after=after)

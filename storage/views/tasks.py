@@ -60,15 +60,13 @@ def listed(
     after: tuple[datetime, UUID] | None = None,
 ) -> list[Row]:
     """Return tasks, the newest first, from below `after` (created_at, id) on."""
-    after_at, after_id = after or (None, None)
-    return view.rows(
+    return view.newest(
         _LIST,
         limit=limit,
         area=area,
         statuses=list(statuses) if statuses else None,
         assignee=assignee,
-        after_at=after_at,
-        after_id=after_id,
+        after=after,
     )
 
 

@@ -13,8 +13,7 @@ from fastapi.testclient import TestClient
 from psycopg_pool import ConnectionPool
 
 from alerts.channels.handset import HandsetChannel
-from alerts.delivery import deliver_due, expire_calls
-from alerts.escalation import run_due, take
+from alerts.escalation import take
 from alerts.policy_file import built_in
 from dashboards.app import Check, Context, create_app
 from dashboards.live import Broadcaster
@@ -25,6 +24,7 @@ from storage import tokens
 from storage.alerts import PostgresAlertBook, books_on
 from storage.database import open_pool
 from storage.registry import save
+from tests.alerts_rounds import deliver_due, miss_calls, run_due
 
 NOON = datetime(2026, 11, 5, 4, 0, tzinfo=UTC)
 """Noon in Shanghai; a weekday, and daytime for the ladders."""
@@ -109,7 +109,7 @@ class Site:
         end = self.now + timedelta(minutes=minutes)
         while True:
             now, opened = to_micros(self.now), books_on(self.pool)
-            expire_calls(opened, now)
+            miss_calls(opened, now)
             with opened() as book:
                 run_due(book, now)
             deliver_due(opened, {"handset": HandsetChannel(opened, MINUTE)}, now)
@@ -130,6 +130,19 @@ class Site:
                     [(made[0], *row) for row in rows],
                 )
         return int(made[0])
+
+
+class SiteClock:
+    """The clock of a site, for its engine."""
+
+    kind = "live"
+    speed = 1.0
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def now(self) -> datetime:
+        return self._site.now
 
 
 @contextmanager

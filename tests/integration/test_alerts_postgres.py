@@ -14,7 +14,7 @@ pytest.register_assert_rewrite("tests.alerts_stories")
 
 from alerts import desk  # noqa: E402 - after the stories' assertions were made to explain themselves
 from alerts.errors import Conflict  # noqa: E402 - the same
-from alerts.escalation import run_due, take  # noqa: E402 - the same
+from alerts.escalation import take  # noqa: E402 - the same
 from alerts.model import (  # noqa: E402 - the same
     EventKind,
     Outcome,
@@ -26,7 +26,8 @@ from storage.database import open_pool  # noqa: E402 - the same
 from storage.errors import StorageError  # noqa: E402 - the same
 from storage.views import View  # noqa: E402 - the same
 from storage.views import alerts as views  # noqa: E402 - the same
-from tests.alerts_stories import OFFICER, Stories  # noqa: E402 - the same
+from tests.alerts_rounds import run_due  # noqa: E402 - the same
+from tests.alerts_stories import Stories  # noqa: E402 - the same
 from tests.alerts_tables import Tables, settle_street  # noqa: E402 - the same
 from tests.alerts_world import (  # noqa: E402 - the same
     DAUGHTER,
@@ -34,6 +35,7 @@ from tests.alerts_world import (  # noqa: E402 - the same
     HOME,
     NEIGHBOURS,
     NOON,
+    OFFICER,
     PLACES,
     SON,
     World,

@@ -8,8 +8,10 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from typer.testing import CliRunner, Result
 
 from dashboards.access import COOKIE
+from shouwang.cli import app
 from storage import tokens
 from tests.integration.dashboards_site import EAST, WEST, Site, open_site
 
@@ -201,8 +203,28 @@ def test_tokens_are_stored_as_hashes_and_expire(site: Site) -> None:
             tokens.create(conn, "king", "", "k")
         with pytest.raises(tokens.TokenError, match="import them first"):
             tokens.create(conn, "viewer", "", "k", person="nobody")
-        assert tokens.revoke(conn, "short") == 1
-        assert tokens.revoke(conn, "short") == 0
+
+
+def test_a_token_that_was_revoked_opens_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOUWANG_DATABASE_URL", site.database)
+    monkeypatch.setattr("shouwang.logging.set_up", lambda *_, **__: None)  # else later tests log to a closed stream
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(app, ["token", *words])
+
+    def status(token: str) -> int:
+        return site.client.get("/api/v1/alerts", headers={"Authorization": f"Bearer {token}"}).status_code
+
+    lost, other, kept = (
+        run("create", "--role", "officer", "--area", WEST, "--name", name).stdout.strip()
+        for name in ("tablet", "tablet", "desk")
+    )
+    assert (status(lost), status(other), status(kept)) == (200, 200, 200)
+    assert run("revoke", "tablet").stdout.strip() == "2 revoked"
+    assert (status(lost), status(other), status(kept)) == (401, 401, 200)
+    again = run("revoke", "tablet")
+    assert again.exit_code == 1
+    assert "no token is called 'tablet'; there are: 'desk'" in again.stderr
 
 
 def test_a_bearer_that_is_wrong_is_told_how_to_get_one(site: Site) -> None:

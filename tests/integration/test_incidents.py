@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
-from alerts.escalation import run_due
-from detectors.finding import Phase
+from alerts.escalation import take
+from alerts.policy_file import built_in
+from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from detectors.incident import Cause, Incident
 from ingest.records import Message
 from registry.instants import HOUR, MINUTE, to_micros
@@ -17,6 +19,7 @@ from shouwang.engine import Engine
 from storage import incidents
 from storage.alerts import PostgresAlertBook
 from storage.database import connect
+from tests.alerts_rounds import run_due
 from tests.integration.dashboards_site import EAST, NOON, WEST, Site, open_site
 from tests.integration.engine_house import START, HandClock, Told, at_work, pack, rows, settle
 
@@ -163,3 +166,46 @@ def test_the_board_shows_what_befell_an_area_while_it_lasts(site: Site) -> None:
     assert "户停电" not in site.client.get("/", headers={**headers, **site.token("viewer", EAST)}).text
     save(site, incident(phase=Phase.CLEARED))
     assert "户停电" not in site.client.get("/", headers=headers).text
+
+
+def outage(site: Site, household: str, cause: Cause = Cause.POWER) -> UUID:
+    """Raise what an incident says of a home where somebody depends on the supply, and return the alert's id."""
+    now = to_micros(site.now)
+    facts: dict[str, Fact] = {
+        "template": f"outage_{cause}", "homes": 40, "of": 50, "since_at": now, "by_chance": 1e10, "lasted": 0.0,
+    }  # fmt: skip
+    told = Finding(household, Kind.OUTAGE, "incidents", cause.value, Phase.RAISED, Severity.HIGH, now, now, 1.0, facts)
+    with site.pool.connection() as conn, conn.transaction():
+        [alert] = take(PostgresAlertBook(conn), [told], now, built_in())
+    return alert
+
+
+def banner(site: Site, role: str = "operator", area: str = "", language: str = "en") -> str:
+    """Return what the board says of incidents, above the alerts."""
+    headers = {**site.token(role, area), "Accept-Language": language}
+    return site.client.get("/parts/alerts", headers=headers).text.partition('<h1 class="count">')[0]
+
+
+def test_the_board_names_the_homes_that_depend_on_what_failed(site: Site) -> None:
+    alerts = [outage(site, home) for home in ("hh-1", "hh-2")]
+    outage(site, "hh-3")
+    save(site, incident())
+    shown = banner(site)
+    assert "40 of 50 homes" in shown
+    assert "Somebody depends on the supply in 2 homes" in shown
+    assert [f'href="/alerts/{alert}"' in shown for alert in alerts] == [True, True]
+    assert "hh-3" not in shown, "that is another area's"
+    answer = site.client.post(f"/api/v1/alerts/{alerts[0]}/acknowledge", headers=site.token("officer", person="do-1"))
+    assert answer.status_code == 200
+    shown = banner(site)
+    assert shown.index("2 West Street") < shown.index("1 West Street"), "whom nobody looks after comes first"
+    assert "Taken by Officer Huang" in shown
+    assert "其中 2 户有人依赖供应" in banner(site, language="zh-CN")
+    assert "depends on" not in banner(site, "viewer", EAST)
+
+
+def test_an_outage_of_another_cause_is_not_laid_to_an_incident(site: Site) -> None:
+    outage(site, "hh-1", Cause.WATER)
+    save(site, incident())
+    assert "40 of 50 homes" in banner(site)
+    assert "depends on" not in banner(site)

@@ -16,7 +16,9 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 import registry as registry_package
+from alerts.model import Medium, People, Recipient, Role
 from registry.csv_files import read_directory
+from registry.instants import to_micros
 from registry.model import Absence, Area, Contact, Device, Household, Person, Registry
 from registry.quantities import Quantity
 from registry.refusals import (
@@ -30,6 +32,7 @@ from registry.refusals import (
     UnknownPersonError,
 )
 from storage import registry
+from storage.alert_people import absence_end, people
 from storage.registry import Count
 
 SAMPLE = Path(registry_package.__file__).parent / "sample"
@@ -112,14 +115,14 @@ def test_an_import_with_one_error_changes_nothing(conn: Connection[Any], tmp_pat
 def test_an_import_knows_what_is_registered(sampled: Connection[Any], tmp_path: Path) -> None:
     (tmp_path / "absences.csv").write_text("household,starts,ends,reason\nYZ-0002,2026-12-01,2026-12-01,\n")
     registry.import_directory(sampled, tmp_path)
-    assert registry.absences(sampled, "YZ-0002", datetime(2026, 12, 1, 15, 59, tzinfo=UTC)) == [
+    assert [one for one in registry.load(sampled).absences if one.household == "YZ-0002"][-1:] == [
         Absence("YZ-0002", datetime(2026, 11, 30, 16, tzinfo=UTC), datetime(2026, 12, 1, 16, tzinfo=UTC))
     ]
 
 
 def test_contacts_change_places(sampled: Connection[Any]) -> None:
     def order() -> list[str]:
-        return [person.id for person in registry.contacts(sampled, "YZ-0001")]
+        return [one.person for one in people(sampled, "YZ-0001").contacts]
 
     assert order() == ["zhang-min", "zhang-wei"]
     swapped = Registry(
@@ -131,7 +134,7 @@ def test_contacts_change_places(sampled: Connection[Any]) -> None:
     moved = Registry(contacts=(Contact("YZ-0001", 1, "zhang-min"), Contact("YZ-0001", 3, "zhang-wei")))
     assert registry.save(sampled, moved).tables["contacts"] == Count(added=1, changed=1)
     assert order() == ["zhang-min", "zhang-wei"]
-    assert [person.id for person in registry.contacts(sampled, "YZ-0002")] == ["li-na"]
+    assert [one.person for one in people(sampled, "YZ-0002").contacts] == ["li-na"]
 
 
 def test_a_save_of_what_does_not_fit_changes_nothing(sampled: Connection[Any]) -> None:
@@ -170,12 +173,12 @@ def test_each_change_is_seen_as_a_newer_version(sampled: Connection[Any]) -> Non
 
 
 def test_residents_and_contacts_are_found(sampled: Connection[Any]) -> None:
-    assert [person.name for person in registry.residents(sampled, "YZ-0001")] == ["王秀兰"]
-    assert registry.residents(sampled, "nowhere") == []
-    assert registry.contacts(sampled, "YZ-0003") == []
-    assert registry.contacts(sampled, "YZ-0002") == [
-        Person("li-na", "李娜", "contact", None, None, "+12025550113", "zh_CN", "sms")
-    ]
+    assert [one.name for one in people(sampled, "YZ-0001").residents] == ["王秀兰"]
+    assert people(sampled, "nowhere") == People()
+    assert people(sampled, "YZ-0003").contacts == ()
+    assert people(sampled, "YZ-0002").contacts == (
+        Recipient("li-na", "李娜", Role.CONTACT, "+12025550113", "zh_CN", Medium.SMS),
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,47 +191,50 @@ def test_residents_and_contacts_are_found(sampled: Connection[Any]) -> None:
     ],
 )
 def test_the_nearest_caseworker_is_found(sampled: Connection[Any], household: str, expected: str | None) -> None:
-    found = registry.caseworker(sampled, household)
-    assert (found.id if found else None) == expected
+    found = people(sampled, household).caseworker
+    assert (found.person if found else None) == expected
 
 
 def test_of_caseworkers_equally_near_the_first_by_id_is_found(sampled: Connection[Any]) -> None:
     for name in ("Zeta", "alpha", "Alpha"):
         registry.add_person(sampled, Person(name, name, "caseworker", None, "500103003002", None, "en"))
-    found = registry.caseworker(sampled, "YZ-0002")
+    found = people(sampled, "YZ-0002").caseworker
     assert found is not None
-    assert found.id == "Alpha"
+    assert found.person == "Alpha"
 
 
-@pytest.mark.parametrize(
-    ("area", "expected"),
-    [("500103003001", "huang-lei"), ("500103", "huang-lei"), ("50", None), ("5001", None), ("50010", None), ("", None)],
-)
-def test_the_nearest_duty_officer_is_found(sampled: Connection[Any], area: str, expected: str | None) -> None:
-    found = registry.duty_officer(sampled, area)
-    assert (found.id if found else None) == expected
+def test_a_households_own_caseworker_goes_before_a_nearer_one(sampled: Connection[Any]) -> None:
+    sampled.execute("UPDATE household SET caseworker = 'liu-yang' WHERE id = 'YZ-0001'")
+    found = people(sampled, "YZ-0001").caseworker
+    assert found is not None
+    assert (found.person, found.role) == ("liu-yang", Role.CASEWORKER)
+
+
+def test_the_nearest_duty_officers_are_found(sampled: Connection[Any]) -> None:
+    def found(household: str) -> list[str]:
+        return [one.person for one in people(sampled, household).duty_officers]
+
+    assert [found(one) for one in ("YZ-0001", "YZ-0003", "nowhere")] == [["huang-lei"], ["huang-lei"], []]
+    for name in ("b", "a"):
+        registry.add_person(sampled, Person(name, name, "duty_officer", None, "500103003", None, "en"))
+    assert [found(one) for one in ("YZ-0001", "YZ-0003")] == [["a", "b"], ["huang-lei"]]
 
 
 def test_a_code_is_no_pattern(sampled: Connection[Any]) -> None:
-    with sampled.transaction():
-        registry.save(sampled, Registry(areas=(Area("5%", "city", "%"),)))
-        registry.save(sampled, Registry(people=(Person("x", "X", "duty_officer", None, "5%", None, "en"),)))
-    assert registry.duty_officer(sampled, "50") is None
+    for role in ("duty_officer", "caseworker"):
+        with sampled.transaction():
+            registry.save(sampled, Registry(areas=(Area("5%", "city", "%"),)))
+            registry.save(sampled, Registry(people=(Person(role, "X", role, None, "5%", None, "en"),)))
+    registry.add_household(sampled, Household("YZ-0004", "50", "Asia/Shanghai", "en", "other", "low", ""))
+    assert people(sampled, "YZ-0004") == People()
 
 
 def test_an_absence_holds_from_its_start_until_before_its_end(sampled: Connection[Any]) -> None:
-    (absence,) = registry.absences(sampled, "YZ-0001", datetime(2026, 9, 15, tzinfo=UTC))
-    moment = timedelta(microseconds=1)
+    (absence,) = [one for one in registry.load(sampled).absences if one.household == "YZ-0001"]
+    start, end = to_micros(absence.starts), to_micros(absence.ends)
     assert absence.reason == "医院体检"
-    assert absence.starts.tzinfo is UTC
-    for at, expected in (
-        (absence.starts - moment, []),
-        (absence.starts, [absence]),
-        (absence.ends - moment, [absence]),
-        (absence.ends, []),
-    ):
-        assert registry.absences(sampled, "YZ-0001", at) == expected
-    assert registry.absences(sampled, "YZ-0002", absence.starts) == []
+    assert [absence_end(sampled, "YZ-0001", at) for at in (start - 1, start, end - 1, end)] == [None, end, end, None]
+    assert absence_end(sampled, "YZ-0002", start) is None
 
 
 # new entries

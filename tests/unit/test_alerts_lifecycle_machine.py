@@ -17,7 +17,6 @@ from alerts.audit import audit
 from alerts.cap import Cap
 from alerts.channels.port import ChannelError, Receipt
 from alerts.errors import AlertError
-from alerts.escalation import run_due
 from alerts.lifecycle import source_of
 from alerts.model import (
     EventKind,
@@ -34,6 +33,7 @@ from alerts.policy import Do
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from tests.alerts_memory import MemoryBook
+from tests.alerts_rounds import run_due
 from tests.alerts_world import EMPTY, HOME, LI, MUTE, NEIGHBOURS, PLACES, World, finding
 
 _T = TypeVar("_T")

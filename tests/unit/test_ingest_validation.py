@@ -189,14 +189,6 @@ def test_a_registered_device_brings_its_sensors_with_it() -> None:
     assert born.tallies == validated.tallies
 
 
-def test_a_sensor_that_was_born_is_known_afterwards() -> None:
-    directory = DIRECTORY.with_sensors({("new", "volume"): 20})
-    validated = validate([said(record(device="new"), record())], directory, to_datetime(NOW))
-    assert validated.batch.sensor.tolist() == [20, 11]
-    assert directory.version == DIRECTORY.version
-    assert ("new", "volume") not in DIRECTORY.sensors
-
-
 def test_a_device_that_left_the_registry_is_unknown_even_if_its_sensors_stayed() -> None:
     directory = replace(DIRECTORY, devices={"new": Owner("gw-1", "h-2")})
     validated = validate([said(record())], directory, to_datetime(NOW))

@@ -1,0 +1,49 @@
+"""Simulated telephones as documented shapes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from dashboards.shapes.terms import Shown
+
+
+class Call(Shown):
+    """An SMS or a call on a simulated telephone."""
+
+    id: UUID
+    phone: str
+    person: str | None
+    person_name: str | None
+    role: str
+    medium: Literal["sms", "call"]
+    text: str
+    language: str
+    at: datetime
+    rings_until: datetime | None
+    status: Literal["delivered", "ringing", "answered", "missed"]
+    answer: str | None
+    answered_at: datetime | None
+    alert: UUID
+    household: str
+
+
+class Handset(Shown):
+    """A simulated telephone."""
+
+    phone: str
+    person: str | None
+    person_name: str | None
+    role: str
+    messages: int
+    ringing: int = Field(description="Calls that ring now")
+    last_at: datetime
+
+
+class HandsetMessages(Handset):
+    """A simulated telephone with its newest SMS and calls."""
+
+    recent: list[Call] = Field(description="At most 100, the newest first")

@@ -1,0 +1,31 @@
+"""Stories of alerts, told once and run against every alert book."""
+
+from __future__ import annotations
+
+from tests.alerts_stories.answers import Answers
+from tests.alerts_stories.backlog import Backlog
+from tests.alerts_stories.channel_failures import ChannelFailures
+from tests.alerts_stories.desk_work import DeskWork
+from tests.alerts_stories.episodes import Episodes
+from tests.alerts_stories.growth import Growth
+from tests.alerts_stories.ladder import Ladder
+from tests.alerts_stories.lessons import Lessons
+from tests.alerts_stories.precedence import Precedence
+from tests.alerts_stories.rechecks import Rechecks
+from tests.alerts_stories.visit_cap import VisitCap
+
+
+class Stories(
+    Ladder,
+    Answers,
+    DeskWork,
+    Episodes,
+    Growth,
+    VisitCap,
+    Lessons,
+    Rechecks,
+    Precedence,
+    Backlog,
+    ChannelFailures,
+):
+    """All stories. Subclasses give the fixture `world`, a `tests.alerts_world.World`."""
