@@ -17,7 +17,7 @@ from detectors.records import Records, read, write
 from detectors.rule import Amount, Count, Rule
 from detectors.runs import Positions
 from detectors.slices import Slice, slice_of
-from detectors.verdict import Verdict
+from detectors.verdict import Verdict, sensors_of_real
 from detectors.week_profile import HourTable
 from registry.instants import HOUR, MINUTE, SECOND
 from registry.quantities import Quantity
@@ -32,7 +32,8 @@ _EDGES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 36, 48, 72, 120])
 """Lengths in hours at which the sketch of past runs has its bins."""
 _PRIOR, _FALL, _WEIGHT = 4.0, 2.0, 0.25  # the population's runs of the floor's length a year, hours in which they
 # become 1/e, and the years of own past they are worth
-_UNKNOWN = Flag.FIRST | Flag.RESET
+_UNKNOWN = int(Flag.FIRST | Flag.RESET)
+_QUANTITIES = (Quantity.ENERGY, Quantity.POWER)
 
 
 class Appliance:
@@ -85,17 +86,19 @@ class Appliance:
         """Judge electricity registers and meters of power."""
         return [
             found
-            for quantity in (Quantity.ENERGY, Quantity.POWER)
+            for quantity in _QUANTITIES
             if len(piece := slice_of(batch, self._sensors, quantity))
             for found in self._look(batch, piece, quantity)
         ]
 
     def _look(self, batch: Observations, piece: Slice, quantity: Quantity) -> list[Finding]:
         bank, ends = self._bank, hour_ends(batch, self._sensors, quantity)
-        key = ends.runs.key
-        at = bank.at(key)
+        key, every = ends.runs.key, bank.at(piece.runs.key)
+        low = self._lows(piece, ends, every, self._watts_of(piece, quantity))
+        if not low.size:
+            return []
+        at = every[ends.row]
         self._base.reach(len(bank.rows()))
-        low = self._lows(piece, ends)
         last = bank["hour"][at]
         low[~ends.follows(last) | ends.cut] = np.nan
         local = self._local.of_ends(batch, self._sensors, quantity) % 24
@@ -110,29 +113,37 @@ class Appliance:
             write(bank, at[rows], own)
         return findings
 
-    def _lows(self, piece: Slice, ends: HourEnds) -> Values:
-        """Return the smallest power in each hour that ended, NaN where a reading says nothing; keep what follows."""
-        bank, interval = self._bank, piece.time - piece.previous
-        registers = self._sensors.quantity[piece.runs.key] == Quantity.ENERGY
-        with np.errstate(divide="ignore", invalid="ignore"):
-            watts = np.where(registers, piece.use * (HOUR / interval), piece.value)
+    @staticmethod
+    def _watts_of(piece: Slice, quantity: Quantity) -> Values:
+        """Return the power (n,) that each reading shows since the one before it, NaN where it says nothing."""
+        interval = piece.time - piece.previous
+        watts = piece.value
+        if quantity is Quantity.ENERGY:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                watts = piece.use * (HOUR / interval)
         watts = watts.astype(np.float32).astype(np.float64)  # as the bank keeps them: no cut may change a digit
         watts[(interval > _COARSEST) | (piece.flags & _UNKNOWN != 0)] = np.nan
-        # A reading over the end of an hour belongs to both hours, so segments share it.
-        padded = np.append(watts, np.inf)
-        until = ends.row
-        since = ends.runs.previous(until, np.where(ends.runs.head, piece.runs.start[until], 0))
-        low = _least(padded, since, until)
-        head = ends.runs.head
-        low[head] = np.minimum(low[head], bank["low"][bank.at(ends.runs.key[head])])
-        tail = np.flatnonzero(piece.runs.tail)
-        start = piece.runs.start[tail]
-        ended = np.full(len(watts), -1)
-        ended[piece.runs.start[until[ends.runs.tail]]] = until[ends.runs.tail]
-        begin = np.maximum(start, ended[start])
-        at = bank.at(piece.runs.key[tail])
-        rest = _least(padded, begin, tail)
-        bank["low"][at] = np.where(ended[start] < 0, np.minimum(rest, bank["low"][at]), rest)
+        return watts
+
+    def _lows(self, piece: Slice, ends: HourEnds, at: Positions, watts: Values) -> Values:
+        """Return the smallest power in each hour that ended, NaN where a reading says nothing; keep what follows."""
+        runs, until, kept = piece.runs, ends.row, self._bank["low"]
+        begun, head = kept[at], np.flatnonzero(ends.runs.head)
+        tail = np.flatnonzero(runs.tail)
+        ended = np.full(len(watts), -1)  # at a run's first row: where its last hour ended
+        ended[runs.start[until]] = until
+        # A reading over the end of an hour belongs to both hours, so what is told of them shares it.
+        if runs.single:
+            low, rest = watts[until], watts
+        else:
+            padded, start = np.append(watts, np.inf), runs.start[tail]
+            low = _least(padded, ends.runs.previous(until, runs.start[until]), until)
+            rest = _least(padded, np.maximum(start, ended[start]), tail)
+        low[head] = np.minimum(low[head], begun[until[head]])
+        begun = begun[tail]
+        rest = np.where(ended[runs.start[tail]] < 0, np.minimum(rest, begun), rest)
+        lower = np.flatnonzero(rest != begun)
+        kept[at[tail[lower]]] = rest[lower]
         return low
 
     def _hour(
@@ -149,9 +160,10 @@ class Appliance:
         years = own["known"] / _YEAR
         asked = np.flatnonzero((run >= self._floor) & (own["known"] >= self._warm_up))
         expected = np.full(len(run), np.inf)
-        longer = np.where(_EDGES[None, :] >= _edge(run[asked])[:, None], own["runs"][asked], 0).sum(axis=1)
-        prior = _WEIGHT * _PRIOR * np.exp((self._floor - run[asked]) / _FALL)
-        expected[asked] = (longer + prior) / (years[asked] + _WEIGHT)
+        if asked.size:
+            longer = np.where(_EDGES[None, :] >= _edge(run[asked])[:, None], own["runs"][asked], 0).sum(axis=1)
+            prior = _WEIGHT * _PRIOR * np.exp((self._floor - run[asked]) / _FALL)
+            expected[asked] = (longer + prior) / (years[asked] + _WEIGHT)
 
         raised = own["raised"].astype(np.int64)
         limit = self._rate * (1 + self._rate * years) / (1.0 + own["told"])
@@ -187,10 +199,10 @@ class Appliance:
     ) -> None:
         rows = np.flatnonzero(~(np.isnan(low) | away))
         known, usual = own["known"][rows].astype(np.float64), self._base.get(at[rows], local[rows])
-        step = np.maximum(_GAIN, 1 / (known / 24 + 2)) * np.clip(low[rows] - usual, -_CLIP, _CLIP)
+        step = np.maximum(_GAIN, 1 / (known / 24 + 2)) * np.minimum(np.maximum(low[rows] - usual, -_CLIP), _CLIP)
         # Half floats end at 65,504; no home's base load comes near.
         base = np.where(np.isnan(usual), low[rows], usual + step)
-        self._base.put(at[rows], local[rows], np.clip(base, -6e4, 6e4))
+        self._base.put(at[rows], local[rows], np.minimum(np.maximum(base, -6e4), 6e4))
         own["known"][rows] += 1
         for row in np.flatnonzero(own["known"] >= _OLD):
             own["known"][row] //= 2
@@ -217,20 +229,14 @@ class Appliance:
 
     def learn(self, verdicts: Sequence[Verdict], now: int) -> None:  # noqa: ARG002 - part of the protocol
         """Take what people found: a run that was real is no habit."""
-        real = {one.household for one in verdicts if one.real and one.kind is Kind.APPLIANCE}
-        for household in sorted(real):
-            number = self._sensors.household_number(household)
-            own = np.isin(self._sensors.quantity, (Quantity.ENERGY, Quantity.POWER)) & (
-                self._sensors.household == number
-            )
-            for sensor in np.flatnonzero(own).tolist():
-                meter = self._bank.one(sensor)
-                runs = meter["runs"]
-                meter["told"] = 0
-                if meter["raised"]:
-                    meter["real"] = True
-                elif runs.any():
-                    runs[np.flatnonzero(runs)[-1]] -= 1
+        for sensor in sensors_of_real(verdicts, Kind.APPLIANCE, self._sensors, _QUANTITIES).tolist():
+            meter = self._bank.one(sensor)
+            runs = meter["runs"]
+            meter["told"] = 0
+            if meter["raised"]:
+                meter["real"] = True
+            elif runs.any():
+                runs[np.flatnonzero(runs)[-1]] -= 1
 
     def snapshot(self) -> bytes:
         """Return the whole state."""

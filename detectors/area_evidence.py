@@ -2,87 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.area_tree import AreaTree
+from detectors.area_hearing import LOOK, Hearing
+from detectors.area_layout import Layout
 from detectors.bank import Bank, Column
 from detectors.runs import Mask, Positions
-from detectors.slices import slice_of
-from registry.instants import SECOND
-from registry.quantities import Quantity
-from registry.readings import Observations, SensorTable
+from registry.readings import SensorTable
 
-LOOK = 300
-"""Seconds between two looks."""
 _HOUR = 3600
 _NEVER = 2**32 - 1
 _SLACK = 120  # seconds a gateway gathers and a network takes
-_STALE = 2 * _HOUR  # a reading older than this when it is heard tells of the past
-_DARK_WATTS = 2.0  # below this a home draws nothing: less than the standby of one appliance
 _READ_LATELY = 2700  # a water meter of 15 or 30 minutes has told of the time up to this long ago
 _DRY = 3 * _HOUR
 _LIVELY = 36 * _HOUR  # a home that has drawn no water for longer is away: it tells nothing of its area
 _TWO_DAYS = 576  # looks after which a chance has forgotten most of what was before
-_METERS = (
-    (Quantity.VOLUME, "metered", "drawn"),
-    (Quantity.ENERGY, "read", "lit"),
-    (Quantity.POWER, "read", "lit"),
-)
+_TURNS = 8  # what is known of a gap already is learned from one look in so many: it costs most, and changes little
 _Floats = NDArray[np.float64]
 _Seconds = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """One sign, of n homes or devices: who shows it, of whom it is known, and each one's own chance to show it."""
+    """One sign, of n homes or devices: who shows it, of whom it is known, and each one's own chance to show it.
+
+    Of silence and darkness `chance` is a view of the memory itself.
+    """
 
     shown: Mask
     known: Mask
     chance: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Who belongs to what.
-
-    `home` (d,) is each device's, `gateway` (d,) too, -1 where unknown; `meter` (h,) is the device that measures each
-    home's electricity, -1 where none does.
-    """
-
-    homes: int
-    home: Positions
-    gateway: Positions
-    gateways: tuple[str, ...]
-    meter: Positions
-    tree: AreaTree
-    devices: Positions
-    """Those with a gateway, gateway by gateway."""
-    first: Positions
-    """Where each gateway begins among them."""
-
-    @classmethod
-    def of(cls, sensors: SensorTable) -> Layout:
-        """Read who belongs to what."""
-        used = np.flatnonzero(sensors.quantity)
-        home = np.zeros(len(sensors.devices), np.intp)
-        home[sensors.device[used]] = sensors.household[used]
-        meter = np.full(len(sensors.households), -1, np.intp)
-        for quantity in (Quantity.POWER, Quantity.ENERGY):  # a register says more than a gauge
-            rows = used[sensors.quantity[used] == quantity]
-            meter[sensors.household[rows]] = sensors.device[rows]
-        names = sorted(set(sensors.gateways) - {""})
-        number = {name: at for at, name in enumerate(names)} | {"": -1}
-        gateway = np.array([number[name] for name in sensors.gateways], np.intp)
-        devices = np.argsort(gateway, kind="stable")
-        devices = devices[gateway[devices] >= 0]
-        first = np.searchsorted(gateway[devices], np.arange(len(names)))
-        tree = AreaTree.of(sensors.areas, sensors.places)
-        return cls(len(meter), home, gateway, tuple(names), meter, tree, devices, first)
 
 
 class Columns:
@@ -90,6 +44,7 @@ class Columns:
 
     def __init__(self, *columns: Column) -> None:
         self._banks = {column.name: Bank(column) for column in columns}
+        self._size = 0
 
     @property
     def nbytes(self) -> int:
@@ -102,11 +57,14 @@ class Columns:
 
     def reach(self, size: int) -> None:
         """Make room for rows below `size`."""
-        for bank in self._banks.values():
-            bank.reach(size)
+        if size > self._size:
+            self._size = size
+            for bank in self._banks.values():
+                bank.reach(size)
 
     def saved(self, size: int) -> dict[str, NDArray[Any]]:
         """Return the first rows of every column, for `place`."""
+        self.reach(size)
         return {name: bank.rows()[:size] for name, bank in self._banks.items()}
 
     def place(self, saved: Mapping[str, NDArray[Any]], at: Positions, size: int) -> None:
@@ -115,10 +73,39 @@ class Columns:
         Raises:
             StateError: the columns are not these.
         """
+        self._size = size
         for name, bank in self._banks.items():
             bank.take(saved[name][:0])
             bank.reach(size)
             bank.rows()[at[at >= 0]] = saved[name][at >= 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The devices (d,) whose usual gap is known, and what follows from that for a layout; until one more is known.
+
+    `devices` (d,); how many of them are in each home, behind each gateway, in each area: `by_home` (h,),
+    `by_gateway` (g,), `by_area` (a,); `meters` (h,) marks homes whose electricity meter is one. `step` (d,) is how far
+    the chance of one moves at a look, 0 for others.
+    """
+
+    layout: Layout
+    devices: Mask
+    by_home: NDArray[np.int16]
+    by_gateway: Positions
+    by_area: _Floats
+    meters: Mask
+    step: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, devices: Mask, layout: Layout) -> Known:
+        """Count the devices of a layout that are known."""
+        rows = np.flatnonzero(devices)
+        meters = (layout.meter >= 0) & devices[layout.meter]
+        by_area = layout.tree.total(layout.leaf[rows])
+        by_home = np.bincount(layout.home[rows], minlength=layout.homes).astype(np.int16)
+        step = devices * np.float32(1 / _TWO_DAYS)
+        return cls(layout, devices, by_home, layout.by_gateway(rows), by_area, meters, step)
 
 
 class Evidence:
@@ -126,8 +113,7 @@ class Evidence:
 
     Only maxima are kept of a time between two looks, so nothing depends on the order of rows within it. A chance
     is the share of earlier looks that found the sign (of drawing no water: at that hour of the day, by UTC),
-    forgotten with a half-life of about two days (water: five), so that a home is measured against itself. A
-    reading more than two hours old when it is heard says nothing of the present, but that its device is heard.
+    forgotten with a half-life of about two days (water: five), so that a home is measured against itself.
     16 bytes a device, 44 a household.
     """
 
@@ -136,6 +122,9 @@ class Evidence:
         self._sensors = sensors
         self._few = known_after
         self._first = np.empty(0, np.uint32)  # where `_receive` notes first receptions; not a state
+        self._turn = np.empty(0, np.bool_)  # devices (d,) that learn before the next look; no state either
+        self._turn_of = -1
+        self._known: Known | None = None  # and no state
         self.devices = Columns(
             Column("heard", "u4", 0),  # last reception, seconds since 1970
             Column("gap", "f4", 0.0),  # a long but usual gap between receptions, seconds
@@ -151,58 +140,58 @@ class Evidence:
             Column("dry", "u1", 230, 24),  # chance to have drawn none for hours, of 255, by hour of the day
         )
 
-    def hear(self, batch: Observations, received: _Seconds, rows: Mask | slice, since: int) -> None:
-        """Take those rows of a batch, received at (n,), that came after the look at `since` and before the next."""
-        sensors = self._sensors
-        self.devices.reach(len(sensors.devices))
-        self.homes.reach(len(sensors.households))
-        heard = received[rows].astype(np.uint32)
-        self._receive(sensors.device[batch.sensor[rows]].astype(np.intp), heard, since)
-        now = int(heard.max())
-        for quantity, any_use, some_use in _METERS:
-            part = slice_of(batch, sensors, quantity)
-            if not len(part):
-                continue
-            if quantity == Quantity.VOLUME:
-                uses = part.use > 0
-            elif quantity == Quantity.ENERGY:
-                hours = (part.time - part.previous) / (_HOUR * SECOND)
-                uses = ~(part.use <= _DARK_WATTS * hours)  # what is unknown (a first reading) is no sign
-            else:
-                uses = part.value > _DARK_WATTS
-            time, home = (part.time // SECOND).astype(np.uint32), part.household
-            if not isinstance(rows, slice):
-                own = rows[part.rows]
-            elif now - int(time.min()) >= _STALE:
-                own = np.ones(len(part), np.bool_)
-            else:
-                own = None
-            if own is not None:
-                own &= received[part.rows] - time < _STALE
-                uses, time, home = uses[own], time[own], home[own]
-            np.maximum.at(self.homes[any_use], home, time)
-            np.maximum.at(self.homes[some_use], home[uses], time[uses])
+    def hear(self, heard: Hearing, since: int) -> None:
+        """Take what came after the look at `since` and before the next."""
+        self.devices.reach(len(self._sensors.devices))
+        self.homes.reach(len(self._sensors.households))
+        self._receive(heard.device, heard.received, since)
+        for each in heard.meters:
+            np.maximum.at(self.homes[each.any_use], each.home, each.time)
+            np.maximum.at(self.homes[each.some_use], each.home, each.used)
 
     def _receive(self, device: Positions, received: NDArray[np.uint32], since: int) -> None:
         bank = self.devices
-        before = bank["heard"][device]
-        # What is known already is learned from one look in eight: it costs most, and changes little.
-        learns = (bank["gaps"][device] < self._few) | ((device + since // LOOK) & 7 == 0)
-        new = np.flatnonzero(learns & (before > 0) & (before < since))
-        # A gap ends with the first of several receptions since the last look, whatever came when.
-        key = device[new]
+        learns = np.flatnonzero(self._turns(since)[device])
+        before = bank["heard"][device[learns]]
+        new = learns[(before > 0) & (before < since)]
+        if len(new):
+            self._learn_gaps(device[new], received[new])
+        np.maximum.at(bank["heard"], device, received)
+
+    def _turns(self, since: int) -> Mask:
+        """Return which devices (d,) learn from what is heard after the look at `since`: all that are known little."""
+        size = len(self._sensors.devices)
+        if self._turn_of != since or len(self._turn) < size:
+            self._turn = self.devices["gaps"][:size] < self._few
+            self._turn[-(since // LOOK) % _TURNS :: _TURNS] = True
+            self._turn_of = since
+        return self._turn
+
+    def _learn_gaps(self, key: Positions, received: NDArray[np.uint32]) -> None:
+        """Learn from gaps that ended at some moments; of several of a device's, with the first: whatever came when."""
+        bank = self.devices
         if len(self._first) < len(self._sensors.devices):
             self._first = np.empty(len(self._sensors.devices), np.uint32)
         first = self._first
         first[key] = _NEVER
-        np.minimum.at(first, key, received[new])
-        gap = (first[key] - before[new]).astype(np.float32)
+        np.minimum.at(first, key, received)
+        gap = (first[key] - bank["heard"][key]).astype(np.float32)
         usual, count = bank["gap"][key], bank["gaps"][key]
         gap = np.where(count >= self._few, np.minimum(gap, 4 * usual), gap)  # an outage is no habit
         step = np.where(gap > usual, np.float32(0.25), np.float32(0.03125))  # leans to the longest that are usual
         bank["gap"][key] = np.where(count == 0, gap, usual + step * (gap - usual))
         bank["gaps"][key] = count + 1
-        np.maximum.at(bank["heard"], device, received)
+        if count.min() < self._few:
+            self._known, self._turn_of = None, -1
+
+    def known(self, layout: Layout) -> Known:
+        """Return which devices' usual gap is known."""
+        size = len(self._sensors.devices)
+        self.devices.reach(size)
+        known = self._known
+        if known is None or known.layout is not layout or len(known.devices) != size:
+            known = self._known = Known.of(self.devices["gaps"][:size] >= self._few, layout)
+        return known
 
     def heard(self) -> _Seconds:
         """Return when each device (d,) was last heard, seconds since 1970, 0 if never."""
@@ -215,14 +204,15 @@ class Evidence:
         heard = self.devices["heard"]
         heard[heard > 0] += np.uint32(max(seconds, 0))
 
-    def silence(self, now: int) -> Signs:
+    def silence(self, now: int, layout: Layout) -> Signs:
         """Say which devices have not been heard for longer than is usual."""
-        bank, size = self.devices, len(self._sensors.devices)
-        bank.reach(size)
-        known = bank["gaps"][:size] >= self._few
-        limit = np.float32(1.2) * bank["gap"][:size] + np.float32(_SLACK)
-        silent = (np.uint32(now) - bank["heard"][:size]).astype(np.float32)
-        return Signs(known & (silent > limit), known, bank["chance"][:size])
+        known = self.known(layout).devices
+        bank, size = self.devices, len(known)
+        limit = np.float32(1.2) * bank["gap"][:size]
+        limit += np.float32(_SLACK)
+        shown = (np.uint32(now) - bank["heard"][:size]).astype(np.float32) > limit
+        shown &= known
+        return Signs(shown, known, bank["chance"][:size])
 
     def missed(self, since: _Seconds, now: int) -> _Floats:
         """Return how many usual gaps (at most 20) each device (d,) has let pass since a moment (d,) of its own."""
@@ -233,12 +223,17 @@ class Evidence:
     def darkness(self, silence: Signs, layout: Layout) -> Signs:
         """Say which homes are without electricity: the meter reports no use, or is silent while others are heard."""
         self.homes.reach(layout.homes)
-        bank = self.homes
-        known = np.zeros(layout.homes, np.bool_)
-        known[layout.home[silence.known & ~silence.shown]] = True  # somebody there is heard
+        bank, familiar = self.homes, self.known(layout)
         read, lit = bank["read"][: layout.homes], bank["lit"][: layout.homes]
-        known &= (layout.meter >= 0) & (read > 0) & silence.known[layout.meter]
-        shown = known & (silence.shown[layout.meter] | (read > lit))
+        silent = np.flatnonzero(silence.shown)
+        audible = familiar.by_home.copy()
+        np.subtract.at(audible, layout.home[silent], np.int16(1))
+        known = audible > 0
+        known &= familiar.meters
+        known &= read > 0
+        shown = read > lit
+        shown |= layout.metered(silent)
+        shown &= known
         return Signs(shown, known, bank["dark"][: layout.homes])
 
     def dryness(self, now: int, homes: int) -> Signs:
@@ -251,22 +246,57 @@ class Evidence:
         chance = bank["dry"][:homes, now // _HOUR % 24].astype(np.float32) / np.float32(255)
         return Signs(shown, known, chance)
 
-    def learn(self, column: str, signs: Signs, but: Positions) -> None:
-        """Note how often a sign is found; homes or devices of an incident learn nothing from it."""
-        learning = signs.known.copy()
-        learning[but] = False
-        bank = self.devices if column == "chance" else self.homes
-        chance = bank[column][: len(learning)]
-        step = signs.shown.astype(np.float32)
-        step -= chance
-        step *= np.float32(1 / _TWO_DAYS)
-        step *= learning
-        chance += step
+    def learn_silence(self, silence: Signs, layout: Layout, but: Positions) -> None:
+        """Note how often devices are silent; those of an incident learn nothing from it."""
+        step = self.known(layout).step
+        if len(but):
+            step = step.copy()
+            step[but] = 0.0
+        _move(silence, step)
+
+    def learn_darkness(self, darkness: Signs, but: Positions) -> None:
+        """Note how often homes are without electricity; those of an incident learn nothing from it."""
+        _move(darkness, _all_but(darkness.known, but) * np.float32(1 / _TWO_DAYS))
 
     def learn_hour(self, now: int, signs: Signs, but: Positions) -> None:
         """Note once an hour how often a home has drawn no water at that hour of the day."""
-        learning = signs.known.copy()
-        learning[but] = False
+        learning = _all_but(signs.known, but)
         chance: NDArray[Any] = self.homes["dry"][: len(learning), now // _HOUR % 24]
         moved = chance + np.rint((255.0 * signs.shown - chance) / 8).astype(np.int16)
         chance[learning] = moved[learning].astype(np.uint8)
+
+    def saved(self) -> dict[str, NDArray[Any]]:
+        """Return the whole state, for `place`; devices and homes in the order of their numbers."""
+        sensors = self._sensors
+        return {**self.devices.saved(len(sensors.devices)), **self.homes.saved(len(sensors.households))}
+
+    def place(self, saved: Mapping[str, NDArray[Any]], devices: Sequence[str], homes: Sequence[str]) -> None:
+        """Take what `saved` returned of devices and homes of these names; numbers are those of one process.
+
+        Raises:
+            StateError: it is something else.
+        """
+        for columns, names, known in (
+            (self.devices, devices, self._sensors.devices),
+            (self.homes, homes, self._sensors.households),
+        ):
+            number = {name: at for at, name in enumerate(known)}
+            columns.place(saved, np.array([number.get(name, -1) for name in names], np.intp), len(known))
+        self._turn_of, self._known = -1, None
+
+
+def _move(signs: Signs, step: NDArray[np.float32]) -> None:
+    """Move each one's chance by its own `step` towards what it shows."""
+    moved = signs.shown.astype(np.float32)
+    moved -= signs.chance
+    moved *= step
+    chance = signs.chance
+    chance += moved
+
+
+def _all_but(known: Mask, but: Positions) -> Mask:
+    if not len(but):
+        return known
+    others = known.copy()
+    others[but] = False
+    return others

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.bank import Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
-from detectors.daily import gathered, heads, narrowed, pieces_of, tails
+from detectors.day_pieces import gathered, heads, narrowed, pieces_of, tails
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Rule, Share
 from detectors.runs import Mask, Positions, Runs
 from detectors.slices import Slice
-from detectors.verdict import Verdict
+from detectors.verdict import Verdict, sensors_of_real
 from registry.instants import DAY, HOUR, SECOND
 from registry.quantities import Quantity
-from registry.readings import Flag, Observations, Sensors, SensorTable, Times, Values
+from registry.readings import Flag, Observations, SensorTable, Times, Values
 
-_UNKNOWN = Flag.FIRST | Flag.RESET
+_UNKNOWN = int(Flag.FIRST | Flag.RESET)
 _WINDOW = 3
 _LEAST = 30.0
 """Litres in three hours that the habit does not tell from nothing."""
@@ -27,6 +30,24 @@ _PER_OCTAVE, _BINS = 4, 37
 _YEAR = 24 * 365
 _MARGIN = 1.25
 """How much more than a known extraordinary use is unusual."""
+
+_T = TypeVar("_T", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """The n first readings of an hour, and of registers that begin anew, among those of a piece."""
+
+    piece: Slice
+    row: Positions
+    """Where they are in it, and where in the bank."""
+    at: Positions
+    began: tuple[Values, Values, Values]
+    """(n,) The register at the beginning of each one's hour, and of the two before it."""
+    full: Values
+    """(n,) The use of the three hours until then, 0 where it is unknown."""
+    known: Times
+    """(n,) The instant from which on every use is known."""
 
 
 class Burst:
@@ -80,14 +101,7 @@ class Burst:
 
     def learn(self, verdicts: Sequence[Verdict], now: int) -> None:  # noqa: ARG002 - part of the protocol
         """Never become less sensitive by what was a real burst."""
-        for verdict in verdicts:
-            home = self._sensors.household_number(verdict.household)
-            if verdict.kind is not Kind.BURST or not verdict.real or home is None:
-                continue
-            own = (self._sensors.household == home) & (self._sensors.quantity == Quantity.VOLUME)
-            self._forget(np.flatnonzero(own).astype(np.int32))
-
-    def _forget(self, sensor: Sensors) -> None:
+        sensor = sensors_of_real(verdicts, Kind.BURST, self._sensors, (Quantity.VOLUME,))
         bank, at, holds = self._bank, self._bank.at(sensor), self._condition.holds(sensor)
         bank["real"][at] = holds
         over = at[~holds]
@@ -98,31 +112,56 @@ class Burst:
         self._set_limits(over)
 
     def _judge(self, piece: Slice) -> list[Finding]:
-        bank, runs, key = self._bank, piece.runs, piece.runs.key
-        starts, at = heads(runs), bank.at(key)
-        self._close(at[starts], piece.time[starts])
-        hour = piece.time // HOUR
-        unknown = piece.flags & _UNKNOWN != 0
-        turned = (hour != piece.previous // HOUR) | unknown
-        turn = narrowed(piece, np.flatnonzero(turned))
-        place = at[turned]
-        before, full_at_turn = self._turn(turn, place)
+        bank, runs, at = self._bank, piece.runs, self._bank.at(piece.runs.key)
+        turned = (piece.time // HOUR != piece.previous // HOUR) | (piece.flags & _UNKNOWN != 0)
+        row = np.flatnonzero(turned)
+        begins = row[runs.head[row]]  # a day begins with an hour
+        self._close(at[begins], piece.time[begins])
+        turn = self._turn(narrowed(piece, row), row, at[row])
 
-        known = runs.filled(piece.time, unknown, bank["known"][at])
-        running = piece.total - runs.filled(_spread(before[2], turned), turned, bank["before"][at, 2])
-        full = _spread(full_at_turn, turned)
-        used = np.maximum(running, full)
+        began = bank["before"][at, 2]
+        if runs.single:
+            began[row] = turn.began[2]
+        else:
+            began = runs.filled(_spread(turn.began[2], turned), turned, began)
+        used = piece.total - began
+        used[row] = np.maximum(used[row], turn.full)
         limit = bank["limit"][at].astype(np.float64)
-        on = used > limit
+        on, held = used > limit, self._condition.holds(runs.key)
+        findings = []
+        if on.any() or held.any():
+            findings = self._follow(piece, at, turn, used=used, limit=limit, held=held)
+        else:
+            starts = heads(runs)
+            self._condition.seen(runs.key[starts], piece.time[starts])
+
+        samples = (turn.known <= turn.piece.time // HOUR * HOUR - _WINDOW * HOUR) & (turn.full <= limit[row])
+        samples &= turn.piece.time - turn.piece.previous < _WINDOW * HOUR
+        self._count(turn.at[samples], turn.full[samples])
+        tail = tails(turn.piece.runs)
+        bank["before"][turn.at[tail]] = np.stack(turn.began, axis=1)[tail]
+        bank["known"][turn.at[tail]] = turn.known[tail]
+        return findings
+
+    def _follow(
+        self, piece: Slice, at: Positions, turn: _Turn, *, used: Values, limit: Values, held: Mask
+    ) -> list[Finding]:
+        """Say what exceeds its limit now, or did until now."""
+        bank, runs, hour = self._bank, piece.runs, piece.time // HOUR
+        turned = np.zeros(len(piece), np.bool_)
+        turned[turn.row] = True
+        full = _spread(turn.full, turned)
+        known = runs.filled(_spread(turn.known, turned), turned, bank["known"][at])
         off = (used <= limit / 2) & (known <= (hour - _WINDOW + 1) * HOUR)
-        holds = runs.switch(on, off, self._condition.holds(key))
+        holds = runs.switch(used > limit, off, held)
 
         def describe(row: int) -> Raise:
             last = int(np.count_nonzero(turned[runs.start[row] : row + 1]))
             nth = int(np.count_nonzero(turned[: row + 1])) - 1
-            began = [column[nth] if last else bank["before"][at[row], back] for back, column in enumerate(before[:2])]
-            enough = [piece.total[row] - one >= 0.9 * used[row] for one in began]
-            behind = enough.index(True) if any(enough) else 2 if running[row] >= full[row] else 3
+            began = [column[nth] if last else bank["before"][at[row], back] for back, column in enumerate(turn.began)]
+            enough = [piece.total[row] - one >= 0.9 * used[row] for one in began[:2]]
+            running = piece.total[row] - began[2] >= full[row]
+            behind = enough.index(True) if any(enough) else 2 if running else 3
             onset = max((int(hour[row]) - behind) * HOUR, int(known[row]))
             learned = int(bank["counts"][at[row]].sum())
             facts: dict[str, Fact] = {
@@ -139,46 +178,42 @@ class Burst:
             return Raise(onset, float(used[row] / limit[row]), facts)
 
         findings = self._condition.follow(runs, piece.time, holds, describe)
-        samples = turned & (known <= (hour - _WINDOW) * HOUR) & (full <= limit)
-        samples[turned] &= turn.time - turn.previous < _WINDOW * HOUR
-        self._count(at[samples], full[samples])
         self._note_peaks(runs, at, used, holds)
-        tail = tails(turn.runs)
-        bank["before"][place[tail]] = np.stack(before, axis=1)[tail]
-        bank["known"][at[tails(runs)]] = known[tails(runs)]
         return findings
 
-    def _turn(self, piece: Slice, at: Positions) -> tuple[tuple[Values, Values, Values], Values]:
-        """Take the first readings of hours, and of registers that begin anew.
-
-        Returns:
-            The register at the beginning of each one's hour and of the two before it: what came in its interval
-            is read off its line, what lies behind that was known before. And the use of the three hours until
-            then, 0 where it is unknown.
-        """
+    def _turn(self, piece: Slice, row: Positions, at: Positions) -> _Turn:
+        """Take the first readings of hours: what came in an interval is read off its line, the rest was known."""
         runs, old = piece.runs, self._bank["before"][at]
-        hour = piece.time // HOUR
+        hour, unknown = piece.time // HOUR, piece.flags & _UNKNOWN != 0
         turns = hour - piece.previous // HOUR
-        unknown = piece.flags & _UNKNOWN != 0
-        use = np.where(unknown, 0.0, piece.use)
-        rate = use / (piece.time - piece.previous)
-        line = [
-            piece.total - use + rate * np.maximum((hour - back) * HOUR - piece.previous, 0)
-            for back in range(_WINDOW + 1)
-        ]
         turns[unknown] = _WINDOW + 1
-        before0 = line[0]
-        last0 = runs.previous(before0, old[:, 0])
-        before1 = np.where(turns > 1, line[1], last0)
-        last1 = runs.previous(before1, old[:, 1])
-        before2 = np.where(turns > 2, line[2], np.where(turns == 2, last0, last1))
-        last2 = runs.previous(before2, old[:, 2])
-        before3 = np.where(turns > 3, line[3], np.where(turns == 3, last0, np.where(turns == 2, last1, last2)))
-        return (before0, before1, before2), before0 - before3
+        use = piece.use.copy()
+        use[unknown] = 0
+        origin, rate = piece.total - use, use / (piece.time - piece.previous)
+        far = np.flatnonzero(turns > 1)
+        count = turns[far]
+
+        def line(back: int, of: Positions | slice) -> Values:
+            """Return the register `back` hours before the hour."""
+            inside = np.maximum((hour[of] - back) * HOUR - piece.previous[of], 0)
+            register: Values = origin[of] + rate[of] * inside
+            return register
+
+        before0 = line(0, slice(None))
+        before1 = runs.previous(before0, old[:, 0])
+        near = before1[far]
+        before1[far] = line(1, far)
+        before2 = runs.previous(before1, old[:, 1])
+        middle = before2[far]
+        before2[far] = np.where(count > 2, line(2, far), near)
+        before3 = runs.previous(before2, old[:, 2])
+        before3[far] = np.where(count > 3, line(3, far), np.where(count == 3, near, middle))
+        known = runs.filled(piece.time, unknown, self._bank["known"][at])
+        return _Turn(piece, row, at, (before0, before1, before2), before0 - before3, known)
 
     def _count(self, at: Positions, volume: Values) -> None:
         bins = np.ceil(_PER_OCTAVE * np.log2(np.maximum(volume, _LEAST) / _LEAST)).astype(np.intp)
-        np.add.at(self._bank["counts"], (at, np.minimum(bins, _BINS - 1)), 1)
+        self._bank.add("counts", at, np.minimum(bins, _BINS - 1), np.ones(1, np.uint16))
 
     def _note_peaks(self, runs: Runs, at: Positions, used: Values, holds: Mask) -> None:
         """Remember the largest volume of what exceeds the limit, and that it ended."""
@@ -242,8 +277,8 @@ class Burst:
         self._condition.take(saved["condition"])
 
 
-def _spread(values: Values, turned: Mask) -> Values:
-    column = np.zeros(len(turned))
+def _spread(values: NDArray[_T], turned: Mask) -> NDArray[_T]:
+    column = np.zeros(len(turned), values.dtype)
     column[turned] = values
     return column
 

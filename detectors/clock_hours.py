@@ -17,7 +17,7 @@ from registry.readings import Flag, Observations, Sensors, SensorTable, Values
 COARSEST = 2 * HOUR
 """Readings further apart say too little about a single hour."""
 WEEK = 168
-_UNKNOWN = Flag.FIRST | Flag.RESET
+_UNKNOWN = int(Flag.FIRST | Flag.RESET)
 _MONDAY = 72  # 1970 began on a Thursday
 _AHEAD = 240
 
@@ -54,11 +54,13 @@ class HourEnds:
         """The hours that ended, -1 at breaks."""
         return np.where(self.broken, -1, self.hour)
 
-    def rounds(self) -> list[Positions]:
+    def rounds(self) -> list[Positions | slice]:
         """Return the ends in rounds in which no sensor comes twice: first all first ones, then all second."""
+        if self.runs.single:
+            return [slice(None)] if len(self.row) else []
         nth = np.arange(len(self.row)) - self.runs.start
         order = np.argsort(nth, kind="stable")
-        return np.split(order, np.flatnonzero(np.diff(nth[order])) + 1) if len(order) else []
+        return list(np.split(order, np.flatnonzero(np.diff(nth[order])) + 1)) if len(order) else []
 
 
 def hour_ends(batch: Observations, sensors: SensorTable, quantity: Quantity) -> HourEnds:
@@ -73,12 +75,13 @@ def hour_ends(batch: Observations, sensors: SensorTable, quantity: Quantity) -> 
 def _ends(piece: Slice, sensors: SensorTable) -> HourEnds:
     interval = piece.time - piece.previous
     breaks = (piece.flags & _UNKNOWN != 0) | (interval > COARSEST)
-    first = piece.previous // HOUR + 1
-    count = np.where(breaks, 1, piece.time // HOUR - first + 1)
-    row = np.repeat(np.arange(len(count)), count)
+    first = piece.previous // HOUR
+    some = np.flatnonzero((piece.time // HOUR != first) | breaks)  # most readings are of the hour of the one before
+    count = np.where(breaks[some], 1, piece.time[some] // HOUR - first[some])
+    row = np.repeat(some, count)
     nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
     time, broken = piece.time[row], breaks[row]
-    hour = np.where(broken, time // HOUR, first[row] + nth - 1)
+    hour = np.where(broken, time // HOUR, first[row] + nth)
     left = (time - (hour + 1) * HOUR) / interval[row]
     total = np.where(broken, np.nan, piece.total[row] - piece.use[row] * left)
     home, began, ended = piece.household[row], hour * HOUR, (hour + 1) * HOUR

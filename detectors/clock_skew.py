@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column, pack, unpack
-from detectors.daily import tails
+from detectors.day_pieces import tails
 from detectors.device_condition import DeviceCondition
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
@@ -38,7 +38,7 @@ class ClockSkew:
 
     A reception counts when the next one comes, since its readings may arrive in pieces. Cleared after as many
     receptions without it in a row. Source of 2 minutes and of 5 receptions: ours, an hour's slot can stand it.
-    64 bytes a device.
+    57 bytes a device.
     """
 
     def __init__(
@@ -46,20 +46,21 @@ class ClockSkew:
         *, minutes: float = 2.0, times: int = 5, hours: float = 6.0, backlog_hours: float = 24.0,
     ) -> None:  # fmt: skip
         self.name = name
-        self._about = f"clock_skew {minutes} {times} {hours} {backlog_hours}"
+        self._about = f"clock_skew 2 {minutes} {times} {hours} {backlog_hours}"
         self._sensors = sensors
         self._limit = round(minutes * MINUTE / _MS)
         self._times = times
         self._span = round(hours * HOUR)
         self._prompt = round(backlog_hours * HOUR) // _MS
-        self._condition = DeviceCondition(
-            sensors, name, Kind.CLOCK, Severity.LOW,
+        self._condition = DeviceCondition(sensors, name, Kind.CLOCK, Severity.LOW)
+        # Banks of their own, since few devices have a streak: what every reception touches stays close together, and
+        # rows of 16 bytes are moved in one piece.
+        self._last = Bank(
             Column("heard", "i8", NEVER),  # last reception, not judged yet
-            Column("newest", "i8", 0),  # its newest event time
+            Column("lag", "i4", _UNKNOWN),  # of it, ms
             Column("least", "i4", _UNKNOWN),  # the least lag ever, but not below zero; ms
-            Column("odd", "u1", 0),  # whether a streak is on
-        )  # fmt: skip
-        # A bank of its own, since few devices have a streak: what every reception touches stays close together.
+        )
+        self._odd = Bank(Column("odd", "?", 0))  # whether a streak is on
         self._streaks = Bank(
             Column("since", "i8", 0),  # when it began
             Column("lag", "i4", 0),  # of the last reception, ms
@@ -74,28 +75,34 @@ class ClockSkew:
         """Compare event times with receptions."""
         if not len(batch):
             return []
-        bank = self._condition.reach()
+        for bank in (self._last, self._odd):
+            bank.reach(len(self._sensors.devices))
         seen = receptions_of(batch, self._sensors)
         runs, received = seen.runs, seen.received
-        known = read(bank, runs.key)
-        heard = known["heard"]
+        known = read(self._last, runs.key)
+        heard, before = known["heard"].copy(), known["lag"].copy()
+        now = (received - seen.newest) // _MS
+        np.clip(now, -_UNKNOWN, _UNKNOWN, out=now)
         # A reception that arrives in pieces is one; what was heard before the last one is not looked at.
-        newest = np.where(runs.head & (received == heard), np.maximum(seen.newest, known["newest"]), seen.newest)
-        last = runs.previous(received, heard)
-        fresh = (received > last) & (last != NEVER) & (received > heard)
-        lag = (last - runs.previous(newest, known["newest"])) // _MS
-        judged = fresh & (np.abs(lag) < self._prompt)
-        least = np.minimum(-runs.peak(-np.where(judged, np.maximum(lag, 0), _UNKNOWN)), known["least"])
+        stale = np.flatnonzero(received <= heard)
+        pieces = stale[runs.head[stale] & (received[stale] == heard[stale])]
+        now[pieces] = np.minimum(now[pieces], before[pieces])
+        last, lag = runs.previous(received, heard), runs.previous(now, before)
+        judged = np.abs(lag) < self._prompt
+        judged[stale] = False
+        least = np.where(judged, np.maximum(lag, 0), _UNKNOWN)
+        least = np.minimum(least if runs.single else -runs.peak(-least), known["least"])
 
-        odd = judged & ((lag < -self._limit) | (lag > least + self._limit) | (known["odd"] != 0))
-        tail = tails(runs)
-        now = known[tail]
-        new = np.flatnonzero(now["heard"] == NEVER)
-        now["sensor"][new] = seen.sensor[tail][new]
-        now["newest"] = np.where(received[tail] >= now["heard"], newest[tail], now["newest"])
-        now["heard"] = np.maximum(received[tail], now["heard"])
-        now["least"] = least[tail]
-        write(bank, runs.key[tail], now)
+        odd = (lag < -self._limit) | (lag - least > self._limit)
+        odd |= self._odd["odd"].take(runs.key)
+        odd &= judged
+        tail, new = tails(runs), np.flatnonzero(heard == NEVER)
+        late = stale[runs.tail[stale] & (received[stale] < heard[stale])]
+        if len(new):
+            self._condition.reach()["sensor"][runs.key[new]] = seen.sensor[new]
+        known["heard"], known["lag"], known["least"] = received, now, least
+        known["heard"][late], known["lag"][late] = heard[late], before[late]
+        write(self._last, runs.key[tail], known[tail])
         if not odd.any():
             return []
         rows = np.flatnonzero(judged & np.isin(runs.key, runs.key[odd]))
@@ -104,7 +111,7 @@ class ClockSkew:
     def _follow(self, runs: Runs, time: Times, lag: Times, least: Times) -> list[Finding]:
         """Go on with the streaks of devices, of which no reception may be left out from the first odd one on."""
         self._streaks.reach(len(self._sensors.devices))
-        bank, known = self._condition.bank, read(self._streaks, runs.key)
+        bank, known = self._condition.reach(), read(self._streaks, runs.key)
         early, high = lag < -self._limit, lag > least + self._limit
         like = np.abs(lag - runs.previous(lag, known["lag"])) <= _STEADY
         same = high & runs.previous(high, known["high"] != 0) & like
@@ -124,7 +131,7 @@ class ClockSkew:
             ("ahead", ahead), ("steady", steady), ("well", well),
         ):  # fmt: skip
             self._streaks[column][runs.key[tail]] = value[tail]
-        bank["odd"][runs.key[tail]] = (high | early | holds)[tail]
+        self._odd["odd"][runs.key[tail]] = (high | early | holds)[tail]
         findings = []
         for row in np.flatnonzero(holds != runs.previous(holds, was)):
             device, began, now = int(runs.key[row]), int(since[row]), int(time[row])
@@ -147,16 +154,20 @@ class ClockSkew:
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        self._streaks.reach(len(self._sensors.devices))
-        return pack(self._about, {**self._condition.rows(), "streaks": self._condition.known(self._streaks)})
+        saved = self._condition.rows()
+        for bank, column in ((self._last, "last"), (self._odd, "odd"), (self._streaks, "streaks")):
+            bank.reach(len(self._sensors.devices))
+            saved[column] = self._condition.known(bank)
+        return pack(self._about, saved)
 
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` returned; raises `StateError` where it is none."""
         saved = unpack(state, self._about)
         now, then = self._condition.take(saved)
-        self._streaks.take(saved["streaks"][:0])
-        self._streaks.reach(len(self._sensors.devices))
-        self._streaks.rows()[now] = saved["streaks"][then]
+        for bank, column in ((self._last, "last"), (self._odd, "odd"), (self._streaks, "streaks")):
+            bank.take(saved[column][:0])
+            bank.reach(len(self._sensors.devices))
+            bank.rows()[now] = saved[column][then]
 
 
 def _in_a_row(runs: Runs, marked: Mask, before: NDArray[np.uint8]) -> Times:

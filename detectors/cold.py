@@ -69,6 +69,8 @@ class Cold:
             return []
         bank = self._bank
         ends = hour_ends(batch, self._sensors, Quantity.TEMPERATURE)
+        if not len(ends.row):
+            return []
         key, hour, tail = ends.runs.key, ends.hour, ends.runs.tail
         at = bank.at(key)
         last = bank["hour"][at]
@@ -93,9 +95,10 @@ class Cold:
         run[value[:, None] >= self._limits] = 0
         own["below"] = np.minimum(run, 65535)
         degree = np.clip(value, 0, _BINS).astype(np.intp)
-        colder = np.cumsum(own["hours"], axis=1)
-        rows = np.arange(len(value))
-        unusual = (own["known"] >= 72) & (colder[rows, np.minimum(degree, _BINS - 1)] < self._share * own["known"])
+        cool = np.flatnonzero((run[:, 0] > 6) & (own["known"] >= 72))
+        colder = np.cumsum(own["hours"][cool], axis=1)[np.arange(len(cool)), np.minimum(degree[cool], _BINS - 1)]
+        unusual = np.zeros(len(value), np.bool_)
+        unusual[cool] = colder < self._share * own["known"][cool]
 
         told = own["severity"].astype(np.int64)
         level = np.zeros(len(value), np.int64)
@@ -120,7 +123,7 @@ class Cold:
             found = self._condition.begin(int(sensor[row]), int(time[row]), why)
             findings.append(replace(found, severity=Severity(int(level[row]))))
 
-        learns = rows[~away]
+        learns = np.flatnonzero(~away)
         cold = learns[value[learns] < _BINS]
         own["hours"][cold, degree[cold]] += 1
         own["known"][learns] += 1

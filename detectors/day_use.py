@@ -6,18 +6,19 @@ import numpy as np
 
 from detectors.bank import NEVER, Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
-from detectors.daily import tails
+from detectors.day_pieces import gathered, narrowed, tails, told
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.local_days import LocalDays
 from detectors.protocol import Detector
 from detectors.records import read, write
 from detectors.rule import Amount, Rule, RulesError
-from detectors.slices import slice_of
-from registry.instants import DAY, HOUR
+from detectors.runs import Positions
+from detectors.slices import Slice, slice_of
+from registry.instants import DAY
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable
 
-_UNKNOWN = Flag.FIRST | Flag.RESET
+_UNKNOWN = int(Flag.FIRST | Flag.RESET)
 
 
 class DayUse:
@@ -60,16 +61,27 @@ class DayUse:
         water = slice_of(batch, self._sensors, Quantity.VOLUME)
         if not len(water):
             return []
-        bank = self._bank
-        runs, key = water.runs, water.runs.key
-        at, tail = bank.at(key), tails(runs)
-        time, total = water.time, water.total
+        bank, runs, key = self._bank, water.runs, water.runs.key
+        at = bank.at(key)
+        # On the day that was the last reading's, below the limit and with nothing raised, only the total is new.
+        changes = (water.time >= bank["end"][at]) | (water.flags & _UNKNOWN != 0)
+        changes |= water.total - bank["inside"][at] > self._above
+        for condition in (self._quiet, self._excess):
+            changes |= condition.holds(key)
+        some = told(runs, gathered(runs, np.logical_or, changes))
+        findings = self._judge(narrowed(water, some), at[some]) if some.any() else []
+        last = np.flatnonzero(runs.tail & ~some)
+        bank["total"][at[last]] = water.total[last]
+        return findings
+
+    def _judge(self, water: Slice, at: Positions) -> list[Finding]:
+        bank, runs, key = self._bank, water.runs, water.runs.key
+        tail, time, total = tails(runs), water.time, water.total
         known = read(bank, at)
         day, start, end = known["day"].copy(), known["start"].copy(), known["end"].copy()
         beyond = np.flatnonzero(time >= end)
         if len(beyond):
-            day[beyond], start[beyond] = self._days.of(self._sensors, key[beyond], time[beyond])
-            _, end[beyond] = self._days.of(self._sensors, key[beyond], start[beyond] + 36 * HOUR)
+            day[beyond], start[beyond], end[beyond] = self._days.of(self._sensors, key[beyond], time[beyond])
         origin = np.where(known["day"] == NEVER, total[runs.start], known["origin"])
 
         last_day = runs.previous(day, known["day"])

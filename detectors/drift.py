@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors import page_hinkley
 from detectors.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
+from detectors.day_pieces import gathered, narrowed, told
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.local_days import LocalDays
 from detectors.protocol import Detector
@@ -32,7 +33,8 @@ _DENSE = 2 * HOUR
 _CLIP, _FAR = 2.0, 8.0
 _LAST = 60
 _MOVING_RANGE = 1.128
-_ANEW = Flag.FIRST | Flag.RESET
+_FIRST = int(Flag.FIRST)
+_ANEW = int(Flag.FIRST | Flag.RESET)
 _QUANTITIES = (Quantity.VOLUME, Quantity.ENERGY)
 _LITRES, _WATT_HOURS = 5.0, 100.0
 _NOBODY = 0.1
@@ -110,15 +112,31 @@ class Drift:
     def _read(self, seen: Slice, quantity: Quantity) -> list[Finding]:
         if not len(seen):
             return []
+        runs, today = seen.runs, self._today
+        place = today.at(runs.key)
+        self._habits.reach(len(today.rows()))
+        changes = (seen.time >= today["end"][place]) | (seen.flags & _ANEW != 0)
+        if quantity is Quantity.VOLUME:
+            # Later on the same day, what neither is an extreme of it nor a new hour changes nothing.
+            changes |= ((seen.time - seen.previous) / HOUR).astype(np.float32) > today["gap"][place]
+            used = np.flatnonzero((seen.use > 0) & ~changes)
+            known = read(today, place[used])
+            hour = (seen.time[used] - known["begin"]) / HOUR
+            night = 1 << np.minimum(hour, 7).astype(np.uint8)
+            earlier = hour.astype(np.float32) < known["rise"]
+            changes[used] = np.where(hour < _MORNING, known["night"] & night == 0, earlier)
+        rows = np.flatnonzero(told(runs, gathered(runs, np.logical_or, changes)))
+        if not rows.size:
+            return []
+        return self._days_of(narrowed(seen, rows), place[rows], read(today, place[rows]), quantity)
+
+    def _days_of(self, seen: Slice, place: Positions, known: Records, quantity: Quantity) -> list[Finding]:
+        """Take what readings say of days, and learn from those that are over."""
         runs, time = seen.runs, seen.time
-        place = self._today.at(runs.key)
-        self._habits.reach(len(self._today.rows()))
-        known = read(self._today, place)
         begin, end = known["begin"].copy(), known["end"].copy()
         beyond = np.flatnonzero(time >= end)
         if len(beyond):
-            _, begin[beyond] = self._local.of(self._sensors, runs.key[beyond], time[beyond])
-            _, end[beyond] = self._local.of(self._sensors, runs.key[beyond], begin[beyond] + 36 * HOUR)
+            _, begin[beyond], end[beyond] = self._local.of(self._sensors, runs.key[beyond], time[beyond])
 
         # Parts: the rows of one sensor on one local day.
         first = runs.head | (begin != runs.previous(begin, known["begin"]))
@@ -133,8 +151,8 @@ class Drift:
         day["sensor"] = runs.key[at]
         goes_on = runs.head[at] & (begin[at] == known["begin"][at])
         hour = (time - begin) / HOUR
-        used = seen.use > 0
-        gap = np.where(seen.flags & Flag.FIRST != 0, 0, time - seen.previous) / HOUR
+        used = (seen.use > 0) & (quantity is Quantity.VOLUME)  # of electricity only the amount is asked
+        gap = np.where(seen.flags & _FIRST != 0, 0, time - seen.previous) / HOUR * (quantity is Quantity.VOLUME)
         night = np.where(used & (hour < _MORNING), 1 << np.minimum(hour, 7).astype(np.uint8), 0).astype(np.uint32)
         bad = (seen.flags & _ANEW != 0).astype(np.uint32)
         late = time[at] - begin[at] > self._reach

@@ -18,7 +18,7 @@ from detectors.records import read, write
 from detectors.rule import Amount, Count, Rule
 from detectors.runs import Mask, Positions
 from detectors.slices import slice_of
-from detectors.verdict import Verdict
+from detectors.verdict import Verdict, sensors_of_real
 from detectors.week_profile import WeekProfile
 from registry.instants import HOUR, SECOND
 from registry.quantities import Quantity
@@ -123,6 +123,8 @@ class Electricity:
             return []
         sensors, bank = self._sensors, self._bank
         ends = hour_ends(batch, sensors, Quantity.ENERGY)
+        if not len(ends.row):
+            return []
         key, tail, time = ends.runs.key, ends.runs.tail, piece.time[ends.row]
         at = bank.at(key)
         self._past.reach(len(bank.rows()))
@@ -161,7 +163,7 @@ class Electricity:
         findings = self._judge(one, mean)
 
         learns = np.flatnonzero(~(np.isnan(x) | one.away))
-        step = np.clip(odd[learns] - level[learns], -_CLIP, _CLIP)
+        step = np.minimum(np.maximum(odd[learns] - level[learns], -_CLIP), _CLIP)
         known = own["known"][learns].astype(np.float64)
         self._profile.learn(one.at[learns], one.local[learns], x[learns], usual[learns], step, known, _CLIP)
         own["level"][learns] += np.where(new[learns], 0.0, step / _LEVEL).astype(np.float32)
@@ -174,55 +176,58 @@ class Electricity:
         odd[:, :-1], used[:, :-1] = odd[:, 1:].copy(), used[:, 1:].copy()
         odd[:, width - 1], odd[:, -1], used[:, -1] = up, down, one.used
         # An unknown hour makes the mean unknown until it has left the window.
-        sums = np.zeros((len(up), 2))
-        for nth in range(width):
-            sums += odd[:, nth::width]
+        hours = odd.astype(np.float64).reshape(-1, 2, width)
+        sums = hours[:, :, 0]
+        for nth in range(1, width):
+            sums = sums + hours[:, :, nth]
         return sums / width
 
     def _judge(self, one: _Round, mean: Means) -> list[Finding]:
         own, findings = one.own, list[Finding]()
         years = own["known"] / _YEAR
-        settled = own["known"] >= self._warm_up
+        settled, holds = own["known"] >= self._warm_up, own["on"].copy()
         dark = (own["still"] >= _STILL) & (own["stills"] <= 2 + 2 * years) & settled & ~one.away
-        for side, condition in enumerate(self._conditions):
-            limit = (
-                self._rates[side] * _CLUSTER / _YEAR * (1 + self._rates[side] * years) / (1.0 + own["told"][:, side])
-            )
-            holds = own["on"][:, side].copy()
-            chance = self._chance(one, side, mean[:, side], np.where(settled & ~holds, limit, 0.0))
-            begins, stays = chance < limit, mean[:, side] >= _CALM
-            if side:
-                begins, stays = begins | (dark & ~holds), stays | dark
-            for row in np.flatnonzero(begins | (holds & ~stays)):
-                sensor, time = int(one.sensor[row]), int(one.time[row])
-                own["on"][row, side] = begins[row]
-                if not begins[row]:
-                    findings.append(condition.end(sensor, time))
-                    continue
-                own["told"][row, side] += own["told"][row, side] < 255
-                nothing = bool(side and dark[row])
-                why = self._dark(one, int(row)) if nothing else self._why(one, int(row), side, chance[row], limit[row])
-                findings.append(condition.begin(sensor, time, why))
+        rates = np.array(self._rates)
+        limit = rates * _CLUSTER / _YEAR * (1 + rates * years[:, None]) / (1.0 + own["told"])
+        chance = self._chance(one, mean, np.where(settled[:, None] & ~holds, limit, 0.0))
+        begins, stays = chance < limit, mean >= _CALM
+        begins[:, 1] |= dark & ~holds[:, 1]
+        stays[:, 1] |= dark
+        turns = begins | (holds & ~stays)
+        for side, row in np.argwhere(turns.T).tolist():
+            condition, sensor, time = self._conditions[side], int(one.sensor[row]), int(one.time[row])
+            own["on"][row, side] = begins[row, side]
+            if not begins[row, side]:
+                findings.append(condition.end(sensor, time))
+                continue
+            own["told"][row, side] += own["told"][row, side] < 255
+            if side and dark[row]:
+                why = self._dark(one, row)
+            else:
+                why = self._why(one, row, side, chance[row, side], limit[row, side])
+            findings.append(condition.begin(sensor, time, why))
         return findings
 
-    def _chance(self, one: _Round, side: int, mean: Values, limit: Values) -> Values:
-        """Return the p-value of each mean (n,), infinite where it cannot be below the limit."""
+    def _chance(self, one: _Round, mean: Means, limit: Means) -> Means:
+        """Return the p-value of each mean (n, 2), infinite where it cannot be below the limit."""
         hours = np.maximum(one.own["known"] - self._warm_up / 2, 0) + _WEIGHT
-        scale = np.maximum(one.own["scale"][:, side], _LEAST)
-        tail = _WEIGHT * 0.5 * np.exp(-np.maximum(mean, 0) / scale) / hours
-        rows = np.flatnonzero((tail < limit) & (mean > 0))
-        past = self._past["means"][one.at[rows], _BINS * side : _BINS * (side + 1)].astype(np.float64)
-        larger = np.cumsum(past[:, ::-1], axis=1)[:, ::-1]
-        at = np.arange(len(rows)), _bin(mean[rows])
-        chance = np.full(len(mean), np.inf)
-        chance[rows] = tail[rows] + (larger[at] - past[at] / 2) / hours[rows]
+        scale = np.maximum(one.own["scale"], _LEAST)
+        tail = _WEIGHT * 0.5 * np.exp(-np.maximum(mean, 0) / scale) / hours[:, None]
+        chance = np.full(mean.shape, np.inf)
+        row, side = np.nonzero((tail < limit) & (mean > 0))
+        if row.size:
+            nth = np.arange(len(row))
+            past = self._past["means"][one.at[row]].astype(np.float64).reshape(-1, 2, _BINS)[nth, side]
+            larger = np.cumsum(past[:, ::-1], axis=1)[:, ::-1]
+            at = nth, _bin(mean[row, side])
+            chance[row, side] = tail[row, side] + (larger[at] - past[at] / 2) / hours[row]
         return chance
 
     def _remember(self, one: _Round, mean: Means, learns: Positions) -> None:
         """Learn how strange the hour was, and let what is old count less."""
         past, known = self._past["means"], one.own["known"]
         settled = learns[known[learns] >= self._warm_up / 2]
-        for side in (0, 1):
+        for side in (0, 1) if settled.size else ():
             rows = settled[mean[settled, side] > 0]
             past[one.at[rows], _BINS * side + _bin(mean[rows, side])] += 1
             scale, hours = one.own["scale"], np.minimum(known[rows] - self._warm_up / 2, _LONG)
@@ -267,12 +272,9 @@ class Electricity:
 
     def learn(self, verdicts: Sequence[Verdict], now: int) -> None:  # noqa: ARG002 - part of the protocol
         """Take what people found: a real case does not count among those that make a home less sensitive."""
-        sides = {Kind.SURGE: 0, Kind.DROP: 1}
-        real = {(one.household, sides[one.kind]) for one in verdicts if one.real and one.kind in sides}
-        for household, side in real:
-            number = self._sensors.household_number(household)
-            energy = (self._sensors.quantity == Quantity.ENERGY) & (self._sensors.household == number)
-            self._bank["told"][self._bank.at(np.flatnonzero(energy)), side] = 0
+        for side, kind in enumerate((Kind.SURGE, Kind.DROP)):
+            at = self._bank.at(sensors_of_real(verdicts, kind, self._sensors, (Quantity.ENERGY,)))
+            self._bank["told"][at, side] = 0
 
     def snapshot(self) -> bytes:
         """Return the whole state."""

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bank import Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
-from detectors.daily import gathered, heads, pieces_of, summed, tails, told
+from detectors.day_pieces import after, ever, gathered, heads, pieces_of, summed, tails, told
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from detectors.protocol import Detector
+from detectors.records import Records, read, write
 from detectors.rule import Amount, Count, Rule
-from detectors.runs import Mask, Positions, Runs
+from detectors.runs import Mask, Runs
 from detectors.slices import Slice
 from registry.instants import DAY, HOUR, SECOND
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, Sensors, SensorTable, Times
 
+_FIRST = int(Flag.FIRST)
+_UNKNOWN = int(Flag.FIRST | Flag.RESET)
 _HOUR = HOUR // SECOND
 _DAY = 24 * _HOUR
 _STILL = 2 * _HOUR
@@ -33,6 +37,7 @@ _DRIFT, _CEILING = 0.5, 3.0
 _LEAST_SPREAD = _HOUR
 _UNTOLD = 1000.0
 """L/h, more than any of these: a burst."""
+_INF = np.float32(np.inf)
 _MEMORY = 45
 """Days after which what was learned weighs a third."""
 
@@ -56,7 +61,7 @@ class Leak:
     when nobody uses anything.
 
     Sources: DESIGN section 7 (24 h without a zero hour, 1.27 false a year; CUSUM on the night minimum with drift 0.5
-    and h = 4); Page, Continuous inspection schemes, Biometrika 41 (1954). 104 bytes a water meter.
+    and h = 4); Page, Continuous inspection schemes, Biometrika 41 (1954). 88 bytes a water meter.
     """
 
     def __init__(
@@ -72,9 +77,9 @@ class Leak:
         self._days = days
         self._step = step
         self._bank = QuantityBank(
-            Column("since", "i8", 0),  # second since which the register has stood
-            Column("begin", "i8", 0),  # second until which an hour without use was seen
-            Column("began", "i8", 0),  # second until which two hours without use were seen
+            Column("since", "u4", 0),  # second since which the register has stood
+            Column("begin", "u4", 0),  # second until which an hour without use was seen
+            Column("began", "u4", 0),  # second until which two hours without use were seen
             Column("known", "i4", 0),  # seconds of readings without an hour of no use
             Column("day", "i4", -1),  # UTC day of the last reading
             Column("covered", "i4", 0),  # seconds known of that day
@@ -97,118 +102,124 @@ class Leak:
         return [found for piece in pieces for found in self._judge(piece)]
 
     def _judge(self, piece: Slice) -> list[Finding]:
-        bank, runs, key = self._bank, piece.runs, piece.runs.key
-        starts, at = heads(runs), bank.at(key)
-        turned = np.zeros(len(piece), np.bool_)
-        turned[starts] = self._close(key[starts], at[starts], piece.time[starts])
+        runs, key = piece.runs, piece.runs.key
+        starts, tail = heads(runs), tails(runs)
+        at = self._bank.at(key[starts])
+        own = read(self._bank, at)
+        turned = self._close(key[starts], own, piece.time[starts])
+        before = told(runs, own)
 
         second = piece.time // SECOND
-        first = piece.flags & Flag.FIRST != 0
-        unknown = first | (piece.flags & Flag.RESET != 0)
+        first, unknown = piece.flags & _FIRST != 0, piece.flags & _UNKNOWN != 0
         interval = np.where(first, 0, second - piece.previous // SECOND)
         moved = piece.use > 0
-        since = runs.filled(second, moved | unknown, bank["since"][at])
-        stands = ~(moved | unknown)
-        # n steps within an interval leave a pause of at least its (n + 1)th part.
-        shared = interval / (np.where(moved, piece.use, 0.0) / self._step + 1)
-        pause = np.where(moved, shared.astype(np.int64), second - since)
+        since = runs.filled(second, moved | unknown, before["since"])
+        pause, flow = self._pauses(piece, moved, interval, second - since)
         stopped = first | (pause >= _STILL)
         broken = stopped | (pause >= _HOUR) | (interval > _DAY)
 
-        credit = np.where(unknown | moved & (interval > _FINE), 0, interval)
-        known = summed(runs, credit, bank["known"][at])
-        known -= runs.filled(known, broken, np.zeros(len(key), np.int64))
-        begin = runs.filled(second, broken, bank["begin"][at])
-        began = runs.filled(second, stopped, bank["began"][at])
-        fresh = runs.latest(stopped)
+        credit = np.where(moved & (interval > _FINE) | unknown, 0, interval)
+        known = summed(runs, np.where(broken, 0, credit), broken, before["known"])
+        begin = runs.filled(second, broken, before["begin"])
+        began = runs.filled(second, stopped, before["began"])
         enough = known >= self._enough
-        on = enough | (bank["sum"][at] >= self._limit) & (fresh < 0)
-        holds = runs.switch(on, stopped, self._condition.holds(key))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            flow = np.where(
-                moved, (piece.use + self._step / 2) / interval, np.where(stands, self._step / pause, np.inf)
-            )
-        flow = (flow * _HOUR).astype(np.float32)
-
+        on = enough | (before["sum"] >= self._limit) & ~ever(runs, stopped)
+        held = self._condition.holds(key)
+        holds = runs.switch(on, stopped, held)
         # A pause before the leak says nothing about it: whoever never lets an hour pass is judged two hours later.
-        chained = np.where(known >= _STILL, flow, np.float32(np.inf))
-        ends = runs.latest(broken)
+        chained = np.where(known < _STILL, _INF, flow)
 
         def least(row: int) -> float:
-            name, values, end = ("chain", chained, ends[row]) if enough[row] else ("flow", flow, fresh[row])
-            if end >= 0:
-                return float(values[end + 1 : row + 1].min(initial=np.inf))
-            return float(values[runs.start[row] : row + 1].min(initial=bank[name][at[row]].min()))
+            name, values, ends = ("chain", chained, broken) if enough[row] else ("flow", flow, stopped)
+            start = int(runs.start[row])
+            here = np.flatnonzero(ends[start : row + 1])
+            if here.size:
+                return float(values[start + here[-1] + 1 : row + 1].min(initial=np.inf))
+            return float(values[start : row + 1].min(initial=before[name][row].min()))
 
         findings = []
         self._condition.seen(key[starts], piece.time[starts])
-        was = runs.previous(holds, self._condition.holds(key))
-        for row in np.flatnonzero((holds != was) | holds & turned).tolist():
-            sensor, time = int(key[row]), int(piece.time[row])
+        changes = holds != runs.previous(holds, held)
+        if turned.any():
+            changes[starts] |= holds[starts] & turned
+        for row in np.flatnonzero(changes).tolist():
+            mine, time = own[int(np.count_nonzero(runs.head[: row + 1])) - 1], int(piece.time[row])
             if not holds[row]:
-                findings.append(self._end(sensor, time))
+                findings.append(self._end(mine, time))
                 continue
             onset = int(begin[row] if enough[row] else began[row]) * SECOND
             findings += self._tell(
-                sensor, onset, time, int(known[row]), min(least(row), _UNTOLD), enough=bool(enough[row])
+                mine, onset, time, int(known[row]), min(least(row), _UNTOLD), enough=bool(enough[row])
             )
 
-        self._keep("flow", runs, at, flow, fresh)
-        self._keep("chain", runs, at, chained, ends)
-        bank["sum"][at[fresh >= 0]] = 0
-        still = np.where(pause < _STILL, 0, np.where(stands & (pause - interval >= _STILL), interval, pause))
-        for column, added in (("covered", credit), ("still", still)):
-            bank[column][at[starts]] += gathered(runs, np.add, added).astype(np.int32)
-        tail = tails(runs)
+        self._keep(runs, own["flow"], flow, stopped)
+        self._keep(runs, own["chain"], chained, broken)
+        own["sum"] = np.where(gathered(runs, np.logical_or, stopped), 0, own["sum"])
+        own["covered"] += gathered(runs, np.add, credit)
+        own["still"] += gathered(runs, np.add, _still(pause, interval, moved))
         for name, value in (("since", since), ("begin", begin), ("began", began), ("known", known)):
-            bank[name][at[tail]] = value[tail]
+            own[name] = value[tail]
+        write(self._bank, at, own)
         return findings
 
-    def _close(self, sensor: Sensors, at: Positions, time: Times) -> Mask:
+    def _pauses(
+        self, piece: Slice, moved: Mask, interval: Times, stood: Times
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the least pause (n,), seconds, of each reading that `moved` on, else how long it `stood`; and L/h.
+
+        n steps within an interval leave a pause of at least its (n + 1)th part.
+        """
+        used = np.flatnonzero(moved)
+        use, within = piece.use[used], interval[used]
+        stood[used] = (within / (use / self._step + 1)).astype(np.int64)
+        with np.errstate(divide="ignore"):
+            flow = self._step / stood
+            flow[used] = (use + self._step / 2) / within
+        return stood, (flow * _HOUR).astype(np.float32)
+
+    def _close(self, sensor: Sensors, own: Records, time: Times) -> Mask:
         """Judge and learn the last day of sensors (each once) that begin another; return which do."""
-        bank = self._bank
         day = time // DAY
-        turned: Mask = bank["day"][at] != day
-        closing, sensor = at[turned], sensor[turned]
+        turned: Mask = own["day"] != day
+        closing = np.flatnonzero(turned)
         if not closing.size:
             return turned
-        covered = bank["covered"][closing] >= _COVERED
-        whole, sensor = closing[covered], sensor[covered]
-        mean, variance, days = bank["mean"][whole], bank["variance"][whole], bank["days"][whole]
-        still = np.minimum(bank["still"][whole], _DAY).astype(np.float32)
+        last = own.take(closing)
+        mean, variance, days = last["mean"].copy(), last["variance"].copy(), last["days"].copy()
+        still = np.minimum(last["still"], _DAY).astype(np.float32)
         spread = np.maximum(np.sqrt(variance), _LEAST_SPREAD)
         unusual = np.clip((mean - still) / spread, -_CEILING, _CEILING) - np.float32(_DRIFT)
         counts = (still == 0) & (days >= self._days)
-        reached = np.where(counts, np.maximum(bank["sum"][whole] + unusual, 0), 0)
-        bank["sum"][whole] = reached
+        reached = np.where(counts, np.maximum(last["sum"] + unusual, 0), 0)
+        covered = last["covered"] >= _COVERED
+        last["sum"] = np.where(covered, reached, last["sum"])
 
-        learns = (reached < self._limit) & ~self._condition.holds(sensor)
+        learns = covered & (reached < self._limit) & ~self._condition.holds(sensor[closing])
         weight = np.where(learns, 1 / (np.minimum(days, _MEMORY) + np.float32(1)), 0).astype(np.float32)
         step = weight * (still - mean)
-        bank["mean"][whole] = mean + step
-        bank["variance"][whole] = (1 - weight) * (variance + step * (still - mean))
-        bank["days"][whole] = days + (learns & (days < _MEMORY))
+        last["mean"] = mean + step
+        last["variance"] = (1 - weight) * (variance + step * (still - mean))
+        last["days"] = days + (learns & (days < _MEMORY))
         for column in ("flow", "chain"):
-            bank[column][closing, 1] = bank[column][closing, 0]
-            bank[column][closing, 0] = np.inf
+            last[column][:, 1] = last[column][:, 0]
+            last[column][:, 0] = np.inf
         for column in ("covered", "still"):
-            bank[column][closing] = 0
-        bank["day"][closing] = day[turned]
+            last[column] = 0
+        last["day"] = day[closing]
+        own[closing] = last
         return turned
 
-    def _keep(self, name: str, runs: Runs, at: Positions, flow: NDArray[np.float32], end: Positions) -> None:
-        """Remember the least flow of today and of yesterday; rows up to `end`, which they inherit, do not count."""
-        least, at, last = self._bank[name], at[heads(runs)], end[tails(runs)]
-        counts = np.arange(len(flow)) > told(runs, last)
-        own = gathered(runs, np.minimum, np.where(counts, flow, np.float32(np.inf)))
-        anew = last >= 0
-        least[at, 0] = np.where(anew, own, np.minimum(own, least[at, 0]))
-        least[at[anew], 1] = np.inf
+    @staticmethod
+    def _keep(runs: Runs, least: NDArray[np.float32], flow: NDArray[np.float32], ends: Mask) -> None:
+        """Remember the least flow of today and of yesterday; up to the last row that `ends` them, none counts."""
+        anew = gathered(runs, np.logical_or, ends)
+        now = gathered(runs, np.minimum, np.where(after(runs, ends), flow, _INF))
+        least[:, 0] = np.where(anew, now, np.minimum(now, least[:, 0]))
+        least[:, 1] = np.where(anew, _INF, least[:, 1])
 
-    def _tell(self, sensor: int, onset: int, time: int, known: int, least: float, *, enough: bool) -> list[Finding]:
+    def _tell(self, own: Any, onset: int, time: int, known: int, least: float, *, enough: bool) -> list[Finding]:
         """Raise a leak, or say that it has grown worse; nothing where it has not."""
-        own = self._bank.one(sensor)
-        already = int(own["severity"])
+        sensor, already = int(own["sensor"]), int(own["severity"])
         onset = self._condition.onset(sensor) if already else onset
         home = self._sensors.household[[sensor]]
         away = bool(self._sensors.absences.touch(home, np.array([time - HOUR]), np.array([time]))[0])
@@ -234,11 +245,10 @@ class Leak:
         found = self._condition.grow(sensor, time, why) if already else self._condition.begin(sensor, time, why)
         return [replace(found, severity=severity)]
 
-    def _end(self, sensor: int, time: int) -> Finding:
-        own = self._bank.one(sensor)
+    def _end(self, own: Any, time: int) -> Finding:
         severity = Severity(int(own["severity"]))
         own["severity"] = 0
-        return replace(self._condition.end(sensor, time), severity=severity)
+        return replace(self._condition.end(int(own["sensor"]), time), severity=severity)
 
     def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol
         """Nothing: only readings tell."""
@@ -253,6 +263,15 @@ class Leak:
         saved = unpack(state, self._about)
         self._bank.take(saved["flows"])
         self._condition.take(saved["condition"])
+
+
+def _still(pause: Times, interval: Times, moved: Mask) -> Times:
+    """Return how much of each interval (n,) counts as still: of a long pause what is new, or all when it gets long."""
+    still = np.zeros_like(pause)
+    long = np.flatnonzero(pause >= _STILL)
+    goes_on = ~moved[long] & (pause[long] - interval[long] >= _STILL)
+    still[long] = np.where(goes_on, interval[long], pause[long])
+    return still
 
 
 class _Growing(Condition):

@@ -26,10 +26,9 @@ class LocalDays:
         first, midnights = self._known(zone, day, day)
         return int(midnights[day - first])
 
-    def of(self, sensors: SensorTable, sensor: Sensors, moment: Times) -> tuple[NDArray[np.int64], Times]:
-        """Return the local day of each row in its household's zone, and the instant at which that day began."""
-        day = np.zeros(len(moment), np.int64)
-        begin = np.zeros(len(moment), np.int64)
+    def of(self, sensors: SensorTable, sensor: Sensors, moment: Times) -> tuple[NDArray[np.int64], Times, Times]:
+        """Return the local day of each row in its household's zone, and the instants at which it begins and ends."""
+        day, begin, end = np.zeros((3, len(moment)), np.int64)
         number = self._number
         names = list(map(sensors.zones.__getitem__, sensors.household[sensor].tolist()))
         for name in set(names).difference(number):
@@ -41,8 +40,8 @@ class LocalDays:
             first, midnights = self._known(name, int(about.min()) - 2, int(about.max()) + 2)
             at = np.searchsorted(midnights, moment[rows], side="right") - 1
             day[rows] = first + at
-            begin[rows] = midnights[at]
-        return day, begin
+            begin[rows], end[rows] = midnights[at], midnights[at + 1]
+        return day, begin, end
 
     def _known(self, zone: str, low: int, high: int) -> tuple[int, Times]:
         first, midnights = self._midnights.get(zone, (low, np.empty(0, np.int64)))

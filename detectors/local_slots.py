@@ -44,7 +44,8 @@ class LocalSlots:
 
     def local(self, home: Slots, slot: Slots) -> Slots:
         """Return the local number of each slot: days since 1970 times 96, plus the quarter of the day."""
-        local: Slots = slot + self._offset[self._zone[home], slot // SLOTS - self._first]
+        at = self._zone[home] * self._offset.shape[1] + (slot // SLOTS - self._first)
+        local: Slots = slot + self._offset.take(at)
         return local
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.bank import NEVER, Column, QuantityBank, pack, unpack
+from detectors.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
-from detectors.daily import tails
+from detectors.day_pieces import tails
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.records import read, write
 from detectors.rule import Amount, Rule
+from detectors.runs import Mask, Positions
 from detectors.slices import Slice, slice_of
 from registry.instants import HOUR
 from registry.quantities import Quantity
-from registry.readings import Flag, Observations, SensorTable
+from registry.readings import Flag, Observations, SensorTable, Values
 
+_RESET = int(Flag.RESET)  # plain: a column keeps its type
 _NEAR = 0.5  # litres or watt-hours: registers are told in whole ones at best
 
 
@@ -30,11 +32,14 @@ class Meter:
 
     def __init__(self, sensors: SensorTable, name: str = "meter", *, hours: float = 24.0) -> None:
         self.name = name
-        self._about = f"meter {hours}"
+        self._about = f"meter 2 {hours}"
         self._sensors = sensors
         self._wait = round(hours * HOUR)
-        self._bank = QuantityBank(
+        self._bank = QuantityBank(  # rows of 16 bytes are moved in one piece
+            Column("told", "u4", 0),  # whether a reset is known
             Column("value", "f8", np.nan),  # of the last reading
+        )
+        self._resets = Bank(  # in the same rows: what few registers have
             Column("old", "f8", 0.0),  # the register before the last reset
             Column("since", "i8", NEVER),  # when the reset was read
             Column("new", "i8", 0),  # whether the last reading was the reset
@@ -52,39 +57,49 @@ class Meter:
     def _look(self, seen: Slice, quantity: Quantity) -> list[Finding]:
         if not len(seen):
             return []
-        runs, time, value = seen.runs, seen.time, seen.value
+        runs, value = seen.runs, seen.value
         at, tail = self._bank.at(runs.key), tails(runs)
         known = read(self._bank, at)
-        last = runs.previous(value, known["value"])
-        reset = seen.flags & Flag.RESET != 0
-        after = runs.previous(reset, known["new"] != 0)
-        new = np.flatnonzero(runs.head & np.isnan(known["value"]))
-        now = known[tail]
-        now["value"] = value[tail]
+        before = known["value"].copy()
+        new = np.flatnonzero(runs.head & np.isnan(before))
+        if len(new):
+            self._condition.seen(runs.key[new], seen.time[new])
         findings: list[Finding] = []
-        if (reset | (known["since"] != NEVER)).any():
-            raised = self._condition.holds(runs.key)
-            old = runs.filled(last, reset, known["old"])
-            since = runs.filled(time, reset, known["since"])
-            # A corrupted copy: registers.py takes the reset back, and does not count the way up as use.
-            recovered = after & (value - last > seen.use + _NEAR)
-            holds = runs.switch(after & ~reset & ~recovered, time - since >= self._wait, raised)
-
-            def describe(row: int) -> Raise:
-                facts: dict[str, Fact] = {
-                    "template": f"meter_{quantity.label}",
-                    "since_at": int(since[row]),
-                    "before": float(old[row]),
-                    "after": float(last[row]),
-                }
-                return Raise(int(since[row]), 1.0, facts)
-
-            now["old"], now["since"], now["new"] = old[tail], since[tail], reset[tail]
-            findings = self._condition.follow(runs, time, holds, describe)
-        else:
-            self._condition.seen(runs.key[new], time[new])
-        write(self._bank, at[tail], now)
+        # A batch without any flag has no reset: the commonest case.
+        reset = seen.flags & _RESET != 0 if seen.flags.any() else np.zeros(len(seen), np.bool_)
+        if known["told"].any() or reset.any():
+            findings = self._follow(seen, quantity, at, runs.previous(value, before), reset)
+            known["told"][tail] = self._resets["since"][at[tail]] != NEVER
+        known["value"] = value
+        write(self._bank, at[tail], known[tail])
         return findings
+
+    def _follow(self, seen: Slice, quantity: Quantity, at: Positions, last: Values, reset: Mask) -> list[Finding]:
+        """Go on with registers of which some were reset; `last` (n,) is what each stood at before."""
+        runs, time, tail = seen.runs, seen.time, tails(seen.runs)
+        self._resets.reach(len(self._bank.rows()))
+        known = read(self._resets, at)
+        after = runs.previous(reset, known["new"] != 0)
+        raised = self._condition.holds(runs.key)
+        old = runs.filled(last, reset, known["old"])
+        since = runs.filled(time, reset, known["since"])
+        # A corrupted copy: registers.py takes the reset back, and does not count the way up as use.
+        recovered = after & (seen.value - last > seen.use + _NEAR)
+        holds = runs.switch(after & ~reset & ~recovered, time - since >= self._wait, raised)
+
+        def describe(row: int) -> Raise:
+            facts: dict[str, Fact] = {
+                "template": f"meter_{quantity.label}",
+                "since_at": int(since[row]),
+                "before": float(old[row]),
+                "after": float(last[row]),
+            }
+            return Raise(int(since[row]), 1.0, facts)
+
+        now = known[tail]
+        now["old"], now["since"], now["new"] = old[tail], since[tail], reset[tail]
+        write(self._resets, at[tail], now)
+        return self._condition.follow(runs, time, holds, describe)
 
     def tick(self, now: int) -> list[Finding]:  # noqa: ARG002 - part of the protocol
         """Nothing: only readings tell."""
@@ -92,12 +107,18 @@ class Meter:
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        return pack(self._about, {"registers": self._bank.saved(), "condition": self._condition.rows()})
+        self._resets.reach(len(self._bank.rows()))
+        resets = self._resets.rows()[self._bank.order()]
+        return pack(
+            self._about,
+            {"registers": self._bank.saved(), "resets": resets, "condition": self._condition.rows()},
+        )
 
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` returned; raises `StateError` where it is none."""
         saved = unpack(state, self._about)
         self._bank.take(saved["registers"])
+        self._resets.take(saved["resets"])
         self._condition.take(saved["condition"])
 
 

@@ -6,15 +6,16 @@ reported beyond it; then it is told once, with what each meter says of it: nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column
-from detectors.records import Records, read, write
+from detectors.open_slots import KNOWN, RING, SPENT, USED, OpenSlots, Places, Slots, spans
+from detectors.runs import Mask, Positions
 from detectors.slices import Slice, slice_of
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from registry.quantities import Quantity
@@ -28,9 +29,20 @@ _COARSE = 130 * MINUTE
 """Use between readings further apart than this happened somewhere between: only its last slot is told as use."""
 _LONGEST = 10 * DAY // SLOT
 """After so many slots without a reading nothing is known of the time between, whatever the register says."""
-_RING = 8
+_EVER = np.iinfo(np.int64).max
+_NO_SLOT = np.iinfo(np.int32).max
 WATER, ELECTRICITY = 0, 1
 _METER = {Quantity.VOLUME: WATER, Quantity.ENERGY: ELECTRICITY, Quantity.POWER: ELECTRICITY}
+_WATER = np.array([1 if said & USED else 0 if said & KNOWN else -1 for said in range(8)], np.int8)
+
+Ints = NDArray[np.int64]
+_COLUMNS = (
+    Column("next", "i4", -1),  # the first slot that has not closed
+    Column("closed", "?", 0),  # whether any has closed: until then an earlier one may still be told of
+    Column("seen", "i4", -1, 2),  # by meter: the first slot it has not reported beyond; the later one is the last open
+    Column("heard", "i8", NEVER, 2),  # by meter: last reception
+    Column("deaf", "?", 0, 2),  # by meter: no longer waited for
+)
 
 
 class Closed(NamedTuple):
@@ -52,31 +64,8 @@ class Closed(NamedTuple):
     spent: NDArray[np.bool_]
 
 
-@dataclass(slots=True)
-class _Slots:
-    """Open slots of some households, household by household: what meters said of them so far."""
-
-    known: NDArray[np.bool_]
-    used: NDArray[np.bool_]
-    metered: NDArray[np.bool_]
-    spent: NDArray[np.bool_]
-    watts: NDArray[np.float32]
-    told: NDArray[np.int64]
-
-    @classmethod
-    def blank(cls, count: int) -> _Slots:
-        known, used, metered, spent = np.zeros((4, count), np.bool_)
-        return cls(known, used, metered, spent, np.full(count, np.nan, np.float32), np.zeros(count, np.int64))
-
-    def columns(self) -> tuple[NDArray[Any], ...]:
-        return self.known, self.used, self.metered, self.spent, self.watts, self.told
-
-
-_NAMES = tuple(each.name for each in fields(_Slots))
-
-
 class QuarterHours:
-    """Turns readings into closed slots; 120 bytes a household.
+    """Turns readings into closed slots; 179 bytes a household.
 
     A meter counts as heard until `tick` finds that nothing of it was received for `PATIENCE`; nothing else depends
     on a clock, so that slots are the same however readings are cut into batches.
@@ -86,23 +75,12 @@ class QuarterHours:
         self._sensors = sensors
         self._has = np.zeros((0, 2), np.bool_)
         self._meter = np.zeros(0, np.int64)
+        self._row = np.zeros(0, np.intp)  # by household: its row among those of a batch, while that is taken
         self._counted = 0
         self._looked = NEVER
-        self._bank = Bank(
-            Column("next", "i4", -1),  # the first slot that has not closed
-            Column("closed", "?", 0),  # whether any has: until then an earlier one may still be told of
-            Column("seen", "i4", -1, 2),  # by meter: the first slot it has not reported beyond
-            Column("heard", "i8", NEVER, 2),  # by meter: last reception
-            Column("deaf", "?", 0, 2),  # by meter: no longer waited for
-            Column("open", "u1", 0),  # how many slots of the ring below are in use
-            Column("known", "u1", 0),  # bits, from `next` on
-            Column("used", "u1", 0),
-            Column("metered", "u1", 0),
-            Column("spent", "u1", 0),
-            Column("watts", "f4", np.nan, _RING),
-            Column("told", "i4", 0, _RING),  # seconds from the slot's begin
-        )
-        self._overflow: dict[int, _Slots] = {}
+        # One bank for each column: some thousand households are asked for each, and a column lies close together.
+        self._banks = {column.name: Bank(column) for column in _COLUMNS}
+        self._open = OpenSlots()
 
     def take(self, batch: Observations) -> Closed | None:
         """Return the slots that readings close; None where there are none."""
@@ -114,31 +92,20 @@ class QuarterHours:
         for _, rows in slices:
             concerned[rows.household] = True
         households = np.flatnonzero(concerned)
-        position = np.cumsum(concerned) - 1
-        homes = read(self._bank, households)
+        self._row[households] = np.arange(len(households))
 
-        # Where each household's open slots begin and end.
-        begin = homes["next"].astype(np.int64)
-        new = ~homes["closed"]
-        first = np.full(len(households), np.iinfo(np.int64).max)
-        last = begin + homes["open"] - 1
-        for at, own in self._overflow.items():
-            if concerned[at]:
-                last[position[at]] = begin[position[at]] + len(own.known) - 1
-        for _, rows in slices:
-            np.minimum.at(first, position[rows.household], rows.time // SLOT)
-            np.maximum.at(last, position[rows.household], rows.time // SLOT)
-        begin[new] = np.where(begin[new] < 0, first[new], np.minimum(begin[new], first[new]))
-        lost = last - begin > _LONGEST
-        begin[lost] = last[lost] - _LONGEST
-        length = last - begin + 1
-        start = np.cumsum(length) - length
-        slots = _Slots.blank(int(length.sum()))
-        self._unpack(households, homes, begin, start, slots)
-
+        new = np.flatnonzero(~self._column("closed")[households])
+        first = np.full(len(households), _EVER)
+        said = []
         for quantity, rows in slices:
-            _mark(quantity, rows, batch.received[rows.rows], position[rows.household], homes, begin, start, slots)
-        return self._close(households, homes, begin, start, length, slots)
+            row, slot = self._row[rows.household], rows.time // SLOT
+            self._hear(_METER[quantity], rows.household, slot, batch.received[rows.rows], known=not len(new))
+            if len(new):
+                np.minimum.at(first, row, slot)
+            said.append(_Said.of(quantity, rows, row))
+        begin = self._column("next")[households].astype(np.int64)
+        begin[new] = np.where(begin[new] < 0, first[new], np.minimum(begin[new], first[new]))
+        return self._close(households, begin, said)
 
     def tick(self, now: int) -> Closed | None:
         """Stop waiting for meters that have fallen silent; looked at every 5 min of `now`, the clock of reception."""
@@ -146,197 +113,193 @@ class QuarterHours:
             return None
         self._looked = now // _LOOK
         self._reach()
-        bank = self._bank
-        silent = (bank["heard"] != NEVER) & ~bank["deaf"] & (now - bank["heard"] > PATIENCE)
-        if not silent.any():
+        heard, deaf = self._column("heard"), self._column("deaf")
+        silent = heard < now - PATIENCE
+        silent &= heard != NEVER
+        silent &= ~deaf
+        meters = np.flatnonzero(silent)
+        if not len(meters):
             return None
-        households = np.flatnonzero(silent.any(axis=1)[: len(self._has)])
-        bank["deaf"][: len(silent)] |= silent
-        homes = read(bank, households)
-        begin = homes["next"].astype(np.int64)
-        length = homes["open"].astype(np.int64)
-        for row, at in enumerate(households.tolist()):
-            if at in self._overflow:
-                length[row] = len(self._overflow[at].known)
-        start = np.cumsum(length) - length
-        slots = _Slots.blank(int(length.sum()))
-        self._unpack(households, homes, begin, start, slots)
-        return self._close(households, homes, begin, start, length, slots)
+        deaf[meters] = True
+        households = np.flatnonzero(silent.reshape(-1, 2).any(axis=1))
+        return self._close(households, self._column("next")[households].astype(np.int64), [])
 
     def meter_of(self, household: int) -> int:
         """Return a sensor that stands for a household: its first water meter, or else electricity meter."""
         return int(self._meter[household])
 
-    def _close(
-        self, households: NDArray[np.int64], homes: Records, begin: NDArray[np.int64], start: NDArray[np.int64],
-        length: NDArray[np.int64], slots: _Slots,
-    ) -> Closed | None:  # fmt: skip
-        """Take what has closed out of open slots, and keep the rest."""
-        seen = homes["seen"].astype(np.int64)
-        waited = self._has[households] & ~homes["deaf"]
-        end = np.where(waited, seen, np.iinfo(np.int64).max).min(axis=1)
-        end = np.where(waited.any(axis=1), end, seen.max(axis=1))
-        count = np.clip(end - begin, 0, length)
+    def _hear(self, meter: int, household: NDArray[np.int32], slot: Ints, received: Ints, *, known: bool) -> None:
+        """Note what a meter has reported beyond, and when it was heard; `known` are homes that were heard before."""
+        own = household * np.int64(2) + meter
+        np.maximum.at(self._column("seen"), own, slot.astype(np.int32))
+        heard = self._column("heard")
+        np.maximum.at(heard, own, received)
+        self._column("deaf")[own] = False
+        if known:
+            return
+        other = own ^ 1
+        unheard = np.flatnonzero(heard[other] == NEVER)
+        if len(unheard):  # one that never spoke is waited for from now on, not for ever
+            heard[other[unheard]] = _EVER
+            np.minimum.at(heard, other[unheard], received[unheard])
+
+    def _close(self, households: Ints, begin: Ints, said: Sequence[_Said]) -> Closed | None:
+        """Write into open slots what meters said of them, take out those that have closed, and keep the rest."""
+        begin, length, count = self._ended(households, begin)
+        following = self._column("next")[households]
+        self._column("next")[households] = begin + count
+        some = np.flatnonzero(count)
+        self._column("closed")[households[some]] = True
+
+        near = length <= RING
+        if near.all():
+            ring = self._open.ring(households)
+            for one in said:
+                one.write(ring, begin)
+            return _closed(households, begin, count, [(ring, some)])
+        rows = np.flatnonzero(~near)
+        aside = self._open.take_aside(households, rows, begin, length, following)
+        ring = self._open.ring(households)
+        for one in said:
+            within = near[one.row]
+            one.part(within).write(ring, begin)
+            one.part(~within).write(aside, begin)
+        closed = _closed(households, begin, count, [(ring, some[near[some]]), (aside, some[~near[some]])])
+        self._open.put_back(aside, households, rows, begin + count, length - count)
+        return closed
+
+    def _ended(self, households: Ints, begin: Ints) -> tuple[Ints, Ints, Ints]:
+        """Return where open slots (from `begin` on, if those are not too many) begin, their number, and of the ended.
+
+        A slot has ended when every meter that is waited for has reported beyond.
+        """
+        seen, deaf, has = self._column("seen"), self._column("deaf"), self._has.reshape(-1)
+        water = households * 2
+        electricity = water + 1
+        by_water, by_electricity = has[water] & ~deaf[water], has[electricity] & ~deaf[electricity]
+        one, two = seen[water], seen[electricity]
+        last = np.maximum(one, two)
+        end = np.minimum(np.where(by_water, one, _NO_SLOT), np.where(by_electricity, two, _NO_SLOT))
+        end = np.where(by_water | by_electricity, end, last)
+        begin = np.maximum(begin, last - _LONGEST)
+        length = last - begin + 1
+        count: Ints = np.maximum(end - begin, 0)
         # What waits too long for a meter that is heard but says nothing new is told without it.
-        count = np.maximum(count, length - _LONGEST)
-        homes["next"] = begin + count
-        homes["closed"] |= count > 0
-        self._pack(households, homes, start + count, length - count, slots)
-        write(self._bank, households, homes)
-        if not count.any():
-            return None
-        some = count > 0
-        water = np.where(slots.used, 1, np.where(slots.known, 0, -1)).astype(np.int8)
-        return Closed(
-            households[some], begin[some], count[some], start[some], water, slots.watts, slots.told, slots.spent
-        )
+        return begin, length, np.maximum(count, length - _LONGEST)
 
-    def _unpack(
-        self, households: NDArray[np.int64], homes: Records, begin: NDArray[np.int64], start: NDArray[np.int64],
-        slots: _Slots,
-    ) -> None:  # fmt: skip
-        kept = homes["open"]
-        skipped = begin - homes["next"]  # slots given up after a long gap
-        for lane in range(int(kept.max(initial=0))):
-            rows = np.flatnonzero((lane < kept) & (skipped <= lane))
-            if not len(rows):
-                continue
-            own, at = homes.take(rows), start[rows] + lane - skipped[rows]
-            slots.known[at] = own["known"] >> lane & 1
-            slots.used[at] = own["used"] >> lane & 1
-            slots.metered[at] = own["metered"] >> lane & 1
-            slots.spent[at] = own["spent"] >> lane & 1
-            slots.watts[at] = own["watts"][:, lane]
-            told = own["told"][:, lane]
-            slots.told[at] = np.where(told > 0, (begin[rows] + lane - skipped[rows]) * SLOT + told * SECOND, 0)
-        rows = np.searchsorted(households, sorted(self._overflow))
-        for row, at in zip(rows.tolist(), sorted(self._overflow), strict=True):
-            if row < len(households) and households[row] == at:
-                waiting = self._overflow.pop(at)
-                skip, ahead = max(int(skipped[row]), 0), max(-int(skipped[row]), 0)
-                left = max(len(waiting.known) - skip, 0)
-                for mine, theirs in zip(slots.columns(), waiting.columns(), strict=True):
-                    mine[start[row] + ahead : start[row] + ahead + left] = theirs[skip:]
-
-    def _pack(
-        self, households: NDArray[np.int64], homes: Records, start: NDArray[np.int64], length: NDArray[np.int64],
-        slots: _Slots,
-    ) -> None:  # fmt: skip
-        long = length > _RING
-        homes["open"] = np.where(long, 0, length)
-        for name, empty in (("known", 0), ("used", 0), ("metered", 0), ("spent", 0), ("watts", np.nan), ("told", 0)):
-            homes[name] = empty
-        first = homes["next"].astype(np.int64)
-        for lane in range(int(np.where(long, 0, length).max(initial=0))):
-            rows = np.flatnonzero((lane < length) & ~long)
-            at, bit = start[rows] + lane, np.uint8(lane)
-            homes["known"][rows] |= slots.known[at].astype(np.uint8) << bit
-            homes["used"][rows] |= slots.used[at].astype(np.uint8) << bit
-            homes["metered"][rows] |= slots.metered[at].astype(np.uint8) << bit
-            homes["spent"][rows] |= slots.spent[at].astype(np.uint8) << bit
-            homes["watts"][rows, lane] = slots.watts[at]
-            since = (slots.told[at] - (first[rows] + lane) * SLOT) // SECOND
-            homes["told"][rows, lane] = np.where(slots.told[at] > 0, np.maximum(since, 1), 0)
-        for row in np.flatnonzero(long):
-            cut = slice(int(start[row]), int(start[row] + length[row]))
-            self._overflow[int(households[row])] = _Slots(*(column[cut].copy() for column in slots.columns()))
+    def _column(self, name: str) -> NDArray[Any]:
+        """Return a column as a view: by household, or by twice the household plus the meter."""
+        return self._banks[name][name].reshape(-1)
 
     def _reach(self) -> None:
         """Learn which meters households have; the table only grows."""
-        sensors = self._sensors
-        if (len(sensors), len(sensors.households)) != (self._counted, len(self._has)) or len(self._has) == 0:
+        sensors, size = self._sensors, len(self._sensors.households)
+        if (len(sensors), size) != (self._counted, len(self._has)) or size == 0:
             self._counted = len(sensors)
-            self._has = np.zeros((len(sensors.households), 2), np.bool_)
-            self._meter = np.zeros(len(sensors.households), np.int64)
+            self._has = np.zeros((size, 2), np.bool_)
+            self._meter = np.zeros(size, np.int64)
+            self._row = np.zeros(size, np.intp)
             for quantity, meter in reversed(_METER.items()):
                 own = np.flatnonzero(sensors.quantity == quantity)[::-1]
                 self._has[sensors.household[own], meter] = True
                 self._meter[sensors.household[own]] = own  # the first of the best kind is written last
-        self._bank.reach(len(self._has))
+        for bank in self._banks.values():
+            bank.reach(size)
+        self._open.reach(size)
 
     def rows(self) -> dict[str, NDArray[Any]]:
         """Return the state, for `pack`; row i is household i's."""
         self._reach()
-        waiting = sorted(self._overflow)
-        state = {"slots": self._bank.rows()[: len(self._has)].copy(), "waiting": np.array(waiting, np.int64)}
-        state["waiting_length"] = np.array([len(self._overflow[at].known) for at in waiting], np.int64)
-        blank = _Slots.blank(0)
-        for name, column in zip(_NAMES, blank.columns(), strict=True):
-            own = [getattr(self._overflow[at], name) for at in waiting]
-            state[f"waiting_{name}"] = np.concatenate(own) if own else column
-        return state
+        size = len(self._has)
+        own = {f"slots_{name}": bank.rows()[:size].copy() for name, bank in self._banks.items()}
+        return own | self._open.rows(size)
 
     def take_rows(self, state: Mapping[str, NDArray[Any]], number: Mapping[int, int]) -> None:
         """Continue from what `rows` returned; `number` gives a saved household's number in today's table."""
-        self._overflow = {}
-        self._bank.take(state["slots"][:0])
-        self._has = np.zeros((0, 2), np.bool_)
-        self._reach()
-        for old, new in number.items():
-            self._bank.rows()[new] = state["slots"][old]
-        ends = np.cumsum(state["waiting_length"])
-        for at, end, length in zip(state["waiting"].tolist(), ends, state["waiting_length"], strict=True):
-            if at in number:
-                names = _NAMES
-                own = (state[f"waiting_{name}"][end - length : end].copy() for name in names)
-                self._overflow[number[at]] = _Slots(*own)
+        old, new = np.array(list(number), np.int64), np.array(list(number.values()), np.int64)
+        size = len(self._sensors.households)
+        for name, bank in self._banks.items():
+            bank.take(state[f"slots_{name}"][:0])
+            bank.reach(size)
+            bank.rows()[new] = state[f"slots_{name}"][old]
+        self._open.take_rows(state, old, new, size)
 
 
-def _mark(
-    quantity: Quantity, rows: Slice, received: NDArray[np.int64], home: NDArray[np.int64], homes: Records,
-    begin: NDArray[np.int64], start: NDArray[np.int64], slots: _Slots,
-) -> None:  # fmt: skip
-    """Write into open slots what the rows of one meter say of them."""
-    meter = _METER[quantity]
-    np.maximum.at(homes["seen"][:, meter], home, (rows.time // SLOT).astype(np.int32))
-    np.maximum.at(homes["heard"][:, meter], home, received)
-    homes["deaf"][home, meter] = False
-    other = homes["heard"][:, 1 - meter]
-    if (other == NEVER).any():  # one that never spoke is waited for from now on, not for ever
-        first = np.full(len(other), np.iinfo(np.int64).max)
-        np.minimum.at(first, home, received)
-        unheard = (other == NEVER) & (first < np.iinfo(np.int64).max)
-        other[unheard] = first[unheard]
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What n readings of one meter say of the time since those before; `row` (n,) is whose of m households they are.
 
-    # What a power sensor says is taken to hold since its last reading.
-    said = rows.use if quantity.cumulative else rows.value
-    told = np.flatnonzero((rows.previous > 0) & np.isfinite(said) & (rows.time - rows.previous < _LONGEST * SLOT))
-    home = home[told]
-    since, until, use = rows.previous[told], rows.time[told], said[told]
-    low = np.maximum(since // SLOT, begin[home])
-    high = until // SLOT  # slots below have ended
-    at, row = _stretch(start[home] + low - begin[home], high - low)
-    close = until - since <= _COARSE
-    if meter == WATER:
-        silent = close | (use <= 0)
-        kept = silent[row]
-        slots.known[at[kept]] = True
-    else:
-        kept = close[row]
-        slots.metered[at[kept]] = True
-    np.maximum.at(slots.told, at[kept], (until // SECOND * SECOND)[row[kept]])
+    `use` (n,) is what a register counted between, or the power that held: what is said is taken to hold since then.
+    """
 
-    # The last slot, which may not have ended, is told as well: use in it is use.
-    final = (until - 1) // SLOT
-    low = np.where(close, low, np.maximum(final, low))
-    if meter == WATER:
-        some = use > 0
+    quantity: Quantity
+    row: Positions
+    since: Ints
+    until: Ints
+    use: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, quantity: Quantity, rows: Slice, row: Positions) -> _Said:
+        """Return what a meter's rows say."""
+        use = rows.use if quantity.cumulative else rows.value
+        told = (rows.previous > 0) & np.isfinite(use) & (rows.time - rows.previous < _LONGEST * SLOT)
+        return cls(quantity, row, rows.previous, rows.time, use).part(told)
+
+    def part(self, some: Mask) -> _Said:
+        """Return what some of the readings say."""
+        if some.all():
+            return self
+        at = np.flatnonzero(some)
+        return _Said(self.quantity, self.row[at], self.since[at], self.until[at], self.use[at])
+
+    def write(self, places: Places, begin: Ints) -> None:
+        """Write it into the open slots of the households (m,), which begin at `begin` (m,)."""
+        low, high = np.maximum(self.since // SLOT, begin[self.row]), self.until // SLOT
+        final = (self.until - 1) // SLOT
+        close = self.until - self.since <= _COARSE
+        water = self.quantity is Quantity.VOLUME
+        ended = close | (self.use <= 0) if water else close
+        slot, row = spans(low, np.where(ended, high - low, 0))
+        at = places.at(self.row[row], slot)
+        np.maximum.at(places.slots.told, at, (self.until // SECOND).astype(np.uint32)[row])
+
+        # The last slot, which may not have ended, is told as well: use in it is use.
+        if water:
+            places.slots.said[at] |= np.uint8(KNOWN)
+            used = self.use > 0
+            self.part(used).write_use(places, np.where(close, low, np.maximum(final, low))[used])
+        else:
+            watts = self.use / ((self.until - self.since) / HOUR) if self.quantity.cumulative else self.use
+            slot, row = spans(low, np.where(close, final - low + 1, 0))
+            np.fmax.at(places.slots.watts, places.at(self.row[row], slot), watts.astype(np.float32)[row])
+
+    def write_use(self, places: Places, low: Ints) -> None:
+        """Write use into slots from `low` (n,) on."""
+        final = (self.until - 1) // SLOT
         # Its first slot began with the reading before, which told of it: this use was most likely later.
-        split = some & close & (since % SLOT > 0) & (since // SLOT == low) & (final > low)
-        slots.spent[(start[home] + low - begin[home])[split]] = True
+        split = (self.until - self.since <= _COARSE) & (self.since % SLOT > 0)
+        split &= (self.since // SLOT == low) & (final > low)
+        places.slots.said[places.at(self.row[split], low[split])] |= np.uint8(SPENT)
         low = low + split
-        at, _ = _stretch((start[home] + low - begin[home])[some], (final - low + 1)[some])
-        slots.used[at] = True
-    else:
-        some = close
-        watts = use / ((until - since) / HOUR) if quantity.cumulative else use
-        at, row = _stretch((start[home] + low - begin[home])[some], (final - low + 1)[some])
-        np.fmax.at(slots.watts, at, watts[some][row].astype(np.float32))
+        slot, row = spans(low, final - low + 1)
+        places.slots.said[places.at(self.row[row], slot)] |= np.uint8(USED)
 
 
-def _stretch(first: NDArray[np.int64], count: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """Return for every row the positions first, first + 1, … (`count` of them, none below 1), and whose they are."""
-    count = np.maximum(count, 0)
-    row = np.repeat(np.arange(len(count)), count)
-    at = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count) + first[row]
-    return at, row
+def _closed(households: Ints, first: Ints, length: Ints, parts: Sequence[tuple[Places, Positions]]) -> Closed | None:
+    """Take out the `length` slots from `first` on of households (m,); each part is where some rows have theirs."""
+    start, size, columns = np.zeros(len(households), np.int64), 0, []
+    for places, rows in parts:
+        count = length[rows]
+        slot, row = spans(first[rows], count)
+        columns.append(places.slots.take(places.at(rows[row], slot)))
+        start[rows] = size + np.cumsum(count) - count
+        size += len(slot)
+    if not size:
+        return None
+    slots = columns[0] if len(columns) == 1 else Slots(*map(np.concatenate, zip(*columns, strict=True)))
+    some = np.flatnonzero(length)
+    told = slots.told.astype(np.int64) * SECOND
+    return Closed(
+        households[some], first[some], length[some], start[some],
+        _WATER[slots.said], slots.watts, told, slots.said >= SPENT,
+    )  # fmt: skip

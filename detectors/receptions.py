@@ -9,6 +9,9 @@ import numpy as np
 from detectors.runs import Runs
 from registry.readings import Observations, Sensors, SensorTable, Times
 
+_BITS = 31
+"""For rows: a batch has fewer than that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Receptions:
@@ -36,16 +39,23 @@ def receptions_of(batch: Observations, sensors: SensorTable) -> Receptions:
 
 
 def _receptions(batch: Observations, sensors: SensorTable) -> Receptions:
-    runs = Runs.of(sensors.device[batch.sensor])
-    if runs.single:
-        return Receptions(runs, batch.received, batch.time, batch.sensor)
-    order, received = runs.order, batch.received[runs.order]
-    if ((received[1:] < received[:-1]) & ~runs.head[1:]).any():
-        arrival = np.lexsort((received, runs.key))
-        order, received = order[arrival], received[arrival]
-    time, sensor = batch.time[order], batch.sensor[order]
-    new = runs.head.copy()
-    new[1:] |= received[1:] != received[:-1]
-    first = np.flatnonzero(new)
-    newest = np.maximum.reduceat(time, first)
-    return Receptions(Runs.grouped(runs.key[first]), received[first], newest, sensor[first])
+    # Device and row in one number, as `Runs.of` sorts; most devices are there once, so only the others are compared.
+    device = sensors.device.take(batch.sensor)
+    wide = device.astype(np.int64) << _BITS
+    wide |= np.arange(len(device))
+    wide.sort()
+    key = wide >> _BITS
+    again = np.flatnonzero(key[1:] == key[:-1]) + 1
+    if not len(again):
+        return Receptions(Runs.alone(device), batch.received, batch.time, batch.sensor)
+    wide &= (1 << _BITS) - 1
+    order = wide
+    if (batch.received[order[again]] < batch.received[order[again - 1]]).any():
+        order = order[np.lexsort((batch.received[order], key))]
+    joins = again[batch.received[order[again]] == batch.received[order[again - 1]]]
+    new = np.ones(len(order), np.bool_)
+    new[joins] = False
+    first = order[new]
+    newest = batch.time[first]
+    np.maximum.at(newest, joins - 1 - np.arange(len(joins)), batch.time[order[joins]])
+    return Receptions(Runs.grouped(key[new]), batch.received[first], newest, batch.sensor[first])

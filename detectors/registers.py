@@ -15,19 +15,21 @@ Thresholds and their sources:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column, pack, unpack
-from detectors.runs import Mask, Positions, Runs
+from detectors.records import read, write
+from detectors.runs import Mask, Positions, Runs, index
+from detectors.slices import SINGLE
 from registry.quantities import Quantity
 from registry.readings import Flag, Flags, Observations, ReadingBatch, Sensors, SensorTable, Times, Values
 
 _T = TypeVar("_T", bound=np.generic)
-_ABOUT = "registers 1"
+_ABOUT = "registers 2"
 _CUMULATIVE = np.array([False, *(quantity.cumulative for quantity in Quantity)])
 _LEAST_MODULUS = np.where(np.arange(len(Quantity) + 1) == Quantity.ENERGY, 1e6, 1e5)
 _LEAST_STEP = 2.0
@@ -36,6 +38,10 @@ _PLAIN, _STEP_BACK = np.int16(0), np.int16(Flag.STEP_BACK)
 _MODULI = np.append(10.0 ** np.arange(5, 13), np.inf)
 _PART = 128
 """Rows of one sensor read together; bounds the work that a register gone mad can cause."""
+_NONE = np.empty(0, np.intp)
+_LAST = np.iinfo(np.int64).max
+_ODDITIES = 0.25
+"""The share of rows out of the ordinary from which on it is cheaper to read all rows as such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,8 @@ class Interpreted:
     """What the readings of a batch mean, n rows in the batch's own order.
 
     `use` and `total` (n,) float64 and `previous` (n,) int64 as in `Observations`, NaN and 0 for late rows;
-    `flags` (n,) int16 of `Flag`; `fresh` (n,) marks rows newer than their sensor's last.
+    `flags` (n,) int16 of `Flag`; `fresh` (n,) marks rows newer than their sensor's last. `single` says that no
+    sensor has two of those.
     """
 
     batch: ReadingBatch
@@ -52,20 +59,37 @@ class Interpreted:
     previous: Times
     flags: Flags
     fresh: Mask
+    single: bool
 
     @property
     def late(self) -> Mask:
         """Rows as old as their sensor's last or older: the database decides by its key which of them are new."""
         return ~self.fresh
 
+    def ignore(self, rows: Positions) -> None:
+        """Mark some rows as late."""
+        self.use[rows] = self.total[rows] = np.nan
+        self.previous[rows], self.flags[rows], self.fresh[rows] = 0, Flag.LATE, False
+
+    def put(self, rows: Positions, meant: Interpreted) -> None:
+        """Write into some rows what they mean after all."""
+        self.use[rows], self.total[rows], self.previous[rows] = meant.use, meant.total, meant.previous
+        self.flags[rows], self.fresh[rows] = meant.flags, meant.fresh
+
     def observations(self) -> Observations:
         """Return the rows that may be scored, by time and then by sensor."""
-        rows = np.flatnonzero(self.fresh)
-        rows = rows[_by_time_then_sensor(self.batch.time[rows], self.batch.sensor[rows])]
         batch = self.batch
+        rows = _by_time_then_sensor(batch.time, batch.sensor, self.fresh)
+        shared = {SINGLE: self.single}
+        if rows is None:
+            return Observations(
+                batch.sensor, batch.time, batch.value, batch.received,
+                self.use, self.previous, self.total, self.flags, shared,
+            )  # fmt: skip
         return Observations(
-            batch.sensor[rows], batch.time[rows], batch.value[rows], batch.received[rows],
-            self.use[rows], self.previous[rows], self.total[rows], self.flags[rows],
+            _taken(batch.sensor, rows), _taken(batch.time, rows), _taken(batch.value, rows),
+            _taken(batch.received, rows), _taken(self.use, rows), _taken(self.previous, rows),
+            _taken(self.total, rows), _taken(self.flags, rows), shared,
         )  # fmt: skip
 
 
@@ -78,7 +102,7 @@ class Registers:
     def __init__(self) -> None:
         self._bank = Bank(
             Column("last", "i8", NEVER),  # time of the newest reading
-            Column("mark", "f8", 0.0),  # high-water mark of the register
+            Column("mark", "f8", np.nan),  # high-water mark of the register; of a gauge there is none
             Column("offset", "f8", 0.0),  # total = mark + offset; changes at irregular readings only
             Column("lost", "f8", np.nan),  # the mark that the last reading, a reset, abandoned
         )
@@ -98,6 +122,56 @@ class Registers:
         """
         bank = self._bank
         bank.reach(len(sensors))
+        sensor = index(batch.sensor)
+        again = _again(np.sort(batch.sensor))
+        if again.size > _ODDITIES * len(batch):
+            return self._unlike(batch, sensors)
+        leading, more = _repeats(sensor, again, len(sensors))
+        known = read(bank, sensor)
+        last, mark = known["last"], known["mark"]
+        back = mark - batch.value
+        fresh = batch.time > last
+        plain = fresh & (last != NEVER)
+        plain &= ~(back > _LEAST_STEP)
+        plain &= np.isnan(known["lost"])
+        plain[more] = False
+        if np.count_nonzero(fresh) - np.count_nonzero(plain) > _ODDITIES * len(batch):
+            return self._unlike(batch, sensors)
+
+        # Where a sensor has one row and its register goes on, that row needs nothing but what is known of it. All
+        # rows are read as if they were of that kind; then what is not is taken back and read as what it is.
+        reached = np.maximum(batch.value, mark)
+        use = np.maximum(-back, 0.0)
+        total = reached + known["offset"]
+        previous = last.copy()
+        flags = np.where(back > 0, _STEP_BACK, _PLAIN)
+        bank["last"][sensor] = batch.time
+        bank["mark"][sensor] = reached
+        meant = Interpreted(batch, use, total, previous, flags, fresh, single=True)
+        odd = np.flatnonzero(~plain)
+        if not odd.size:
+            return meant
+        write(bank, sensor[odd], known.take(odd))
+        usual = leading[plain[leading]]
+        bank["last"][sensor[usual]], bank["mark"][sensor[usual]] = batch.time[usual], reached[usual]
+        meant.ignore(odd[~fresh[odd]])
+        other = fresh[odd]
+        other[np.searchsorted(odd, more)] = False
+        if other.any():
+            meant.put(odd[other], self._unlike(_rows(batch, odd[other]), sensors))
+        if more.size:
+            late = batch.time[more] <= bank["last"][sensor[more]]  # of a sensor's copies, whatever else comes between
+            meant.ignore(more[late])
+            more = more[~late]
+        if not more.size:
+            return meant
+        rest = self.interpret(_rows(batch, more), sensors)
+        meant.put(more, rest)
+        return replace(meant, single=not rest.fresh.any())
+
+    def _unlike(self, batch: ReadingBatch, sensors: SensorTable) -> Interpreted:
+        """Interpret rows of any kind: several of a sensor, late or first ones, registers that fell."""
+        bank = self._bank
         runs = Runs.of(batch.sensor)
         key, order = runs.key, runs.order
         time, value = (batch.time, batch.value) if runs.single else (batch.time[order], batch.value[order])
@@ -117,10 +191,11 @@ class Registers:
         bank["last"][key[runs.tail]] = newest[runs.tail]
 
         known = np.where(fresh & ~first, previous, 0)
+        single = runs.single or not _again(key[fresh]).size
         if not runs.single:
             use, total, known = _unsorted(use, order), _unsorted(total, order), _unsorted(known, order)
             flags, fresh = _unsorted(flags, order), _unsorted(fresh, order)
-        return Interpreted(batch, use, total, known, flags, fresh)
+        return Interpreted(batch, use, total, known, flags, fresh, single)
 
     def _read(self, key: Sensors, value: Values, first: Mask, least_modulus: Values) -> tuple[Values, Values, Flags]:
         """Read registers; rows come sensor by sensor in time order."""
@@ -201,6 +276,34 @@ class Registers:
         self._bank.take(unpack(state, _ABOUT)["registers"])
 
 
+def _again(ascending: NDArray[Any]) -> NDArray[Any]:
+    """Return those of some keys that equal the one before."""
+    same: Mask = ascending[1:] == ascending[:-1]
+    return ascending[1:][same]
+
+
+def _repeats(sensor: Sensors, again: Sensors, sensors: int) -> tuple[Positions, Positions]:
+    """Return the first row of every sensor that is there `again`, and all other rows of these, ascending."""
+    if not again.size:
+        return _NONE, _NONE
+    chosen = np.zeros(sensors, np.bool_)
+    chosen[again] = True
+    rows = np.flatnonzero(chosen[sensor])
+    _, at = np.unique(sensor[rows], return_index=True)
+    more = np.ones(len(rows), np.bool_)
+    more[at] = False
+    return rows[at], rows[more]
+
+
+def _rows(batch: ReadingBatch, rows: Positions) -> ReadingBatch:
+    return ReadingBatch(batch.sensor[rows], batch.time[rows], batch.value[rows], batch.received[rows])
+
+
+def _taken(column: NDArray[_T], rows: Positions) -> NDArray[_T]:
+    """Return some rows, all of which there are: to clip costs less than to check."""
+    return column.take(rows, mode="clip")
+
+
 def _unsorted(column: NDArray[_T], order: Positions) -> NDArray[_T]:
     """Return a column in the order it had before it was brought into `order`."""
     back = np.empty_like(column)
@@ -208,15 +311,31 @@ def _unsorted(column: NDArray[_T], order: Positions) -> NDArray[_T]:
     return back
 
 
-def _by_time_then_sensor(time: Times, sensor: Sensors) -> Positions:
-    """Return the order of rows; as one number each, where 63 bits are enough for it, they sort ten times faster."""
-    count = len(time)
-    if not count:
-        return np.empty(0, np.intp)
+def _by_time_then_sensor(time: Times, sensor: Sensors, fresh: Mask) -> Positions | None:
+    """Return the order of fresh rows, None if that is all rows as they are.
+
+    As one number each, where 63 bits are enough for it, they sort ten times faster.
+    """
+    count, late = len(time), np.flatnonzero(~fresh)
+    if late.size == count:
+        return _NONE
+    if late.size:  # they come last, and their times may not take bits
+        time = time.copy()
+        time[late] = time[np.argmax(fresh)]
+    elif (time[1:] >= time[:-1]).all() and ((time[1:] > time[:-1]) | (sensor[1:] > sensor[:-1])).all():
+        return None
     begin = int(time.min())
     for_row, for_sensor = count.bit_length(), int(sensor.max()).bit_length()
     if (int(time.max()) - begin).bit_length() + for_sensor + for_row > 63:
-        return np.lexsort((sensor, time))
-    rank = (((time - begin) << for_sensor | sensor) << for_row) | np.arange(count)
+        order = np.lexsort((sensor, time))
+        return order[fresh[order]]
+    rank = time - begin
+    rank <<= for_sensor
+    rank |= sensor
+    rank <<= for_row
+    rank |= np.arange(count)
+    rank[late] = _LAST
     rank.sort()
-    return rank & ((1 << for_row) - 1)
+    rank = rank[: count - late.size]
+    rank &= (1 << for_row) - 1
+    return rank

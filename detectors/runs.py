@@ -61,7 +61,13 @@ class Runs:
         """Take rows of which no two have the same key."""
         at = np.arange(len(keys))
         ends = np.ones(len(keys), np.bool_)
-        return cls(at, _index(keys), at, ends, ends, single=True)
+        return cls(at, index(keys), at, ends, ends, single=True)
+
+    def part(self, first: int, end: int) -> Runs:
+        """Return some of the rows, of which no two have the same key."""
+        ends = self.head[: end - first]
+        at = self.order[: end - first]
+        return Runs(at, self.key[first:end], at, ends, ends, single=True)
 
     @classmethod
     def _grouped(cls, order: Positions, key: NDArray[Any]) -> Runs:
@@ -70,7 +76,7 @@ class Runs:
         tail = np.ones(len(key), np.bool_)
         tail[:-1] = head[1:]
         start = np.maximum.accumulate(np.where(head, np.arange(len(key)), 0))
-        return cls(order, _index(key), start, head, tail)
+        return cls(order, index(key), start, head, tail)
 
     def previous(self, column: NDArray[_T], before: NDArray[Any]) -> NDArray[_T]:
         """Return each row's predecessor in its run; a run's first row has what was known before."""
@@ -108,7 +114,7 @@ class Runs:
 
         Ranks among (run, value) grow from run to run, so their running maximum never looks across runs.
         """
-        if self.single:
+        if self.single or ((column[1:] >= column[:-1]) | self.head[1:]).all():
             return column.copy()
         among = np.flatnonzero(~(self.head & self.tail))  # a row alone in its run is its peak
         some = column[among]
@@ -121,6 +127,6 @@ class Runs:
         return highest
 
 
-def _index(keys: NDArray[Any]) -> NDArray[np.int32]:
+def index(keys: NDArray[Any]) -> NDArray[np.int32]:
     """Return keys as NumPy indexes by them twice as fast; to the reader they are ids as before."""
     return cast("NDArray[np.int32]", keys.astype(np.intp, copy=False))

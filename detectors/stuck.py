@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from detectors.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
-from detectors.daily import gathered, tails
+from detectors.day_pieces import tails
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
-from detectors.records import Records, read, write
+from detectors.records import read, write
 from detectors.rounds import rounds
 from detectors.rule import Amount, Rule
 from detectors.runs import Mask, Positions
@@ -27,7 +27,7 @@ _NEVER_ENOUGH = 2**61
 _WEEK = 7 * DAY
 _WEEKS = 4
 _ALIVE = 0.6
-_ANEW = Flag.FIRST | Flag.RESET
+_FIRST, _ANEW = int(Flag.FIRST), int(Flag.FIRST | Flag.RESET)  # plain: a column keeps its type
 
 
 class Stuck:
@@ -41,7 +41,7 @@ class Stuck:
 
     Own p99.9 (`share`) counts from `known_after` completed pauses on; long ones are counted in octaves of `hours`
     (of `gauge_hours`), and p99.9 is the upper edge of its octave. A pause in which the supply failed, or the people
-    are known to be away, is neither judged nor counted. Cleared by the first reading that moves. 92 bytes a sensor,
+    are known to be away, is neither judged nor counted. Cleared by the first reading that moves. 88 bytes a sensor,
     40 more an electricity meter.
     """
 
@@ -51,7 +51,7 @@ class Stuck:
         share: float = 0.999, known_after: int = 200,
     ) -> None:  # fmt: skip
         self.name = name
-        self._about = f"stuck {hours} {gauge_hours} {days} {share} {known_after}"
+        self._about = f"stuck 2 {hours} {gauge_hours} {days} {share} {known_after}"
         self._sensors = sensors
         self._share = share
         self._known_after = known_after
@@ -60,17 +60,17 @@ class Stuck:
             Quantity.ENERGY: supply, Quantity.POWER: supply, Quantity.SMOKE: gauge, Quantity.TEMPERATURE: gauge,
             Quantity.VOLUME: round(days * DAY),
         }  # fmt: skip
-        self._bank = QuantityBank(
+        self._bank = QuantityBank(  # rows of 32 bytes are moved in one piece
+            Column("pauses", "u4", 0),  # completed
             Column("moved", "i8", NEVER),  # the last reading that moved, or the first
             Column("last", "i8", NEVER),  # the last reading
             Column("value", "f8", np.nan),
+        )
+        self._long = Bank(  # in the same rows: what few readings touch
+            Column("long", "u2", 0, _OCTAVES),  # completed pauses above the least, by octave
             Column("limit", "i8", _UNJUDGED),  # of the present pause, once it is long
             Column("longest", "i8", 0),  # the longest completed pause
-            Column("pauses", "i8", 0),  # completed
         )
-        self._long = Bank(
-            Column("long", "u2", 0, _OCTAVES)
-        )  # in the same rows: completed pauses above the least, by octave
         self._weeks = QuantityBank(
             Column("week", "i4", -1),  # the present week
             Column("known", "u4", 0),  # whole weeks folded into `usual`
@@ -88,74 +88,82 @@ class Stuck:
             seen = slice_of(batch, self._sensors, quantity)
             if len(seen):
                 findings += self._look(seen, quantity)
-                if quantity is Quantity.ENERGY:
-                    self._note_weeks(seen)
         return findings
 
     def _look(self, seen: Slice, quantity: Quantity) -> list[Finding]:
         runs, time, value, least = seen.runs, seen.time, seen.value, self._least[quantity]
         at = self._bank.at(runs.key)
         self._long.reach(len(self._bank.rows()))
-        known = read(self._bank, at)
+        now = read(self._bank, at)
+        known_moved, known_last = now["moved"].copy(), now["last"].copy()
+        if quantity is Quantity.ENERGY:
+            self._note_weeks(seen, known_last)
         if quantity.cumulative:
             anew = seen.flags & _ANEW != 0
             moves = anew | (seen.use > 0)
         else:
-            anew = seen.flags & Flag.FIRST != 0
-            moves = anew | (value != runs.previous(value, known["value"]))
-        moved = runs.filled(time, moves, known["moved"])
-        began = runs.previous(moved, known["moved"])
+            anew = seen.flags & _FIRST != 0
+            moves = anew | (value != runs.previous(value, now["value"]))
+        moved = runs.filled(time, moves, known_moved)
         counted = moves & ~anew
         # Until when it is known to have stood: what moved may have done so right after the reading before.
-        paused = np.where(counted, runs.previous(time, known["last"]) - began, 0)
-        before = runs.previous(np.maximum(runs.peak(paused), known["longest"]), known["longest"])
+        stood = runs.previous(time, known_last) - runs.previous(moved, known_moved)
         stands = ~moves & (time - moved > least)
-        limit = known["limit"].copy()
-        if stands.any() or (paused > least).any():
-            limit = self._limits(seen, at, known, stands, paused, moves, counted, least)
+        ended_long = bool((stood > least).any())
+        was_long = ended_long if runs.single else bool((known_last - known_moved > least).any())
 
-        was_long = bool(known["limit"].any())
-        new = np.flatnonzero(runs.head & (known["moved"] == NEVER))
-        self._condition.seen(runs.key[new], time[new])
+        new = np.flatnonzero(runs.head & (known_moved == NEVER))
+        if len(new):
+            self._condition.seen(runs.key[new], time[new])
+        completed = now["pauses"] + counted
+        if not runs.single:
+            total = np.cumsum(counted)
+            completed = now["pauses"] + total - (total - counted)[runs.start]
         tail = tails(runs)
-        now = known[tail]
-        now["moved"], now["last"], now["value"] = moved[tail], time[tail], value[tail]
-        now["limit"] = np.where(moves[tail], _UNJUDGED, limit[tail])
-        now["longest"] = np.maximum(before, paused)[tail]
-        now["pauses"] += gathered(runs, np.add, counted.astype(np.int64))
-        write(self._bank, at[tail], now)
+        now["moved"], now["last"], now["value"], now["pauses"] = moved, time, value, completed
+        write(self._bank, at[tail], now[tail])
+        ended = np.flatnonzero(counted & (stood > 0))
+        findings: list[Finding] = []
+        if was_long or ended_long or stands.any():
+            paused = np.where(counted, stood, 0)
+            limit = self._limits(seen, at, completed, stands, paused, moves, least)
+            self._long["limit"][at[tail]] = np.where(moves, _UNJUDGED, limit)[tail]
+            # Water is for `tick` to judge, which can look at the household's other meter.
+            on = stands & (time - moved > limit) & (quantity is not Quantity.VOLUME)
+            on[on] = ~self._excused(seen.household[on], moved[on], time[on])
+            if on.any() or was_long:  # nothing is raised of a pause that was not long before
+                findings = self._follow(seen, quantity, on, moves, moved, limit, paused)
+        np.maximum.at(self._long["longest"], at[ended], stood[ended])
+        return findings
 
-        # Water is for `tick` to judge, which can look at the household's other meter.
-        on = stands & (time - moved > limit) & (quantity is not Quantity.VOLUME)
-        if on.any():
-            on &= ~self._excused(seen.household, moved, time)
-        if not on.any() and not was_long:
-            return []  # nothing is raised of a pause that was not long before
-        holds = runs.switch(on, moves, self._condition.holds(runs.key))
+    def _follow(
+        self, seen: Slice, quantity: Quantity, on: Mask, moves: Mask, moved: Times, limit: Times, paused: Times
+    ) -> list[Finding]:
+        runs, time = seen.runs, seen.time
 
         def describe(row: int) -> Raise:
             pause = int(time[row] - moved[row])
+            own = int(self._long["longest"][self._bank.at(runs.key[row : row + 1])[0]])
             facts: dict[str, Fact] = {
                 "template": f"stuck_{quantity.label}",
-                "value": float(value[row]),
+                "value": float(seen.value[row]),
                 "since_at": int(moved[row]),
                 "lasted": pause / SECOND,
-                "longest": int(before[row]) / SECOND,
+                "longest": int(paused[runs.start[row] : row].max(initial=own)) / SECOND,
                 "limit": int(limit[row]) / SECOND,
             }
             return Raise(int(moved[row]), pause / int(limit[row]), facts)
 
+        holds = runs.switch(on, moves, self._condition.holds(runs.key))
         return self._condition.follow(runs, time, holds, describe)
 
     def _limits(
-        self, seen: Slice, at: Positions, known: Records, stands: Mask, paused: Times, moves: Mask, counted: Mask,
+        self, seen: Slice, at: Positions, completed: NDArray[np.integer], stands: Mask, paused: Times, moves: Mask,
         least: int,
     ) -> NDArray[np.int64]:  # fmt: skip
         """Return how long each row's pause may last, learning from long pauses as they are completed."""
-        runs, long = seen.runs, self._long["long"]
-        first = stands & ~runs.previous(stands, known["limit"] != _UNJUDGED)
-        total = np.cumsum(counted)
-        completed = known["pauses"] + total - (total - counted)[runs.start]
+        runs, long, before = seen.runs, self._long["long"], self._long["limit"][at]
+        first = stands & ~runs.previous(stands, before != _UNJUDGED)
         limit = np.full(len(seen), _UNJUDGED)
         rows = np.flatnonzero(first | (paused > least))
         begun = seen.time[rows] - paused[rows]
@@ -167,7 +175,7 @@ class Stuck:
             elif not away:
                 octave = min(int(paused[row] // least).bit_length() - 1, _OCTAVES - 1)
                 long[place, octave] = min(int(long[place, octave]) + 1, 0xFFFF)
-        return runs.filled(limit, first | moves, known["limit"])
+        return runs.filled(limit, first | moves, before)
 
     def _limit(self, long: NDArray[np.uint16], pauses: int, least: int) -> int:
         """Return the longest pause that the quantile of the known ones allows, at least `least`; microseconds."""
@@ -180,10 +188,14 @@ class Stuck:
     def _excused(self, household: NDArray[np.int32], begin: Times, end: Times) -> Mask:
         return self._sensors.absences.touch(household, begin, end) | self._sensors.outages.touch(household, begin, end)
 
-    def _note_weeks(self, seen: Slice) -> None:
+    def _note_weeks(self, seen: Slice, last: Times) -> None:
+        """Fold the weeks that have ended; `last` is each row's sensor's reading before this batch."""
         runs, bank = seen.runs, self._weeks
+        before = runs.previous(seen.time, last)
+        if before.min() >= seen.time.max() // _WEEK * _WEEK:
+            return
         week, at = seen.time // _WEEK, bank.at(runs.key)
-        for rows in rounds(np.flatnonzero(week > runs.previous(week, bank["week"][at])), runs.key):
+        for rows in rounds(np.flatnonzero(week > before // _WEEK), runs.key):
             now = read(bank, at[rows])
             follows = now["week"] == week[rows] - 1
             fold = follows & np.isfinite(now["recent"])
@@ -204,15 +216,16 @@ class Stuck:
         self._looked = now // HOUR
         sensors, bank, weeks = self._sensors, self._bank.rows(), self._weeks.rows()
         stands = (bank["last"] - bank["moved"] > self._least[Quantity.VOLUME]) & (bank["moved"] != NEVER)
-        standing = bank[stands & (sensors.quantity[bank["sensor"]] == Quantity.VOLUME)]
-        standing = standing[~self._condition.holds(standing["sensor"])]
-        if not len(standing):
+        place = np.flatnonzero(stands & (sensors.quantity[bank["sensor"]] == Quantity.VOLUME))
+        place = place[~self._condition.holds(bank["sensor"][place])]
+        if not len(place):
             return []
         with np.errstate(invalid="ignore"):
             lively = (weeks["known"] >= _WEEKS) & (weeks["recent"] >= _ALIVE * weeks["usual"]) & (weeks["usual"] > 0)
         alive = {int(sensors.household[meter["sensor"]]): meter for meter in weeks[lively]}
         findings = []
-        for one in np.sort(standing, order="sensor"):
+        for row in place[np.argsort(bank["sensor"][place])].tolist():
+            one = bank[row]
             sensor, moved, last = int(one["sensor"]), int(one["moved"]), int(one["last"])
             home = sensors.household[sensor : sensor + 1]
             meter = alive.get(int(home[0]))
@@ -225,7 +238,7 @@ class Stuck:
                 "template": "stuck_volume",
                 "since_at": moved,
                 "lasted": (last - moved) / SECOND,
-                "longest": int(one["longest"]) / SECOND,
+                "longest": int(self._long["longest"][row]) / SECOND,
                 "used": float(meter["recent"]) / 1000,
                 "usual": float(meter["usual"]) / 1000,
             }

@@ -9,18 +9,19 @@ from numpy.typing import NDArray
 
 from detectors.bank import Column, QuantityBank, pack, unpack
 from detectors.condition import Condition, Raise
-from detectors.daily import gathered, heads, narrowed, pieces_of, summed, tails, told
+from detectors.day_pieces import gathered, heads, narrowed, pieces_of, summed, tails, told
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
+from detectors.records import read
 from detectors.rule import Amount, Count, Rule, Share
 from detectors.runs import Mask, Positions, Runs
 from detectors.slices import Slice
-from detectors.verdict import Verdict
+from detectors.verdict import Verdict, sensors_of_real
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from registry.quantities import Quantity
-from registry.readings import Flag, Observations, Sensors, SensorTable, Times
+from registry.readings import Flag, Observations, SensorTable, Times
 
-_UNKNOWN = Flag.FIRST | Flag.RESET
+_UNKNOWN = int(Flag.FIRST | Flag.RESET)
 _SAMPLE = 10 * MINUTE
 _COARSEST = 5 * HOUR // 4
 """An hourly meter, with some jitter; readings further apart cannot show that water ran without pause."""
@@ -101,14 +102,7 @@ class Tap:
 
     def learn(self, verdicts: Sequence[Verdict], now: int) -> None:  # noqa: ARG002 - part of the protocol
         """Never become less sensitive by what was a tap left open."""
-        for verdict in verdicts:
-            home = self._sensors.household_number(verdict.household)
-            if verdict.kind is not Kind.TAP or not verdict.real or home is None:
-                continue
-            own = (self._sensors.household == home) & (self._sensors.quantity == Quantity.VOLUME)
-            self._forget(np.flatnonzero(own).astype(np.int32))
-
-    def _forget(self, sensor: Sensors) -> None:
+        sensor = sensors_of_real(verdicts, Kind.TAP, self._sensors, (Quantity.VOLUME,))
         bank, at, holds = self._bank, self._bank.at(sensor), self._condition.holds(sensor)
         bank["real"][at] = holds
         over = at[~holds & (bank["alarmed"][at] != _NONE)]
@@ -120,54 +114,52 @@ class Tap:
 
     def _judge(self, day: Slice) -> list[Finding]:
         bank, starts = self._bank, heads(day.runs)
-        every = bank.at(day.runs.key)
-        self._close(every[starts], day.time[starts])
+        every, unknown = bank.at(day.runs.key), day.flags & _UNKNOWN != 0
         self._condition.seen(day.runs.key[starts], day.time[starts])
-        sampled = (day.time // _SAMPLE != day.previous // _SAMPLE) | (day.flags & _UNKNOWN != 0)
-        piece, at = narrowed(day, sampled), every[sampled]
-        runs, key = piece.runs, piece.runs.key
-        before = runs.previous(piece.time, bank["time"][at])
-        interval = np.where(piece.flags & _UNKNOWN != 0, 0, piece.time // SECOND - before // SECOND)
+        sampled = (day.time // _SAMPLE != day.previous // _SAMPLE) | unknown
+        piece, at = day, every
+        if not sampled.all():
+            piece, at, unknown = narrowed(day, sampled), every[sampled], unknown[sampled]
+            starts = heads(piece.runs)
+        self._close(at[starts], piece.time[starts])  # a day begins with a sample
+        runs, tail = piece.runs, tails(piece.runs)
+        interval = piece.time // SECOND - runs.previous(piece.time, bank["time"][at]) // SECOND
+        interval[unknown] = 0
         drawn = piece.total - runs.previous(piece.total, bank["total"][at])
         flow = np.rint(drawn * (HOUR // SECOND) / np.maximum(interval, 1)).astype(np.int64)
         flow[interval == 0] = 0
-        tail = tails(runs)
         bank["time"][at[tail]] = piece.time[tail]
         bank["total"][at[tail]] = piece.total[tail]
 
-        running = (flow >= self._least) | (bank["samples"][at] > 0) | self._condition.holds(key)
+        running = (flow >= self._least) | (bank["samples"][at] > 0) | self._condition.holds(runs.key)
         busy = np.flatnonzero(told(runs, gathered(runs, np.logical_or, running)))
         return self._run(narrowed(piece, busy), at[busy], interval[busy], flow[busy]) if busy.size else []
 
     def _run(self, piece: Slice, at: Positions, interval: NDArray[np.int64], flow: NDArray[np.int64]) -> list[Finding]:
         """Judge the samples of sensors of which something runs or ran; `interval` in seconds, `flow` in L/h."""
-        bank, runs, key = self._bank, piece.runs, piece.runs.key
+        bank, runs = self._bank, piece.runs
+        known, held = read(bank, at), self._condition.holds(runs.key)
         strong = flow >= self._least
         wet = strong & (interval <= _COARSEST // SECOND)
         dry = ~strong & (interval > 0)
-
-        def since(added: NDArray[np.int64], column: str) -> NDArray[np.int64]:
-            """Sum over the run that goes on."""
-            upto = summed(runs, added, bank[column][at])
-            return upto - runs.filled(upto - added, first | ~wet, np.zeros(len(key), np.int64))
-
-        ran = runs.previous(wet, bank["samples"][at] > 0)
-        first = wet & ~ran
+        ran = runs.previous(wet, known["samples"] > 0)
         goes_on = wet & ran
+        first, anew = wet & ~ran, ~goes_on
         inside = np.where(goes_on, interval, 0)
-        begin = runs.filled(piece.time, first, bank["begin"][at])
-        samples = since(wet.astype(np.int64), "samples")
-        seconds = since(inside, "seconds")
-        litres = since(inside * flow, "litres")
-        squares = since(inside * flow * flow, "squares")
-        mean = litres / np.maximum(seconds, 1)
-        spread = np.sqrt(np.maximum(squares / np.maximum(seconds, 1) - mean**2, 0.0))
+        begin = runs.filled(piece.time, first, known["begin"])
+        samples = summed(runs, wet.astype(np.int64), anew, known["samples"])
+        seconds = summed(runs, inside, anew, known["seconds"])
+        litres = summed(runs, inside * flow, anew, known["litres"])
+        squares = summed(runs, inside * flow * flow, anew, known["squares"])
+        longest = np.maximum(seconds, 1)
+        mean = litres / longest
+        spread = np.sqrt(np.maximum(squares / longest - mean**2, 0.0))
         enough = samples > np.where(mean >= _STRONG, _FEW, _MANY)
         even = goes_on & enough & (spread <= self._variation * mean) & (mean <= self._most)
 
         part = begin // (_PART * HOUR) % _PARTS
-        limit = 60 * bank["limits"][at, part].astype(np.int64)
-        holds = runs.switch(even & (seconds >= limit), dry, self._condition.holds(key))
+        limit = 60 * known["limits"][np.arange(len(at)), part].astype(np.int64)
+        holds = runs.switch(even & (seconds >= limit), dry, held)
 
         def describe(row: int) -> Raise:
             onset = int(begin[row])
@@ -182,8 +174,11 @@ class Tap:
             }
             return Raise(onset, float(seconds[row] / limit[row]), facts)
 
-        then = runs.previous(begin, bank["begin"][at]) // (_PART * HOUR) % _PARTS
-        self._learn_runs(runs, at, ended=~wet & ran, seconds=seconds, part=then, holds=holds)
+        lasted = runs.previous(seconds, known["seconds"])
+        over = np.flatnonzero(ran & ~wet & (lasted >= 60 * _SHORTEST))
+        if over.size or held.any():
+            then = runs.previous(begin, known["begin"])
+            self._learn_runs(runs, at, over, lasted=lasted[over], begin=then[over], held=held, holds=holds)
         findings = self._condition.follow(runs, piece.time, holds, describe)
         tail = tails(runs)
         for name, value in (
@@ -193,18 +188,20 @@ class Tap:
             bank[name][at[tail]] = value[tail]
         return findings
 
-    def _learn_runs(self, runs: Runs, at: Positions, *, ended: Mask, seconds: Times, part: Times, holds: Mask) -> None:
-        """Count runs that are over, but for what somebody found to be a tap left open."""
-        bank = self._bank
-        held = runs.previous(holds, self._condition.holds(runs.key))
-        lasted = runs.previous(seconds, bank["seconds"][at])
-        rows = np.flatnonzero(ended & (lasted >= 60 * _SHORTEST) & ~(held & (bank["real"][at] != 0)))
-        length = np.floor(2 * np.log2(lasted[rows] / (60 * _SHORTEST))).astype(np.int64)
-        cell = part[rows] * _BINS + np.minimum(length, _BINS - 1)
-        np.add.at(bank["counts"], (at[rows], cell), 1)
-        bank["alarmed"][at[rows[held[rows]]]] = cell[held[rows]]
-        over = gathered(runs, np.logical_or, held & ~holds)
-        bank["real"][at[heads(runs)][over]] = 0
+    def _learn_runs(
+        self, runs: Runs, at: Positions, over: Positions, *, lasted: Times, begin: Times, held: Mask, holds: Mask
+    ) -> None:
+        """Count runs that are `over` (positions), but for what somebody found to be a tap left open."""
+        bank, held = self._bank, runs.previous(holds, held)
+        counts = ~(held[over] & (bank["real"][at[over]] != 0))
+        over, lasted, begin = over[counts], lasted[counts], begin[counts]
+        length = np.floor(2 * np.log2(lasted / (60 * _SHORTEST))).astype(np.int64)
+        cell = begin // (_PART * HOUR) % _PARTS * _BINS + np.minimum(length, _BINS - 1)
+        bank.add("counts", at[over], cell, np.ones(1, np.uint8))
+        alarmed = held[over]
+        bank["alarmed"][at[over[alarmed]]] = cell[alarmed]
+        cleared = gathered(runs, np.logical_or, held & ~holds)
+        bank["real"][at[heads(runs)][cleared]] = 0
 
     def _close(self, at: Positions, time: Times) -> None:
         """Let what sensors (each once) learned until yesterday hold from today on."""
@@ -222,14 +219,15 @@ class Tap:
             first[closing] = np.where(first[closing] < 0, day[turned], first[closing])
             self._set_limits(closing)
 
-    def _near(self, at: Positions) -> NDArray[np.int64]:
+    def _near(self, at: Positions) -> NDArray[np.int32]:
         """Return the counts of each part of the day together with those beside it, (n, parts, bins)."""
-        own = self._bank["counts"][at].astype(np.int64).reshape(-1, _PARTS, _BINS)
-        return own + np.roll(own, 1, axis=1) + np.roll(own, -1, axis=1)
+        own = self._bank["counts"][at].astype(np.int32).reshape(-1, _PARTS, _BINS)
+        round_the_clock = np.concatenate((own[:, -1:], own, own[:, :1]), axis=1)
+        return own + round_the_clock[:, :-2] + round_the_clock[:, 2:]
 
     def _set_limits(self, at: Positions) -> None:
         bank = self._bank
-        upto = self._near(at).cumsum(axis=2)
+        upto = self._near(at).cumsum(axis=2, dtype=np.int32)
         total = upto[:, :, -1:]
         rank = np.minimum(np.ceil((1 - self._alpha) * (total + 1)), total)
         longest = _EDGES[np.argmax(upto >= rank, axis=2)]

@@ -18,6 +18,7 @@ import structlog
 from alerts.escalation import take
 from alerts.policy import Policies
 from detectors.area_incidents import AreaIncidents
+from detectors.bank import StateError
 from detectors.budget import FALSE_VISITS
 from detectors.finding import Finding, Phase
 from detectors.registers import Registers
@@ -113,11 +114,16 @@ class Engine:
         self._last_batch = readings.last_batch(self._conn)
         now = self._clock.now()
         snapshot = engine_state.load_snapshot(self._conn, self._rules_name)
+        if snapshot is not None:
+            try:
+                self._registers.restore(snapshot.states[_REGISTERS])
+            except StateError as wrong:  # written by another version: the detectors' memory follows from the registers'
+                log.warning("a memory of another version is left aside; learning from what is stored", why=str(wrong))
+                snapshot = None
         if snapshot is None:
             start = readings.batch_before(self._conn, now - REMEMBERED)
         else:
-            states = dict(snapshot.states)
-            self._registers.restore(states.pop(_REGISTERS))
+            states = {name: state for name, state in snapshot.states.items() if name != _REGISTERS}
             self._lesson = int(states.pop(_LESSON, b"0"))
             empty = self._rules.restore(states)
             if empty:

@@ -132,6 +132,18 @@ def test_rules_that_are_new_here_learn_from_what_is_stored(house: str) -> None:
     assert _alerts(house) == [("hh-1", "inactivity", START, START + 12 * HOUR, "unacknowledged")]
 
 
+def test_a_memory_that_another_version_wrote_is_left_aside_and_learned_anew(house: str) -> None:
+    clock = HandClock()
+    with at_work(house, clock, "shanghai-12h") as engine:
+        live(engine, clock, _drip("hh-1", START, 11))
+        engine.save()
+    with psycopg.connect(house) as conn:
+        conn.execute("UPDATE detector_state SET state = 'another' WHERE detector = 'registers'")
+    with at_work(house, clock, "shanghai-12h") as engine:
+        live(engine, clock, _drip("hh-1", START + 11.25 * HOUR, 0.75))
+    assert _alerts(house) == [("hh-1", "inactivity", START, START + 12 * HOUR, "unacknowledged")]
+
+
 def test_redelivery_changes_nothing(house: str) -> None:
     messages = Life(days=2, seed=11).messages()
     clock = HandClock()

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.area_incidents import AreaIncidents, _tail
+from detectors.area_chance import tail
+from detectors.area_incidents import AreaIncidents
 from detectors.area_tree import AreaTree
 from detectors.explanation import sentence
 from detectors.finding import Finding, Kind, Phase
@@ -196,7 +197,7 @@ def test_the_bound_is_never_below_the_true_chance(chances: list[float], share: f
     exact = np.ones(1)
     for p in chances:
         exact = np.convolve(exact, [1 - p, p])
-    [bound] = _tail(np.array([float(n)]), np.array([float(k)]), np.array([sum(chances) / n]))
+    [bound] = tail(np.array([float(n)]), np.array([float(k)]), np.array([sum(chances) / n]))
     assert math.exp(bound) >= exact[k:].sum() - 1e-9
 
 

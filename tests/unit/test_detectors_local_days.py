@@ -26,11 +26,12 @@ def test_days_are_those_of_the_calendar_on_the_wall(moments: list[datetime]) -> 
     table = house(*ZONES)
     for number, zone in enumerate(ZONES):
         times = np.array([to_micros(one) for one in moments])
-        day, start = days.of(table, np.full(len(times), 10 * number + 1, np.int32), times)
+        day, start, end = days.of(table, np.full(len(times), 10 * number + 1, np.int32), times)
         assert day.tolist() == [(one.astimezone(ZoneInfo(zone)).date() - EPOCH).days for one in moments]
-        for at, begin, of in zip(times.tolist(), start.tolist(), day.tolist(), strict=True):
-            assert begin <= at
+        for at, begin, until, of in zip(times.tolist(), start.tolist(), end.tolist(), day.tolist(), strict=True):
+            assert begin <= at < until
             assert begin == days.start(zone, of)
+            assert until == days.start(zone, of + 1)
             just_before = to_datetime(begin - 1).astimezone(ZoneInfo(zone)).date()
             assert (just_before - EPOCH).days == of - 1
 

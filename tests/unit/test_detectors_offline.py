@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
+
 from detectors.finding import Finding, Kind, Severity
 from detectors.offline import Offline
-from registry.instants import HOUR, MINUTE
+from registry.instants import DAY, HOUR, MINUTE, SECOND
 from registry.quantities import Quantity
 from registry.readings import SensorTable
 from tests.unit.detector_streams import NOON, Sent, Watch, house
@@ -111,3 +113,50 @@ def test_readings_that_arrive_together_are_one_reception() -> None:
     eye.see([Sent(1, NOON + n * MINUTE, n, NOON) for n in range(50)])
     (found,) = eye.detector.tick(NOON + 25 * HOUR)
     assert found.facts["gaps"] == 0
+
+
+def test_a_daily_sender_is_given_its_day_and_still_told_when_it_stops() -> None:
+    """90 days at noon, give or take 20 minutes: gaps of 24 h, every other one longer than the limit of `hours`."""
+    eye, chance = watch(), np.random.default_rng(7)
+    hours = 24 * np.arange(90) + chance.uniform(-1 / 3, 1 / 3, 90)
+    told = []
+    for at in hours:
+        told += heard(eye, float(at))
+        told += eye.detector.tick(NOON + round((float(at) + 23) * HOUR))
+    assert brief([one for one in told if one.time > NOON + 4 * DAY]) == []
+    assert np.count_nonzero(np.diff(hours[4:]) > 24) > 30
+    # Nine in ten gaps are below 2**(66/4) s, the upper edge of their bin; half as much again is 38.6 h.
+    last = NOON + round(hours[-1] * HOUR)
+    assert eye.detector.tick(last + 38 * HOUR) == []
+    (found,) = eye.detector.tick(last + 39 * HOUR)
+    assert found.time - last == round(1.5 * round(2 ** (66 / 4) * SECOND))
+    assert found.facts["limit"] == (found.time - last) / SECOND
+
+
+def test_a_sender_in_bursts_once_a_day_is_given_its_day_too() -> None:
+    eye = watch()
+    hours = [24.0 * day + day % 2 / 3 + minute / 60 for day in range(30) for minute in range(3)]
+    assert brief(heard(eye, *hours)[4:]) == []
+
+
+def test_a_meter_of_fifteen_minutes_that_stops_is_told_after_a_day_whatever_it_missed_before() -> None:
+    eye = watch()
+    hours = np.cumsum(np.where(np.arange(400) % 50 == 49, 9.0, 0.25))  # now and then half a night is missing
+    assert heard(eye, *hours.tolist()) == []
+    last = NOON + round(hours[-1] * HOUR)
+    assert eye.detector.tick(last + 24 * HOUR) == []
+    (found,) = eye.detector.tick(last + 24 * HOUR + 1)
+    assert (found.onset, found.time) == (last, last + 24 * HOUR)
+
+
+def test_gaps_are_counted_the_same_however_their_batches_are_cut() -> None:
+    """Most gaps wait beside the bins until another kind comes: what is known and saved shows nothing of it."""
+    chance = np.random.default_rng(3)
+    hours = np.cumsum(chance.choice([0.25, 0.5, 1.0, 30.0], 300, p=[0.8, 0.1, 0.08, 0.02])).tolist()
+    whole, single = watch(), watch()
+    told = heard(whole, *hours)
+    assert told == [found for at in hours for found in heard(single, at)]
+    assert told
+    assert whole.detector.snapshot() == single.detector.snapshot()
+    end = NOON + round((hours[-1] + 300) * HOUR)
+    assert whole.detector.tick(end) == single.detector.tick(end) != []

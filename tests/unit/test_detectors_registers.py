@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.bank import StateError
+from detectors.bank import StateError, pack
 from detectors.registers import Interpreted, Registers
 from registry.instants import HOUR, MINUTE
 from registry.quantities import Quantity
@@ -183,3 +183,35 @@ def test_a_register_read_through_many_parts_is_the_same() -> None:
 def test_a_state_of_something_else_is_refused() -> None:
     with pytest.raises(StateError, match="start the rule empty"):
         Registers().restore(b"PK")
+
+
+def test_a_state_of_an_older_version_is_refused() -> None:
+    with pytest.raises(StateError, match="registers 1"):
+        Registers().restore(pack("registers 1", {"registers": np.zeros(3)}))
+
+
+@pytest.mark.parametrize("repeats", [1, 30])
+def test_few_repeated_and_late_readings_among_many_mean_the_same_as_one_by_one(repeats: int) -> None:
+    table = house(*["UTC"] * 100)
+    sensors = [10 * home + quantity for home in range(100) for quantity in (VOLUME, ENERGY, SMOKE)]
+    rng = np.random.default_rng(repeats)
+    sent = []
+    for quarter in range(6):
+        at = NOON + quarter * 15 * MINUTE
+        sent += [Sent(sensor, at + int(rng.integers(9)), 500.0 + 9 * quarter, at + HOUR) for sensor in sensors]
+        for sensor in rng.choice(sensors, repeats):
+            ago, value = rng.choice([0, 0, 1, 20]), rng.choice([500.0, 560.0, 700.0, 30.0])
+            sent.append(Sent(int(sensor), at + (5 - int(ago)) * MINUTE, value, at + HOUR))
+    whole, single = Registers(), Registers()
+    for at in range(0, len(sent), 300 + repeats):
+        piece = sent[at : at + 300 + repeats]
+        together = whole.interpret(batch(piece), table)
+        alone = [single.interpret(batch([one]), table) for one in piece]
+        for column in ("use", "total", "previous", "flags", "fresh"):
+            expected = np.concatenate([getattr(one, column) for one in alone])
+            np.testing.assert_array_equal(getattr(together, column), expected, strict=True)
+        seen = together.observations()
+        assert together.single <= (len(set(seen.sensor.tolist())) == len(seen))
+        order = sorted((int(time), int(sensor)) for time, sensor in zip(seen.time, seen.sensor, strict=True))
+        assert list(zip(seen.time.tolist(), seen.sensor.tolist(), strict=True)) == order
+    assert whole.snapshot() == single.snapshot()

@@ -40,11 +40,30 @@ def narrowed(piece: Slice, at: Mask | Positions) -> Slice:
     )  # fmt: skip
 
 
-def summed(runs: Runs, column: NDArray[np.int64], before: NDArray[Any]) -> NDArray[np.int64]:
-    """Return each run's sum so far, upon what was known before; integers, so that no cut changes it."""
-    upto = column if runs.single else np.cumsum(column)
-    total: NDArray[np.int64] = before + (upto - (upto - column)[runs.start])
+def summed(runs: Runs, column: NDArray[np.int64], anew: Mask, before: NDArray[Any]) -> NDArray[np.int64]:
+    """Return each run's sum so far, since its last row marked `anew`, with that row, or upon what was known before.
+
+    Of integers, so that no cut changes it.
+    """
+    if runs.single:
+        return np.where(anew, column, column + before)
+    upto = np.cumsum(column)
+    until = upto - column
+    latest = runs.latest(anew)
+    begun = latest >= 0
+    total: NDArray[np.int64] = upto - until[np.where(begun, latest, runs.start)]
+    total += np.where(begun, 0, before)
     return total
+
+
+def ever(runs: Runs, marked: Mask) -> Mask:
+    """Return whether a row is marked, or one before it in its run."""
+    return marked if runs.single else runs.latest(marked) >= 0
+
+
+def after(runs: Runs, marked: Mask) -> Mask:
+    """Return whether neither a row is marked nor any that follows it in its run."""
+    return ~marked if runs.single else np.arange(len(marked)) > told(runs, runs.latest(marked)[runs.tail])
 
 
 def heads(runs: Runs) -> Positions | slice:
@@ -78,5 +97,5 @@ def _cut(whole: Slice) -> Sequence[Slice]:
     turn[1:] = (day[1:] != day[:-1]) & ~whole.runs.head[1:]
     if not turn.any():
         return (whole,)
-    number = summed(whole.runs, turn, 0 * turn)
+    number = summed(whole.runs, turn, whole.runs.head, turn)
     return tuple(narrowed(whole, number == each) for each in range(int(number.max()) + 1))
