@@ -13,6 +13,14 @@ from detectors.bank import Bank, Column, pack, unpack
 from detectors.budget import FALSE_VISITS, Budget
 from detectors.evidence_tail import EvidenceTail
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
+from detectors.household_habits import (
+    HABIT_COLUMNS,
+    Habits,
+    fade_pauses,
+    longest_pause,
+    remember_pauses,
+    settle_habits,
+)
 from detectors.local_slots import SLOTS, LocalSlots
 from detectors.pauses import Pauses
 from detectors.protocol import Detector
@@ -20,26 +28,16 @@ from detectors.quarter_hours import SLOT, Closed, QuarterHours
 from detectors.quiet_power import POWER_COLUMNS, learn_rises, rises, settle_rises, switched_on
 from detectors.rule import Rule, RulesError
 from detectors.runs import Mask, Runs
-from detectors.survival import BIN, BINS, LONGEST, Population
+from detectors.survival import Population
 from detectors.verdict import Verdict
 from registry.instants import DAY, SECOND
 from registry.readings import Observations, SensorTable
 
 YEAR_DAYS = 365.25
-_WEEK = 168
-_HOURS = 48  # of a working day and of a day off
-_BANDS = np.searchsorted(np.array([4, 16, 36]), np.arange(LONGEST), side="right")  # < 1 h, < 4 h, < 9 h, longer
 _LONG = 36
 _DRY = SLOTS
 _RAREST = 1 / (1000 * YEAR_DAYS)  # a day; beyond once in 1000 years nothing is known
-_HABIT = 0.5 ** (1 / 60)
-_BAND = 0.5 ** (1 / 90)
-_DAYS = 0.5 ** (1 / 2)
-_PRIOR_HOUR = 3.0
-_PRIOR_BAND = np.array([5.0, 5.0, 5.0, 0.7], np.float32)
-_PRIOR_DAYS = 8.0
 _FALL = 0.005
-_FADE = 15 / 16  # of remembered pauses, a week
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -105,18 +103,8 @@ class Inactivity:
         self._clocks = LocalSlots(sensors)
         self._day: int | None = None
         self._bank = Bank(
-            Column("hour_used", "f4", 0.0, _HOURS),
-            Column("hour_due", "f4", 0.0, _HOURS),
-            Column("habit", "f4", 1.0, _HOURS),
-            Column("band_used", "f4", 0.0, 4),
-            Column("band_due", "f4", 0.0, 4),
-            Column("patience", "f4", 1.0, 4),
-            Column("late_used", "f4", 0.0),
-            Column("late_due", "f4", 0.0),
-            Column("days", "f4", 1.0),
-            Column("pauses", "u1", 0, _WEEK),  # the longest pause known at each hour of the week, in slots
+            *HABIT_COLUMNS,
             *POWER_COLUMNS,
-            Column("local_day", "i4", -1),
             Column("since", "i4", -1),  # the slot in which this pause began
             Column("pause", "i4", 0),  # known silent slots of it
             Column("dry", "i4", 0),  # slots since water was last drawn in which it is known that none was
@@ -205,28 +193,22 @@ class Inactivity:
         silent = known & ~used
         pauses = Pauses.of(runs, silent, used, bank["pause"][home])
 
-        quarter = rows.local % SLOTS
-        age = np.minimum(pauses.age, LONGEST - 1)
         kind = np.where(metered, np.where(rows.water >= 0, 2, 1), 0)
-        cell = (kind * SLOTS + quarter) * BINS + BIN[age]
-        band = _BANDS[age]
-        hour = quarter // 4 + np.where((rows.local // SLOTS + 3) % 7 >= 5, 24, 0)
-        common = self._population.hazard.ravel()[cell]
-        habit, patience = bank["habit"][home, hour], bank["patience"][home, band]
-        due = common * habit * patience
+        cells = self._population.cells(kind, rows.local, pauses.age)
+        habits = Habits(bank, home, rows.local, pauses.age)
+        common = self._population.hazard(cells)
+        due = common * habits.usual * habits.days
 
-        at = slice(None) if known.all() else np.flatnonzero(known)
-        self._population.note(cell[at], used[at])
-        self._tail.watched(int(known.sum()))
-        # The household's own factors are learned each beside the others.
-        some = home[at]
-        bank.add("hour_used", some, hour[at], used[at])
-        bank.add("hour_due", some, hour[at], (common * patience)[at])
-        bank.add("band_used", some, band[at], used[at])
-        bank.add("band_due", some, band[at], (common * habit)[at])
-        bank.add("late_used", some, 0, used[at])
-        bank.add("late_due", some, 0, due[at])
-        return self._judge(rows, runs, pauses, np.where(rows.spent, 0.0, due * bank["days"][home]), silent, used)
+        at = np.flatnonzero(known)
+        self._population.note_lately(cells.only(at), used[at], habits.usual[at])
+        self._tail.watched(len(at))
+        habits.note(at, used[at], common[at])
+        # A long pause may be the one that matters, and must not make itself usual while it lasts.
+        at = np.flatnonzero(known & (pauses.age < _LONG))
+        self._population.note(cells.only(at), used[at])
+        at = np.flatnonzero(used & (pauses.age >= _LONG))
+        self._population.note_pauses(kind[at], rows.local[at], pauses.age[at], _LONG)
+        return self._judge(rows, runs, pauses, np.where(rows.spent, 0.0, due), silent, used)
 
     def _judge(self, rows: _Rows, runs: Runs, pauses: Pauses, due: Floats, silent: Mask, used: Mask) -> list[Finding]:
         """Weigh the silence at each slot, and say what has become unlikely or has ended."""
@@ -251,9 +233,9 @@ class Inactivity:
         ends = np.flatnonzero(used & (pauses.age > 0))
         if ends.size:
             self._tail.note(weighed[ends])
-            self._remember(home[ends], rows.local[ends], pauses.age[ends])
+            remember_pauses(bank, home[ends], rows.local[ends], pauses.age[ends])
             findings += [
-                self._cleared(rows, int(row), int(since[row]), int(level[row])) for row in ends if level[row] > 0
+                self._cleared(rows, int(row), int(since[row]), int(level[row])) for row in ends[level[ends] > 0]
             ]
         tail, over = np.flatnonzero(runs.tail), used[runs.tail]
         bank["pause"][home[tail]] = np.where(over, 0, pauses.age[tail] + silent[tail])
@@ -265,7 +247,7 @@ class Inactivity:
     def _refresh(self, home: Ints, day: Ints) -> None:
         """At a household's midnight: let what it did fade, and work out its factors anew.
 
-        Not in a long pause: it may be the one that matters, and must not make itself usual while it lasts.
+        Not in a long pause, for the same reason.
         """
         bank = self._bank
         old = bank["local_day"][home]
@@ -275,38 +257,9 @@ class Inactivity:
         home, day, old = home[fresh], day[fresh], old[fresh]
         passed = np.where(old < 0, 0, np.clip(day - old, 0, 365))
         bank["local_day"][home] = day
-        keep = (_HABIT**passed)[:, None].astype(np.float32)
-        used, due = bank["hour_used"][home] * keep, bank["hour_due"][home] * keep
-        bank["hour_used"][home], bank["hour_due"][home] = used, due
-        calm = bank["pause"][home] < _LONG
-        rested = home[calm]
-        used, due = _smoothed(used[calm]), _smoothed(due[calm])
-        both = (_PRIOR_HOUR + _both(used)) / (_PRIOR_HOUR + _both(due))
-        bank["habit"][rested] = (_PRIOR_HOUR * both + used) / (_PRIOR_HOUR + due)
-        keep = (_BAND**passed)[:, None].astype(np.float32)
-        bank["band_used"][home] *= keep
-        bank["band_due"][home] *= keep
-        used, due = bank["band_used"][rested], bank["band_due"][rested]
-        bank["patience"][rested] = (_PRIOR_BAND + used) / (_PRIOR_BAND + due)
-        days = (_DAYS**passed).astype(np.float32)
-        bank["late_used"][home] *= days
-        bank["late_due"][home] *= days
-        used, due = bank["late_used"][rested], bank["late_due"][rested]
-        bank["days"][rested] = (_PRIOR_DAYS + used) / (_PRIOR_DAYS + due)
+        settle_habits(bank, home, passed, bank["pause"][home] < _LONG)
         settle_rises(bank, home)
-        weekly = home[(day + 3) // 7 != (old + 3) // 7]
-        bank["pauses"][weekly] = (bank["pauses"][weekly] * _FADE).astype(np.uint8)
-
-    def _remember(self, home: Ints, local: Ints, age: Ints) -> None:
-        """Remember pauses that end in slot `local` at every hour of the week that they lasted through."""
-        pauses = self._bank["pauses"]
-        length = np.minimum(age, 255)
-        hours = (local // 4) - (local - length) // 4 + 1
-        row = np.repeat(np.arange(len(home)), hours)
-        back = np.arange(len(row)) - np.repeat(np.cumsum(hours) - hours, hours)
-        hour = local[row] // 4 - back
-        old = np.clip(length[row] - np.maximum(local[row] - 4 * hour - 4, 0), 0, 255)
-        np.maximum.at(pauses, (home[row], (hour + 72) % _WEEK), old.astype(np.uint8))
+        fade_pauses(bank, home[(day + 3) // 7 != (old + 3) // 7])
 
     def _raised(self, rows: _Rows, row: int, since: int, evidence: float, number: int) -> Finding:
         bank = self._bank
@@ -314,7 +267,7 @@ class Inactivity:
         if not number:
             bank["source"][home] = self._meters.meter_of(home)
         onset, time = since * SLOT, max(int(rows.told[row]), int(rows.slot[row] + 1) * SLOT)
-        usual = int(bank["pauses"][home, ((local + time // SLOT - int(rows.slot[row])) // 4 + 72) % _WEEK])
+        usual = longest_pause(bank, home, local + time // SLOT - int(rows.slot[row]))
         rate = float(self._rates[number])
         # What is known of this slot, not what the household has: a meter may be silent, or its quiet power not known.
         metered = bool(np.isfinite(rows.watts[row]) and np.isfinite(bank["quiet_rise"][home]))
@@ -397,19 +350,6 @@ class Inactivity:
         day = int(saved["day"])
         self._day = None if day < 0 else day
         self._set_levels()
-
-
-def _smoothed(hours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return hourly counts of working days and days off, each smoothed around the clock by 1:2:1."""
-    day = hours.reshape(len(hours), 2, 24)
-    smooth: NDArray[np.float32] = (np.roll(day, 1, axis=2) + 2 * day + np.roll(day, -1, axis=2)) / np.float32(4)
-    return smooth.reshape(hours.shape)
-
-
-def _both(hours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return working days and days off taken together, once for each."""
-    summed = hours[:, :24] + hours[:, 24:]
-    return np.concatenate((summed, summed), axis=1)
 
 
 class InactivityRule(Rule, tag="inactivity"):

@@ -225,6 +225,9 @@ def backtest(
     known_outings: Annotated[
         float | None, typer.Option(min=0.1, help="Register every outing of the town of so many hours as an absence.")
     ] = None,
+    only: Annotated[
+        str, typer.Option(help="Read these quantities alone, such as volume: what would be without other meters?")
+    ] = "",
     inject: Annotated[
         str, typer.Option(help="What befalls households, such as falls:3000,leaks:200,surges:200,fires:200.")
     ] = "",
@@ -242,8 +245,9 @@ def backtest(
 
     with _told(data_dir):
         asked = command.Asked(
-            tuple(files or ()), tuple(rules or ()), registry, town, known_outings, inject, at, json, html, zone, seed
-        )
+            tuple(files or ()), tuple(rules or ()), registry, town, known_outings, inject, at, json, html, zone, seed,
+            only,
+        )  # fmt: skip
         command.backtest(asked, Console(highlight=False))
 
 

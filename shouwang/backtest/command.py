@@ -11,6 +11,7 @@ from shouwang.backtest import export, html, table
 from shouwang.backtest.circumstances import Circumstances, registered
 from shouwang.backtest.errors import BacktestError
 from shouwang.backtest.inject import asked as asked_for
+from shouwang.backtest.only import Only, chosen
 from shouwang.backtest.recordings import Recordings
 from shouwang.backtest.report import Report
 from shouwang.backtest.run import Plan, Readings, run
@@ -32,6 +33,7 @@ class Asked:
     html: Path | None = None
     zone: str = "UTC"
     seed: int = 1
+    only: str = ""
 
 
 def backtest(asked: Asked, console: Console) -> Report:
@@ -42,6 +44,8 @@ def backtest(asked: Asked, console: Console) -> Report:
     """
     plan = _plan(asked)
     readings, circumstances = _source(asked)
+    if asked.only:
+        readings = Only(readings, chosen(asked.only))
     with table.progress_bar(console) as progress:
         report = run(readings, plan, circumstances, progress)
     table.show(report, console)

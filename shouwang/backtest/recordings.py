@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ingest.recordings import Chunk, read
 from registry.instants import DAY
 from registry.readings import ReadingBatch, Sensors, Times, Values
-from shouwang.backtest.roster import Roster
+from shouwang.backtest.roster import Numbers
 
 
 class Recordings:
@@ -27,7 +27,7 @@ class Recordings:
         self._zone = zone
         self.by_home = False
 
-    def batches(self, roster: Roster) -> Iterator[tuple[ReadingBatch, float]]:
+    def batches(self, roster: Numbers) -> Iterator[tuple[ReadingBatch, float]]:
         """Yield the rows of all files, and how much of them that is (0 to 1). The clock is the newest time so far."""
         sources = [_Source(path, self._zone, roster) for path in self._files]
         now = np.iinfo(np.int64).min
@@ -46,7 +46,7 @@ class Recordings:
 class _Source:
     """A recording that is read as far as it is needed; `key` is its newest time so far, row by row."""
 
-    def __init__(self, path: Path, zone: str, roster: Roster) -> None:
+    def __init__(self, path: Path, zone: str, roster: Numbers) -> None:
         self._chunks = read(path, zone)
         self._roster = roster
         self._newest = np.iinfo(np.int64).min

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,14 @@ class Watched:
     def settled(self) -> int:
         """When its second month began, microseconds UTC."""
         return self.first + SETTLING
+
+
+class Numbers(Protocol):
+    """Who gives sensors their numbers, from 1 on; 0 for one that is left out."""
+
+    def of(self, device: str, quantity: Quantity) -> int:
+        """Return a sensor's number."""
+        ...
 
 
 class Roster:

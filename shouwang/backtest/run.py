@@ -13,7 +13,7 @@ from shouwang.backtest.circumstances import Circumstances
 from shouwang.backtest.contenders import Contender
 from shouwang.backtest.inject import Befallen
 from shouwang.backtest.report import Report, Said
-from shouwang.backtest.roster import Roster
+from shouwang.backtest.roster import Numbers, Roster
 from shouwang.backtest.spool import Spool
 from shouwang.backtest.trials import Diary, Trials, by_day, plan
 
@@ -29,7 +29,7 @@ class Readings(Protocol):
         """Whether they came one home after the other, as no service receives them."""
         ...
 
-    def batches(self, roster: Roster) -> Batches:
+    def batches(self, roster: Numbers) -> Batches:
         """Yield them in the order of their arrival, and the share that is (0 to 1)."""
         ...
 

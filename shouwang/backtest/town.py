@@ -13,7 +13,7 @@ from registry.instants import HOUR, MINUTE, SECOND
 from registry.readings import ReadingBatch
 from shouwang.backtest.circumstances import Circumstances, told
 from shouwang.backtest.errors import BacktestError
-from shouwang.backtest.roster import Roster
+from shouwang.backtest.roster import Numbers
 from simulators.chance import Dice
 from simulators.days import BINS, WIDTH, plan
 from simulators.events import TOWN_ZONE
@@ -64,7 +64,7 @@ class TownReadings:
         known = told(self._town.registry, TOWN_ZONE)
         return replace(known, absences=self._absences())
 
-    def batches(self, roster: Roster) -> Iterator[tuple[ReadingBatch, float]]:
+    def batches(self, roster: Numbers) -> Iterator[tuple[ReadingBatch, float]]:
         """Yield one day after the other, and how much of all that is."""
         ids = np.array([roster.of(device, quantity) for device, quantity in self._town.sensors], np.int32)
         for day in range(self._asked.days):

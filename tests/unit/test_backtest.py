@@ -10,10 +10,12 @@ import pytest
 from detectors.finding import Kind
 from ingest.recordings import HEADER
 from registry.instants import DAY, HOUR, to_datetime
+from registry.quantities import Quantity
 from shouwang.backtest import Circumstances, Plan, Report, run
 from shouwang.backtest.circumstances import Place
 from shouwang.backtest.errors import BacktestError
 from shouwang.backtest.inject import Befallen
+from shouwang.backtest.only import Only
 from shouwang.backtest.recordings import Recordings
 from shouwang.backtest.run import contending
 from shouwang.backtest.town import START, TownPlan, TownReadings
@@ -256,3 +258,13 @@ def test_46_real_homes() -> None:
         assert one.onset > onsets.get(one.household, 0)
         assert one.raised_at - one.onset >= 12 * HOUR
         onsets[one.household] = one.onset
+
+
+def test_of_chosen_quantities_alone_it_is_as_if_there_were_no_other_meters(tmp_path: Path) -> None:
+    water = flat("a", range(30))
+    both = write(tmp_path / "both.csv", *sorted([*water, *((hour + 0.5, "a", "power", 60.0) for hour in range(30))]))
+    alone = told_by(write(tmp_path / "water.csv", *water))
+    chosen = run(Only(Recordings((both,)), frozenset({Quantity.VOLUME})), Plan(("shanghai-12h",)))
+    assert chosen.said[0].alerts
+    assert chosen.said[0].alerts == alone.said[0].alerts
+    assert chosen.households == alone.households != told_by(both).households

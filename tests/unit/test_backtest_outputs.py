@@ -225,6 +225,7 @@ def test_the_command_runs_and_writes_what_was_asked_for(tmp_path: Path) -> None:
         (Asked(), "nothing to read; write recordings, or --town"),
         (Asked(files=(Path("a.csv"),), town="1:2:3"), "leave out the files, or --town"),
         (Asked(files=(Path("a.csv"),), known_outings=5), "belong in absences.csv"),
+        (Asked(town="1:2:3", only="volume,heart"), "no quantity `heart`; there are volume, energy"),
         (Asked(town="1:2:3", at="12;4"), "write numbers such as 12,4,1"),
         (Asked(town="1:2:3", at="0"), "write false alarms a household-year, 0.01 to 1000"),
     ],
