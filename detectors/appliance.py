@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Column, QuantityBank, pack, unpack
-from detectors.clock_hours import HourEnds, LocalHours, hour_ends
-from detectors.condition import Condition, Raise
+from detectors.calendar.clock_hours import HourEnds, LocalHours, hour_ends
+from detectors.calendar.week_profile import HourTable
+from detectors.columns.bank import Column, QuantityBank, pack, unpack
+from detectors.columns.records import Records, read, write
+from detectors.columns.runs import Positions
+from detectors.columns.slices import Slice, slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
-from detectors.records import Records, read, write
 from detectors.rule import Amount, Count, Rule
-from detectors.runs import Positions
-from detectors.slices import Slice, slice_of
 from detectors.verdict import Verdict, sensors_of_real
-from detectors.week_profile import HourTable
 from registry.instants import HOUR, MINUTE, SECOND
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable, Times, Values

@@ -9,14 +9,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.area_course import Course, Look
-from detectors.area_episode import Episode
-from detectors.area_evidence import Evidence
-from detectors.area_hearing import LOOK, hearings
-from detectors.area_layout import Layout
-from detectors.area_search import Search
-from detectors.bank import pack, unpack
-from detectors.explained import Explained, Reason
+from detectors.areas.course import Course, Look
+from detectors.areas.episode import Episode
+from detectors.areas.evidence import Evidence
+from detectors.areas.explained import Explained, Reason
+from detectors.areas.hearing import LOOK, hearings
+from detectors.areas.layout import Layout
+from detectors.areas.search import Search
+from detectors.columns.bank import pack, unpack
 from detectors.finding import Finding
 from detectors.incident import Cause, Incident
 from detectors.protocol import Detector
@@ -46,7 +46,7 @@ class AreaIncidents:
     """Looks every five minutes whether the homes of an area (every ten, a gateway's devices) fell silent together.
 
     With n homes of which a sign is known, k that show it and the mean p of their own chances to show it, the
-    chance that k or more do is bounded as `area_chance` says; before, every home's odds are multiplied by e. An
+    chance that k or more do is bounded as `areas.chance` says; before, every home's odds are multiplied by e. An
     incident needs at least `homes` homes, four fifths of them (of devices 9 in 10, of homes without water 19 in
     20), that bound below `chance` over all areas and causes looked at, and the same at two looks. Its area is the
     smallest around all that are affected; where it grows beyond that, the incident grows. Its onset is when nearly

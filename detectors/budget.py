@@ -20,7 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Bank, Column
+from detectors.columns.bank import Bank, Column
 from detectors.finding import Kind, Severity
 from detectors.verdict import Verdict
 from registry.instants import DAY

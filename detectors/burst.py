@@ -9,14 +9,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Column, QuantityBank, pack, unpack
-from detectors.condition import Condition, Raise
-from detectors.day_pieces import gathered, heads, narrowed, pieces_of, tails
+from detectors.calendar.day_pieces import gathered, heads, narrowed, pieces_of, tails
+from detectors.columns.bank import Column, QuantityBank, pack, unpack
+from detectors.columns.runs import Mask, Positions, Runs
+from detectors.columns.slices import Slice
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Rule, Share
-from detectors.runs import Mask, Positions, Runs
-from detectors.slices import Slice
 from detectors.verdict import Verdict, sensors_of_real
 from registry.instants import DAY, HOUR, SECOND
 from registry.quantities import Quantity

@@ -8,15 +8,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import NEVER, Bank, Column, pack, unpack
-from detectors.day_pieces import tails
-from detectors.device_condition import DeviceCondition
+from detectors.calendar.day_pieces import tails
+from detectors.columns.bank import NEVER, Bank, Column, pack, unpack
+from detectors.columns.records import read, write
+from detectors.columns.runs import Mask, Runs
+from detectors.devices.device_condition import DeviceCondition
+from detectors.devices.receptions import receptions_of
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
-from detectors.receptions import receptions_of
-from detectors.records import read, write
 from detectors.rule import Amount, Rule
-from detectors.runs import Mask, Runs
 from registry.instants import HOUR, MINUTE, SECOND
 from registry.readings import Observations, SensorTable, Times
 

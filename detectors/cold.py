@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Column, QuantityBank, pack, unpack
-from detectors.clock_hours import hour_ends
-from detectors.condition import Condition, Raise
+from detectors.calendar.clock_hours import hour_ends
+from detectors.columns.bank import Column, QuantityBank, pack, unpack
+from detectors.columns.records import Records, read, write
+from detectors.columns.runs import Mask
+from detectors.columns.slices import slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
-from detectors.records import Records, read, write
 from detectors.rule import Amount, Rule, RulesError, Share
-from detectors.runs import Mask
-from detectors.slices import slice_of
 from registry.instants import HOUR, SECOND
 from registry.quantities import Quantity
 from registry.readings import Observations, Sensors, SensorTable, Times, Values

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.bank import NEVER, Bank, Column, pack, unpack
-from detectors.condition import Condition, Raise
+from detectors.columns.bank import NEVER, Bank, Column, pack, unpack
+from detectors.columns.records import read
+from detectors.columns.slices import slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
-from detectors.records import read
 from detectors.rule import Amount, Count, Rule
-from detectors.slices import slice_of
 from registry.instants import MINUTE, SECOND
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable

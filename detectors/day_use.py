@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.bank import NEVER, Column, QuantityBank, pack, unpack
-from detectors.condition import Condition, Raise
-from detectors.day_pieces import gathered, narrowed, tails, told
+from detectors.calendar.day_pieces import gathered, narrowed, tails, told
+from detectors.calendar.local_days import LocalDays
+from detectors.columns.bank import NEVER, Column, QuantityBank, pack, unpack
+from detectors.columns.records import read, write
+from detectors.columns.runs import Positions
+from detectors.columns.slices import Slice, slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
-from detectors.local_days import LocalDays
 from detectors.protocol import Detector
-from detectors.records import read, write
 from detectors.rule import Amount, Rule, RulesError
-from detectors.runs import Positions
-from detectors.slices import Slice, slice_of
 from registry.instants import DAY
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable

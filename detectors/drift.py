@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import page_hinkley
-from detectors.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
-from detectors.condition import Condition, Raise
-from detectors.day_pieces import gathered, narrowed, told
+from detectors.calendar.day_pieces import gathered, narrowed, told
+from detectors.calendar.local_days import LocalDays
+from detectors.columns.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
+from detectors.columns.records import Records, read, write
+from detectors.columns.rounds import rounds
+from detectors.columns.runs import Mask, Positions
+from detectors.columns.slices import Slice, slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
-from detectors.local_days import LocalDays
 from detectors.protocol import Detector
-from detectors.records import Records, read, write
-from detectors.rounds import rounds
 from detectors.rule import Amount, Rule
-from detectors.runs import Mask, Positions
-from detectors.slices import Slice, slice_of
 from registry.instants import DAY, HOUR
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable, Times

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Bank, Column, QuantityBank, pack, unpack
-from detectors.clock_hours import LocalHours, hour_ends
-from detectors.condition import Condition, Raise
+from detectors.calendar.clock_hours import LocalHours, hour_ends
+from detectors.calendar.week_profile import WeekProfile
+from detectors.columns.bank import Bank, Column, QuantityBank, pack, unpack
+from detectors.columns.records import read, write
+from detectors.columns.runs import Mask, Positions
+from detectors.columns.slices import slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
-from detectors.records import read, write
 from detectors.rule import Amount, Count, Rule
-from detectors.runs import Mask, Positions
-from detectors.slices import slice_of
 from detectors.verdict import Verdict, sensors_of_real
-from detectors.week_profile import WeekProfile
 from registry.instants import HOUR, SECOND
 from registry.quantities import Quantity
 from registry.readings import Observations, Sensors, SensorTable, Times, Values

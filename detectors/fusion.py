@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import msgspec
 
-from detectors.bank import StateError
+from detectors.columns.bank import StateError
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from registry.instants import HOUR, SECOND
 from registry.readings import SensorTable

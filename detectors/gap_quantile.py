@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import NEVER, Bank, Column, pack, unpack
-from detectors.condition import Condition, Raise
+from detectors.columns.bank import NEVER, Bank, Column, pack, unpack
+from detectors.columns.runs import Runs
+from detectors.columns.slices import Slice, slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Rule
-from detectors.runs import Runs
-from detectors.slices import Slice, slice_of
 from registry.instants import DAY, HOUR, SECOND
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable, Values

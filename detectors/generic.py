@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import surprise
-from detectors.bank import Bank, Column, pack, unpack
-from detectors.condition import Condition, Raise
+from detectors.columns.bank import Bank, Column, pack, unpack
+from detectors.columns.records import read, write
+from detectors.columns.rounds import rounds
+from detectors.columns.runs import Runs
+from detectors.columns.slices import slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
-from detectors.records import read, write
-from detectors.rounds import rounds
 from detectors.rule import Count, Rule, Share
-from detectors.runs import Runs
-from detectors.slices import slice_of
 from registry.instants import HOUR
 from registry.quantities import BY_LABEL, Quantity
 from registry.readings import Observations, Sensors, SensorTable, Times, Values

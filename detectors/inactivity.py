@@ -9,11 +9,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Bank, Column, pack, unpack
 from detectors.budget import FALSE_VISITS, Budget
-from detectors.evidence_tail import EvidenceTail
+from detectors.calendar.local_slots import SLOTS, LocalSlots
+from detectors.columns.bank import Bank, Column, pack, unpack
+from detectors.columns.runs import Mask, Runs
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
-from detectors.household_habits import (
+from detectors.protocol import Detector
+from detectors.rule import Rule, RulesError
+from detectors.silence.evidence_tail import EvidenceTail
+from detectors.silence.household_habits import (
     HABIT_COLUMNS,
     Habits,
     fade_pauses,
@@ -21,14 +25,10 @@ from detectors.household_habits import (
     remember_pauses,
     settle_habits,
 )
-from detectors.local_slots import SLOTS, LocalSlots
-from detectors.pauses import Pauses
-from detectors.protocol import Detector
-from detectors.quarter_hours import SLOT, Closed, QuarterHours
-from detectors.quiet_power import POWER_COLUMNS, learn_rises, rises, settle_rises, switched_on
-from detectors.rule import Rule, RulesError
-from detectors.runs import Mask, Runs
-from detectors.survival import Population
+from detectors.silence.pauses import Pauses
+from detectors.silence.quarter_hours import SLOT, Closed, QuarterHours
+from detectors.silence.quiet_power import POWER_COLUMNS, learn_rises, rises, settle_rises, switched_on
+from detectors.silence.survival import Population
 from detectors.verdict import Verdict
 from registry.instants import DAY, SECOND
 from registry.readings import Observations, SensorTable

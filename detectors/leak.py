@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Column, QuantityBank, pack, unpack
-from detectors.condition import Condition, Raise
-from detectors.day_pieces import after, ever, gathered, heads, pieces_of, summed, tails, told
+from detectors.calendar.day_pieces import after, ever, gathered, heads, pieces_of, summed, tails, told
+from detectors.columns.bank import Column, QuantityBank, pack, unpack
+from detectors.columns.records import Records, read, write
+from detectors.columns.runs import Mask, Runs
+from detectors.columns.slices import Slice
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from detectors.protocol import Detector
-from detectors.records import Records, read, write
 from detectors.rule import Amount, Count, Rule
-from detectors.runs import Mask, Runs
-from detectors.slices import Slice
 from registry.instants import DAY, HOUR, SECOND
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, Sensors, SensorTable, Times

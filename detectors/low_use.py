@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Bank, Column, pack, unpack
-from detectors.condition import Condition, Raise
+from detectors.columns.bank import Bank, Column, pack, unpack
+from detectors.columns.runs import Positions
+from detectors.columns.slices import slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Rule
-from detectors.runs import Positions
-from detectors.slices import slice_of
 from registry.instants import HOUR, SECOND
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable, Values

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
-from detectors.condition import Condition, Raise
-from detectors.day_pieces import tails
+from detectors.calendar.day_pieces import tails
+from detectors.columns.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
+from detectors.columns.records import read, write
+from detectors.columns.runs import Mask, Positions
+from detectors.columns.slices import Slice, slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
-from detectors.records import read, write
 from detectors.rule import Amount, Rule
-from detectors.runs import Mask, Positions
-from detectors.slices import Slice, slice_of
 from registry.instants import HOUR
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable, Values

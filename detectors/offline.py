@@ -7,14 +7,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import NEVER, Bank, Column, pack, unpack
-from detectors.device_condition import DeviceCondition
+from detectors.columns.bank import NEVER, Bank, Column, pack, unpack
+from detectors.columns.records import Records, read, write
+from detectors.columns.runs import Positions
+from detectors.devices.device_condition import DeviceCondition
+from detectors.devices.receptions import receptions_of
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
-from detectors.receptions import receptions_of
-from detectors.records import Records, read, write
 from detectors.rule import Amount, Rule
-from detectors.runs import Positions
 from registry.instants import HOUR, SECOND
 from registry.readings import Observations, SensorTable, Times
 

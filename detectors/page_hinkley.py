@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Column
-from detectors.runs import Mask
+from detectors.columns.bank import Column
+from detectors.columns.runs import Mask
 
 
 def columns(streams: int, dtype: str = "f8") -> tuple[Column, ...]:

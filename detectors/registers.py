@@ -21,10 +21,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import NEVER, Bank, Column, pack, unpack
-from detectors.records import read, write
-from detectors.runs import Mask, Positions, Runs, index
-from detectors.slices import SINGLE
+from detectors.columns.bank import NEVER, Bank, Column, pack, unpack
+from detectors.columns.records import read, write
+from detectors.columns.runs import Mask, Positions, Runs, index
+from detectors.columns.slices import SINGLE
 from registry.quantities import Quantity
 from registry.readings import Flag, Flags, Observations, ReadingBatch, Sensors, SensorTable, Times, Values
 

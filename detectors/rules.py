@@ -14,11 +14,11 @@ import numpy as np
 
 from detectors.appliance import ApplianceRule
 from detectors.area_incidents import AreaIncidents, AreaIncidentsRule
-from detectors.bank import StateError
 from detectors.budget import Budgeted
 from detectors.burst import BurstRule
 from detectors.clock_skew import ClockSkewRule
 from detectors.cold import ColdRule
+from detectors.columns.bank import StateError
 from detectors.constant_use import ConstantUseRule
 from detectors.day_use import DayUseRule
 from detectors.drift import DriftRule
@@ -34,8 +34,8 @@ from detectors.low_use import LowUseRule
 from detectors.meter import MeterRule
 from detectors.offline import Offline, OfflineRule
 from detectors.protocol import Daily, Detector
-from detectors.river_build import ModelError
-from detectors.river_rule import RiverRule
+from detectors.river_models.build import ModelError
+from detectors.river_models.rule import RiverRule
 from detectors.rule import Rule, RulesError
 from detectors.smoke_alarm import SmokeAlarmRule
 from detectors.smoke_level import SmokeLevelRule

@@ -7,15 +7,15 @@ from operator import attrgetter
 
 import numpy as np
 
-from detectors.bank import NEVER, Bank, Column, pack, unpack
-from detectors.clean_air import UNIT, UNKNOWN, Levels, clean, follow, levels
+from detectors.columns.bank import NEVER, Bank, Column, pack, unpack
+from detectors.columns.slices import Slice, slice_of
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Rule, RulesError
-from detectors.slices import Slice, slice_of
-from detectors.smoke_habits import SmokeHabits
-from detectors.smoke_signs import Sign, SmokeSigns
-from detectors.smoke_spell import DRIFT, DUST, ORDINARY, Limits, Spell, Why
+from detectors.smoke.clean_air import UNIT, UNKNOWN, Levels, clean, follow, levels
+from detectors.smoke.habits import SmokeHabits
+from detectors.smoke.signs import Sign, SmokeSigns
+from detectors.smoke.spell import DRIFT, DUST, ORDINARY, Limits, Spell, Why
 from detectors.verdict import Verdict
 from registry.instants import DAY, MINUTE, SECOND
 from registry.quantities import Quantity

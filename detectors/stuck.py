@@ -7,16 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
-from detectors.condition import Condition, Raise
-from detectors.day_pieces import tails
+from detectors.calendar.day_pieces import tails
+from detectors.columns.bank import NEVER, Bank, Column, QuantityBank, pack, unpack
+from detectors.columns.records import read, write
+from detectors.columns.rounds import rounds
+from detectors.columns.runs import Mask, Positions
+from detectors.columns.slices import Slice, slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
-from detectors.records import read, write
-from detectors.rounds import rounds
 from detectors.rule import Amount, Rule
-from detectors.runs import Mask, Positions
-from detectors.slices import Slice, slice_of
 from registry.instants import DAY, HOUR, SECOND
 from registry.quantities import Quantity
 from registry.readings import Flag, Observations, SensorTable, Times

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bank import Column
+from detectors.columns.bank import Column
 
 Values = NDArray[np.float64]
 _VIEWS = 5

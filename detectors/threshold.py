@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from detectors.bank import pack, unpack
-from detectors.condition import Condition, Raise
+from detectors.columns.bank import pack, unpack
+from detectors.columns.slices import slice_of
+from detectors.devices.condition import Condition, Raise
 from detectors.finding import Fact, Finding, Kind, Severity
 from detectors.protocol import Detector
 from detectors.rule import Amount, Rule, RulesError
-from detectors.slices import slice_of
 from registry.quantities import Quantity
 from registry.readings import Observations, SensorTable
 

@@ -66,7 +66,7 @@ class Observations:
     total: Values
     flags: Flags
     shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What one detector worked out of these readings and the next would work out again; see `detectors.slices`."""
+    """What one detector worked out of these readings and the next would work out again: `detectors.columns.slices`."""
 
     def __len__(self) -> int:
         return len(self.sensor)

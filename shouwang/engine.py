@@ -18,8 +18,8 @@ import structlog
 from alerts.escalation import take
 from alerts.policy import Policies
 from detectors.area_incidents import AreaIncidents
-from detectors.bank import StateError
 from detectors.budget import FALSE_VISITS
+from detectors.columns.bank import StateError
 from detectors.finding import Finding, Phase
 from detectors.registers import Registers
 from detectors.rules import RuleSet, load

@@ -17,11 +17,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from detectors.columns.slices import slice_of
 from detectors.finding import Finding
 from detectors.protocol import Detector
 from detectors.registers import Registers
 from detectors.rules import RuleSet, load
-from detectors.slices import slice_of
 from registry.instants import HOUR
 from registry.quantities import Quantity
 from registry.readings import Observations

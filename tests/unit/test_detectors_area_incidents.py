@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.area_chance import tail
 from detectors.area_incidents import AreaIncidents
-from detectors.area_tree import AreaTree
+from detectors.areas.chance import tail
+from detectors.areas.tree import AreaTree
 from detectors.explanation import sentence
 from detectors.finding import Finding, Kind, Phase
 from detectors.incident import Cause, Incident

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.bank import Bank, Column, QuantityBank, StateError, pack
+from detectors.columns.bank import Bank, Column, QuantityBank, StateError, pack
 
 sensors = st.lists(st.integers(0, 2000), min_size=1, max_size=40)
 

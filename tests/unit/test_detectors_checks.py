@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from detectors.appliance import Appliance
 from detectors.area_incidents import AreaIncidents
-from detectors.bank import StateError
 from detectors.burst import Burst
 from detectors.clock_skew import ClockSkew
+from detectors.columns.bank import StateError
 from detectors.constant_use import ConstantUse
 from detectors.day_use import DayUse
 from detectors.drift import Drift
@@ -29,9 +29,9 @@ from detectors.low_use import LowUse
 from detectors.meter import Meter
 from detectors.offline import Offline
 from detectors.protocol import Detector
-from detectors.river_drift import RiverDrift
-from detectors.river_model import RiverModel
-from detectors.samples import HouseholdHours
+from detectors.river_models.drift import RiverDrift
+from detectors.river_models.model import RiverModel
+from detectors.river_models.samples import HouseholdHours
 from detectors.smoke_alarm import smoke_alarm
 from detectors.smoke_level import SmokeLevel
 from detectors.stuck import Stuck

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.clean_air import UNIT, UNKNOWN, clean, follow, levels
-from detectors.runs import Runs
+from detectors.columns.runs import Runs
+from detectors.smoke.clean_air import UNIT, UNKNOWN, clean, follow, levels
 from registry.instants import DAY, HOUR, MINUTE
 
 _RISE = 2 * 10**-3 * DAY  # µs in which clean air may rise by a thousandth of a %/m

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.conformal import Conformal
+from detectors.river_models.conformal import Conformal
 
 
 def test_p_is_the_share_of_past_scores_as_high_the_new_one_counted() -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.day_pieces import after, ever, summed
-from detectors.runs import Runs
+from detectors.calendar.day_pieces import after, ever, summed
+from detectors.columns.runs import Runs
 
 KEYS = (np.array([3, 3, 3, 5, 7, 7], np.int32), np.array([3, 5, 7], np.int32))
 

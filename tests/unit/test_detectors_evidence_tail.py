@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.evidence_tail import EvidenceTail
-from detectors.local_slots import SLOTS
+from detectors.calendar.local_slots import SLOTS
+from detectors.silence.evidence_tail import EvidenceTail
 
 
 def counted(scale: float, per_day: float, days: int, homes: int = 200, seed: int = 3) -> EvidenceTail:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from detectors.explained import Explained, Reason
+from detectors.areas.explained import Explained, Reason
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import HOUR, MINUTE
 

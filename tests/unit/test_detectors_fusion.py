@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.bank import StateError
+from detectors.columns.bank import StateError
 from detectors.explanation import sentence
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from detectors.fusion import SIGNS, Fusion

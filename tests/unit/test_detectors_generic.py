@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import surprise
-from detectors.bank import Bank
+from detectors.columns.bank import Bank
 from detectors.explanation import sentence
 from detectors.finding import Finding, Kind, Phase
 from detectors.generic import Generic

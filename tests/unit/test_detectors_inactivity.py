@@ -11,9 +11,9 @@ import pytest
 from detectors.explanation import sentence
 from detectors.finding import Finding, Kind, Phase, Severity
 from detectors.inactivity import Inactivity, severity_of
-from detectors.quarter_hours import SLOT
 from detectors.registers import Registers
 from detectors.rules import RuleSet
+from detectors.silence.quarter_hours import SLOT
 from detectors.verdict import Verdict
 from registry.instants import DAY, HOUR, MINUTE, to_datetime
 from registry.quantities import Quantity

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.local_days import LocalDays
+from detectors.calendar.local_days import LocalDays
 from registry.instants import HOUR, to_datetime, to_micros
 from tests.unit.detector_streams import house
 

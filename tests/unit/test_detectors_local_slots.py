@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.local_slots import SLOTS, LocalSlots
+from detectors.calendar.local_slots import SLOTS, LocalSlots
 from registry.instants import DAY, MINUTE, to_datetime, to_micros
 from tests.unit.detector_streams import house
 

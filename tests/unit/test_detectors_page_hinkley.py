@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from river.drift import PageHinkley
 
 from detectors import page_hinkley
-from detectors.bank import Bank
+from detectors.columns.bank import Bank
 
 
 def bank_says(values: NDArray[np.float64], *, delta: float, threshold: float, least: int) -> list[int]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.pauses import Pauses
-from detectors.runs import Runs
+from detectors.columns.runs import Runs
+from detectors.silence.pauses import Pauses
 
 SILENT, USED, UNKNOWN = "silent", "used", "unknown"
 SLOT = st.tuples(st.sampled_from([SILENT, SILENT, SILENT, USED, UNKNOWN]), st.floats(0, 3))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from detectors.quarter_hours import PATIENCE, SLOT, Closed, QuarterHours
 from detectors.registers import Registers
+from detectors.silence.quarter_hours import PATIENCE, SLOT, Closed, QuarterHours
 from registry.instants import DAY, HOUR, MINUTE
 from registry.quantities import Quantity
 from registry.readings import SensorTable

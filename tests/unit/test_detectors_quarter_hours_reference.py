@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from detectors.bank import pack, unpack
-from detectors.open_slots import RING
-from detectors.quarter_hours import PATIENCE, SLOT, Closed, QuarterHours
+from detectors.columns.bank import pack, unpack
 from detectors.registers import Registers
+from detectors.silence.open_slots import RING
+from detectors.silence.quarter_hours import PATIENCE, SLOT, Closed, QuarterHours
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from registry.quantities import Quantity
 from registry.readings import Observations, SensorTable

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.bank import Bank
-from detectors.local_slots import SLOTS
-from detectors.quiet_power import POWER_COLUMNS, learn_rises, rises, settle_rises, switched_on
-from detectors.runs import Runs
+from detectors.calendar.local_slots import SLOTS
+from detectors.columns.bank import Bank
+from detectors.columns.runs import Runs
+from detectors.silence.quiet_power import POWER_COLUMNS, learn_rises, rises, settle_rises, switched_on
 
 ONE = np.array([0])
 

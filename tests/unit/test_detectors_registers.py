@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.bank import StateError, pack
+from detectors.columns.bank import StateError, pack
 from detectors.registers import Interpreted, Registers
 from registry.instants import HOUR, MINUTE
 from registry.quantities import Quantity

@@ -10,8 +10,8 @@ import pytest
 
 from detectors.explanation import sentence
 from detectors.finding import Finding, Kind, Severity
-from detectors.river_build import ModelError
-from detectors.river_drift import RiverDrift
+from detectors.river_models.build import ModelError
+from detectors.river_models.drift import RiverDrift
 from detectors.rule import RulesError
 from detectors.rules import load
 from registry.instants import MINUTE

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.bank import StateError
+from detectors.columns.bank import StateError
 from detectors.finding import Finding, Kind
-from detectors.river_build import ModelError, Scale, build
-from detectors.river_model import RiverModel
-from detectors.samples import HouseholdHours
+from detectors.river_models.build import ModelError, Scale, build
+from detectors.river_models.model import RiverModel
+from detectors.river_models.samples import HouseholdHours
 from registry.instants import HOUR, MINUTE
 from registry.quantities import Quantity
 from tests.unit.detector_streams import NOON, Sent, Watch, house

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from detectors.registers import Registers
-from detectors.samples import Feature, HouseholdHours, Sample
+from detectors.river_models.samples import Feature, HouseholdHours, Sample
 from registry.instants import DAY, HOUR, MINUTE
 from registry.quantities import Quantity
 from registry.readings import SensorTable

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.local_slots import SLOTS
-from detectors.survival import BIN, BINS, KINDS, LONGEST, Cells, Population
+from detectors.calendar.local_slots import SLOTS
+from detectors.silence.survival import BIN, BINS, KINDS, LONGEST, Cells, Population
 
 WATER, ELECTRICITY = 0, 1
 MONDAY = 4  # days after 1970-01-01, a Thursday
@@ -28,8 +28,9 @@ def hazards(population: Population, day: int = MONDAY) -> np.ndarray:
     return table
 
 
-def alike(cells: Cells) -> np.ndarray:
-    return np.ones(len(cells.daily))
+def note(population: Population, cells: Cells, used: np.ndarray, own: np.ndarray | None = None) -> None:
+    population.note(cells, used)
+    population.note_lately(cells, used, np.ones(len(used)) if own is None else own)
 
 
 def true_hazard(quarter: np.ndarray, pause: np.ndarray, away: float = 0.4) -> np.ndarray:
@@ -47,7 +48,7 @@ def lived(days: int, homes: int = 400, seed: int = 1, weekend: float = 0.4) -> P
             now = np.full(homes, quarter)
             used = random.random(homes) < true_hazard(now, pause, away)
             slots = cells(WATER, day * SLOTS + now, pause)
-            population.note(slots, used, alike(slots))
+            note(population, slots, used)
             pause = np.where(used, 0, pause + 1)
         population.learn(1)
     return population
@@ -91,7 +92,7 @@ def test_nothing_counts_before_it_is_learned() -> None:
     population = Population()
     first = hazards(population)
     slots = cells(WATER, np.arange(SLOTS), np.zeros(SLOTS, np.int64))
-    population.note(slots, np.ones(SLOTS, np.bool_), alike(slots))
+    note(population, slots, np.ones(SLOTS, np.bool_))
     assert (hazards(population) == first).all()
     population.learn(1)
     assert (hazards(population)[WATER] != first[WATER]).any()
@@ -117,17 +118,29 @@ def test_a_week_in_which_many_are_away_makes_long_pauses_likelier_and_is_forgott
     before = hazards(population)[WATER]
     slots = cells(WATER, MONDAY * SLOTS + np.arange(4000) % SLOTS, np.full(4000, 50))
     for _ in range(4):
-        population.note(slots, np.zeros(4000, np.bool_), alike(slots))
+        note(population, slots, np.zeros(4000, np.bool_))
         population.learn(1)
     away = hazards(population)[WATER]
     assert away[60, BIN[50]] < 0.3 * before[60, BIN[50]]
     assert away[60, BIN[3]] == pytest.approx(before[60, BIN[3]], rel=0.1)
 
 
+def test_a_pause_that_ends_is_learned_as_its_slots_would_have_been() -> None:
+    whole, apart = Population(), Population()
+    length, begin, end = 50, 36, 5 * SLOTS + 30
+    pause = np.arange(begin, length + 1)
+    apart.note(cells(WATER, end - length + pause, pause), pause == length)
+    whole.note_pauses(np.array([WATER]), np.array([end]), np.array([length]), begin)
+    for population in (whole, apart):
+        population.learn(1)
+    assert (hazards(whole) == hazards(apart)).all()
+    assert (hazards(whole) != hazards(Population())).any()
+
+
 def test_a_restored_population_is_the_same() -> None:
     population, again = lived(3), Population()
     slots = cells(WATER, np.arange(SLOTS), np.arange(SLOTS))
-    population.note(slots, np.arange(SLOTS) % 3 == 0, alike(slots))
+    note(population, slots, np.arange(SLOTS) % 3 == 0)
     again.take(population.rows())
     population.learn(1)
     again.learn(1)
@@ -141,7 +154,7 @@ def test_hazards_are_chances_whatever_was_seen(seed: int, kind: int) -> None:
     population = Population()
     many = 3000
     slots = cells(kind, random.integers(0, 7 * SLOTS, many), random.integers(0, LONGEST, many))
-    population.note(slots, random.random(many) < random.random(), random.random(many))
+    note(population, slots, random.random(many) < random.random(), random.random(many))
     population.learn(1)
     for day in range(MONDAY, MONDAY + 7):
         assert ((hazards(population, day) > 0) & (hazards(population, day) <= 1)).all()

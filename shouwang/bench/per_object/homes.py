@@ -6,9 +6,9 @@ import math
 
 from river import stats
 
-from detectors.local_slots import SLOTS
-from detectors.quarter_hours import SLOT
-from detectors.survival import BIN, BINS, KINDS, LONGEST
+from detectors.calendar.local_slots import SLOTS
+from detectors.silence.quarter_hours import SLOT
+from detectors.silence.survival import BIN, BINS, KINDS, LONGEST
 from registry.instants import HOUR, SECOND
 from registry.quantities import Quantity
 from shouwang.bench.per_object.seen import Seen
@@ -21,7 +21,7 @@ _PRIOR_HOUR, _PRIOR_BAND, _PRIOR_DAYS = 3.0, (5.0, 5.0, 5.0, 0.7), 8.0
 
 
 class Everybody:
-    """What all homes share: `detectors/survival.py` (P(use) by time of day and pause), `detectors/evidence_tail.py`."""
+    """What all homes share: `detectors/silence/`'s `survival.py` (P(use) by time of day and pause), `evidence_tail.py`."""
 
     def __init__(self) -> None:
         self.used = [[[stats.Mean() for _ in range(BINS)] for _ in range(SLOTS)] for _ in range(KINDS)]
@@ -46,7 +46,7 @@ class Inactivity:
     """`detectors/inactivity.py`: quarter-hours of water and electricity, the factors of 48 hours, 4 bands and days.
 
     Beside them the longest pause of each hour of the week, the two highest rises of power in each block of four hours
-    with the usual second one (`detectors/quiet_power.py`), and the evidence. As there, factors hold for a day.
+    with the usual second one (`detectors/silence/quiet_power.py`), and the evidence. As there, factors hold for a day.
     """
 
     def __init__(self, everybody: Everybody) -> None:
@@ -154,7 +154,7 @@ class _Heard:
 
 
 class AreaShare:
-    """A home's share of `detectors/area_evidence.py`: what it shows of its area, and how often it shows it by chance.
+    """A home's share of `detectors/areas/evidence.py`: what it shows of its area, and how often it shows it by chance.
 
     For each device its usual gap, learned from one in eight once it is known, and its chance to be silent; for the
     home the chances to be dark, and to have drawn no water by hour of the day. Every five minutes it is looked at. What

@@ -1,0 +1,1 @@
+"""Days, hours and weeks of a household's own time."""

@@ -1,0 +1,1 @@
+"""Any of River's models and drift detectors, by name and parameters."""

@@ -1,0 +1,1 @@
+"""What `detectors.smoke_level` is made of."""
