@@ -21,7 +21,7 @@ _PRIOR_HOUR, _PRIOR_BAND, _PRIOR_DAYS = 3.0, (5.0, 5.0, 5.0, 0.7), 8.0
 
 
 class Everybody:
-    """What all homes share: `detectors/silence/`'s `survival.py` (P(use) by time of day and pause), `evidence_tail.py`."""
+    """What all homes share: P(use) by time of day and pause as in `silence/survival.py`, and `evidence_tail.py`."""
 
     def __init__(self) -> None:
         self.used = [[[stats.Mean() for _ in range(BINS)] for _ in range(SLOTS)] for _ in range(KINDS)]
