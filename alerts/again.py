@@ -12,7 +12,7 @@ from uuid import UUID
 
 from alerts.change import Change, Draft
 from alerts.lifecycle import begin, hear, told_as
-from alerts.model import Alert, EventKind, Status, Suppression
+from alerts.model import Alert, EventKind, Quiet, Status, Suppression
 from detectors.finding import Finding
 
 
@@ -23,19 +23,19 @@ def grown(closed: Alert, said: Finding | None) -> Alert:
     return replace(closed, rule=said.rule, severity=said.severity, score=said.score, facts=dict(said.facts))
 
 
-def open_again(closed: Alert, fresh: UUID, still: Mapping[str, int], absence_end: int | None, now: int) -> Change:
+def open_again(closed: Alert, fresh: UUID, still: Mapping[str, int], quiet: Quiet | None, now: int) -> Change:
     """Open an alert under the id `fresh` for what is still reported.
 
     `still` holds those of the closed alert's sources, not empty; onset, severity and facts are as the closed alert
-    has them. `absence_end` is as for `alerts.lifecycle.open_alert`.
+    has them. `quiet` is as for `alerts.lifecycle.open_alert`.
     """
     draft = Draft(replace(fresh_alert(closed, fresh, now), sources=dict(still)), now)
     draft.tell(EventKind.RAISED, **_about(closed))
-    begin(draft, absence_end, late=_nobody_was_woken(closed))
+    begin(draft, quiet, late=_nobody_was_woken(closed))
     return draft.change()
 
 
-def join_again(alert: Alert, closed: Alert, still: Mapping[str, int], absence_end: int | None, now: int) -> Change:
+def join_again(alert: Alert, closed: Alert, still: Mapping[str, int], quiet: Quiet | None, now: int) -> Change:
     """Take what is still reported into the alert of that kind that the household has by now.
 
     Else the end of that alert's own sources would end it too early. It is news as any other finding is.
@@ -46,7 +46,7 @@ def join_again(alert: Alert, closed: Alert, still: Mapping[str, int], absence_en
         draft.tell(told_as(alert), **_about(closed))
         if closed.severity > alert.severity:
             draft.alert = replace(draft.alert, rule=closed.rule, score=closed.score, facts=closed.facts)
-        hear(draft, news, closed.severity, closed.policy, absence_end, late=_nobody_was_woken(closed))
+        hear(draft, news, closed.severity, closed.policy, quiet, late=_nobody_was_woken(closed))
     return draft.change()
 
 
@@ -69,6 +69,10 @@ def fresh_alert(closed: Alert, fresh: UUID, now: int) -> Alert:
         note=None,
         event_count=0,
         step_count=0,
+        woken_at=None,
+        storm=None,
+        flaps=(),
+        part_of=None,
     )
 
 

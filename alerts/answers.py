@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
@@ -17,9 +18,11 @@ from alerts.model import (
     Outcome,
     Role,
     Status,
+    Step,
     TaskKind,
 )
-from alerts.policy import Action, Do
+from alerts.policy import TIMERS, Action, Do
+from alerts.rungs import pull_forward
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import MINUTE
 
@@ -28,6 +31,12 @@ HELP = (
     Action(Do.CALL, who="duty_officer", message="help"),
 )
 """What a call for help does at once, whatever the ladder. 45 min to arrive: DESIGN §7 (90 % of telecare visits)."""
+
+SUPPORT = Action(Do.CALL, who="duty_officer", message="escalated")
+"""What asking for more does where no rung is ahead: somebody holds the alert, or it is put aside."""
+
+BY_TELEPHONE = "closed by telephone"
+"""The note of an alert closed by a key: nobody has written down yet what they found."""
 
 ASK_AGAIN = "again"
 """The message that asks once more after an answer that was not understood."""
@@ -45,6 +54,8 @@ _FINE = frozenset(
 )
 _HELP = frozenset({"2", "help", "help me", "帮助", "帮帮我", "救命", "需要帮助", "帮"})
 _TAKEN = frozenset({"4", "1", "ack", "ok", "知道了", "收到", "好", "好的"})
+_MORE = frozenset({"5", "escalate", "升级"})
+_DONE = frozenset({"6", "close", "关闭"})
 
 
 class Meaning(StrEnum):
@@ -53,6 +64,8 @@ class Meaning(StrEnum):
     FINE = "fine"
     HELP = "help"
     ACKNOWLEDGE = "acknowledge"
+    ESCALATE = "escalate"  # have the next in line told at once
+    CLOSE = "close"
     UNCLEAR = "unclear"
 
 
@@ -60,6 +73,10 @@ def understand(answer: str, role: Role) -> Meaning:
     """Read an answer; full-width digits, case, spaces and final punctuation do not matter."""
     said = unicodedata.normalize("NFKC", answer).strip().lower().rstrip(".!。 #*,")
     if role is not Role.RESIDENT:
+        if said in _MORE:
+            return Meaning.ESCALATE
+        if said in _DONE:
+            return Meaning.CLOSE
         return Meaning.ACKNOWLEDGE if said in _TAKEN else Meaning.UNCLEAR
     if said in _HELP:
         return Meaning.HELP
@@ -122,6 +139,44 @@ def take_charge(alert: Alert, actor: str, answer: str, now: int) -> Change:
         draft.hold(actor)
         draft.tell(EventKind.ACKNOWLEDGED, actor)
     return draft.change()
+
+
+def escalate(alert: Alert, actor: str, answer: str, pending: Sequence[Step], now: int) -> Change:
+    """A contact or somebody of the staff has the next in line told at once; `pending` are the alert's pending steps.
+
+    The ladder's next rung is climbed now. Where there is none ahead, because somebody holds the alert or it is put
+    aside, the duty officer is called; whoever holds it keeps it.
+    """
+    draft = Draft(alert, now)
+    draft.tell(EventKind.ANSWERED, actor, answer=answer, meaning=Meaning.ESCALATE.value)
+    if alert.status is Status.CLOSED:
+        return draft.change()
+    if any(step.action.do not in TIMERS for step in pending):
+        pull_forward(draft, pending)
+    else:
+        draft.plan(SUPPORT, now)
+    return draft.change()
+
+
+def close_by_telephone(alert: Alert, role: Role, actor: str, answer: str, now: int) -> Change:
+    """Somebody of the staff closes the alert without saying what they found, where `why_not_close` allows it."""
+    draft = Draft(alert, now)
+    draft.tell(EventKind.ANSWERED, actor, answer=answer, meaning=Meaning.CLOSE.value)
+    if alert.status is not Status.CLOSED and why_not_close(alert, role) is None:
+        draft.close(actor, Outcome.OTHER, BY_TELEPHONE)
+    return draft.change()
+
+
+def why_not_close(alert: Alert, role: Role) -> str | None:
+    """Return why an alert is not closed by telephone: `role`, `smoke` or `help`; None where it may be.
+
+    What may be burning and who has called for help need a look and an outcome, not a key.
+    """
+    if role not in (Role.CASEWORKER, Role.DUTY_OFFICER):
+        return "role"
+    if alert.help_at is not None:
+        return "help"
+    return "smoke" if alert.kind is Kind.SMOKE and alert.sources else None
 
 
 def note_answer(alert: Alert, actor: str, answer: str, meaning: Meaning, now: int) -> Change:

@@ -7,9 +7,12 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from alerts.assignment import Candidate
 from alerts.audit import Watched
 from alerts.change import Change
 from alerts.model import Alert, Asked, HandsetMessage, Notification, People, Place, Step, Task
+from alerts.outbox import Outbox
+from alerts.storm import StormBook
 from detectors.finding import Finding, Kind
 
 
@@ -20,7 +23,7 @@ class Due(NamedTuple):
     no: int
 
 
-class AlertBook(Protocol):
+class AlertBook(Outbox, StormBook, Protocol):
     """Everything alerts ask of storage. Instants are microseconds UTC.
 
     `find` and `open_alert` lock the alert until the transaction ends; whatever belongs to an alert (steps,
@@ -31,8 +34,16 @@ class AlertBook(Protocol):
         """Return where a registered household is."""
         ...
 
-    def people(self, household: str) -> People:
-        """Return whom to tell about a household; duty officers are those of the nearest area that has any."""
+    def people(self, household: str, at: int) -> People:
+        """Return whom to tell about a household at an instant.
+
+        Duty officers are those of the nearest area that has any, on call are those whom the schedules of the nearest
+        area with somebody on call name at that instant.
+        """
+        ...
+
+    def crew(self, household: str) -> Sequence[Candidate]:
+        """Return the caseworkers of the areas around a household, its own among them, and what each has in hand."""
         ...
 
     def newest_reading(self, household: str) -> int | None:
@@ -41,6 +52,14 @@ class AlertBook(Protocol):
 
     def absence_end(self, household: str, at: int) -> int | None:
         """Return when the registered absence that covers an instant ends, None if they are at home."""
+        ...
+
+    def maintenance_end(self, household: str, kind: Kind, at: int) -> int | None:
+        """Return when the announced work ends that covers a household's alerts of a kind, None if there is none."""
+        ...
+
+    def together(self, findings: Sequence[Finding], now: int) -> AbstractContextManager[AlertBook]:
+        """Open a book, of the same transaction, for taking many findings: it may read and write them all at once."""
         ...
 
     def record(self, finding: Finding) -> bool:
@@ -57,6 +76,13 @@ class AlertBook(Protocol):
 
     def put_to_rest(self, finding: Finding) -> Alert | None:
         """Return the closed alert that has a finding's condition among its sources and will be looked at again.
+
+        The household is locked by whoever asks.
+        """
+        ...
+
+    def lately_closed(self, household: str, kind: Kind, since: int) -> Alert | None:
+        """Return the alert of a kind that was closed last in a household, if that was after an instant.
 
         The household is locked by whoever asks.
         """

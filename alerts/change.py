@@ -10,6 +10,7 @@ from alerts.model import (
     Alert,
     AlertEvent,
     EventKind,
+    FalseAlarm,
     HandsetMessage,
     Notification,
     Outcome,
@@ -120,8 +121,12 @@ class Draft:
         """Wake the alert and plan every rung of its policy, counted from now."""
         self.stop()
         self.wake()
-        for rung in self.alert.policy.rungs:
-            self.plan(rung.action, self.now + rung.after)
+        no = self.alert.step_count
+        for at, rung in enumerate(self.alert.policy.rungs):
+            no += 1
+            action = rung.action if at else replace(rung.action, opens=True)
+            self.steps[no] = Step(self.alert.id, no, self.now + rung.after, action)
+        self.alert = replace(self.alert, woken_at=self.now, step_count=no)
 
     def follow_up(self) -> None:
         """Plan what comes after the last rung while nobody holds the alert."""
@@ -129,7 +134,7 @@ class Draft:
         if self.alert.status is Status.RETURNED and policy.on_return is OnReturn.REVIEW:
             self.plan(REVIEW, self.now + REVIEW.within)
             return
-        last = policy.rungs[-1].action
+        last = policy.rungs[-1].action.again
         self.plan(last, self.now + (last.within or policy.repeat))
 
     def stop(self) -> None:
@@ -137,10 +142,11 @@ class Draft:
         self.cancel_steps = True
         self.cancel_notifications = True
 
-    def hold(self, actor: str) -> None:
+    def hold(self, actor: str, until: int | None = None) -> None:
         """Give the alert to somebody and stop everything that was to wake others.
 
-        `returned_at` stays only where the condition has ended: who takes an alert that was raised again knows.
+        By `until`, or when the policy's patience is over, they must have written down what they found; if not, others
+        hear of it. `returned_at` stays only where the condition has ended: who takes what was raised again knows.
         """
         self.stop()
         since = self.now if self.alert.acknowledged_at is None else self.alert.acknowledged_at
@@ -153,8 +159,25 @@ class Draft:
             suppressed_why=None,
             shelved_until=None,
         )
+        self.watch_over(self.now + self.alert.policy.patience if until is None else until)
 
-    def close(self, actor: str, outcome: Outcome, note: str = "", at: int | None = None) -> None:
+    @property
+    def disturbs(self) -> bool:
+        """Whether anybody may be told of what is not done: not on a ladder that only fills a list."""
+        return self.alert.status is Status.CLOSED or self.alert.policy.reach_at(self.alert.severity) > 0
+
+    def watch_over(self, due: int, who: str = "on_call") -> None:
+        """Have whoever promised something reminded before it is due, and `who` told if it is not done by then.
+
+        A ladder that disturbs nobody stays like that: what somebody holds for too long is back on the board, no more.
+        """
+        if self.disturbs:
+            self.plan(Action(Do.REMIND), self.now + int((due - self.now) * self.alert.policy.remind))
+        self.plan(Action(Do.OVERDUE, who=who if self.disturbs else "", within=due - self.now), due)
+
+    def close(
+        self, actor: str, outcome: Outcome, note: str = "", at: int | None = None, *, why: FalseAlarm | None = None
+    ) -> None:
         """End the alert: steps, messages and tasks that are not done are cancelled.
 
         A person may close what is still reported. Detectors say nothing more until it ends, so a timer looks again.
@@ -162,7 +185,7 @@ class Draft:
         self.stop()
         if actor != SYSTEM and self.alert.sources and self.alert.policy.recheck:
             self.plan(Action(Do.RECHECK), self.now + self.alert.policy.recheck)
-        self.cancel_tasks = frozenset(TaskKind)
+        self.cancel_tasks = frozenset(TaskKind) - {TaskKind.CONTACT}
         self.alert = replace(
             self.alert,
             status=Status.CLOSED,
@@ -171,6 +194,7 @@ class Draft:
             closed_at=self.now if at is None else at,
             outcome=outcome,
             note=note,
+            why=why,
         )
         self.tell(EventKind.CLOSED, actor, at, outcome=outcome.value, note=note)
 

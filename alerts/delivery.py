@@ -8,21 +8,34 @@ from uuid import UUID
 
 from alerts.book import AlertBook, Books
 from alerts.change import Draft
-from alerts.channels.port import Channel, ChannelError, Receipt
-from alerts.model import EventKind, MessageStatus, Notification, NotificationStatus
-from alerts.rungs import pull_forward
-from registry.instants import MINUTE, SECOND
+from alerts.channels.choice import Channels
+from alerts.channels.port import Channel, ChannelError, Receipt, Trouble
+from alerts.errors import NotFound
+from alerts.fallback import fail, learn
+from alerts.limits import WINDOW, Limits, counted_with, goes_at_once
+from alerts.model import EventKind, MessageStatus, Notification, NotificationStatus, Recipient
+from registry.instants import HOUR, MINUTE, SECOND
 
 LEASE = MINUTE
 """How long a claimed message belongs to whoever claimed it; after a crash it is tried again then."""
 MOST_ATTEMPTS = 5
+"""How often a message is tried that makes a channel fall over."""
 FIRST_RETRY = 10 * SECOND
-"""Doubled each time: 10, 20, 40, 80 s. By then the next rung of a ladder has been climbed anyway."""
+"""Doubled each time up to `LONGEST_RETRY`: 10, 20, 40 … s; the ladder goes on meanwhile."""
+LONGEST_RETRY = 5 * MINUTE
+GIVE_UP_AFTER = 2 * HOUR
+"""How long a message waits for a provider that is busy or away."""
+SAID_AGAIN = "not sent: a newer message says the same"
+NO_REPORT = "no report: the provider took it and never told what became of it"
+
+_OPEN = frozenset({NotificationStatus.QUEUED, NotificationStatus.CANCELLED, NotificationStatus.SENT})
+"""Of a message that was cancelled while it left, there may be more to tell: it did go out."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
     error: str
+    trouble: Trouble
     retry_at: int | None
 
 
@@ -32,16 +45,63 @@ def claim(books: Books, now: int) -> Notification | None:
         return book.claim(now, now + LEASE)
 
 
-def deliver(books: Books, channels: Mapping[str, Channel], claimed: Notification, now: int) -> None:
+def deliver(
+    books: Books, channels: Mapping[str, Channel], claimed: Notification, now: int, limits: Limits | None = None
+) -> None:
     """Send a claimed message and write down what became of it.
 
-    It is claimed, sent and recorded in transactions of its own, so no lock is held while a channel works. A
-    crash between sending and recording leads to a second sending with the same id, never to a loss; what that
-    means is each channel's to say. Whatever a channel raises is that message's failure and nobody else's.
+    It is claimed, let pass, sent and recorded in transactions of its own, so no lock is held while a channel works. A
+    crash between sending and recording leads to a second sending with the same id, never to a loss; what that means
+    is each channel's to say. Whatever a channel raises is that message's failure and nobody else's.
     """
-    result = _send(claimed, channels, now)
     with books() as book:
-        _record(book, claimed.id, result, now)
+        leaving = _let_pass(book, claimed.id, Channels.of(channels), now, limits or Limits())
+    if leaving is None:
+        return
+    result = _send(leaving, channels, now)
+    with books() as book:
+        _record(book, leaving, result, now)
+
+
+def note_result(
+    book: AlertBook,
+    notification_id: UUID,
+    status: NotificationStatus,
+    now: int,
+    error: str = "",
+    trouble: Trouble | None = None,
+) -> bool:
+    """Write down what a provider tells of a message later; False if that changes nothing.
+
+    A final state stays, but an answer wins over everything: what is told twice, or too late, changes nothing. A failure
+    does what a failed sending does. Whoever forbids a way is heard in any case.
+
+    Raises:
+        NotFound: there is no such message.
+    """
+    notification = book.notification(notification_id)
+    alert = None if notification is None else book.find(notification.alert)
+    if notification is None or alert is None:
+        raise NotFound(f"there is no message {notification_id}; nothing was sent under this id")
+    draft = Draft(alert, now)
+    about = {"step": notification.step, "person": notification.person}
+    if not _goes_on(notification.status, status):
+        if status is NotificationStatus.FAILED and trouble is not None:
+            learn(book, draft, notification, trouble)
+    elif status is NotificationStatus.FAILED:
+        fail(book, draft, notification, error or "the provider could not deliver it", trouble or Trouble.REFUSED)
+    else:
+        sent_at = notification.sent_at if notification.sent_at is not None else now
+        draft.notifications.append(replace(notification, status=status, sent_at=sent_at, error=None))
+        if status is NotificationStatus.DELIVERED:
+            draft.tell(EventKind.DELIVERED, **about, medium=notification.medium.value)
+        elif status is NotificationStatus.MISSED:
+            draft.tell(EventKind.MISSED, **about)
+    change = draft.change()
+    if change.empty:
+        return False
+    book.save(change)
+    return True
 
 
 def rung_out(books: Books, now: int) -> Sequence[UUID]:
@@ -56,61 +116,141 @@ def miss(books: Books, call: UUID, now: int) -> bool:
         return _miss(book, call, now)
 
 
+def unreported(books: Books, now: int, patience: int) -> Sequence[UUID]:
+    """Return the messages of which no report came in time; each must then be given to `give_up`."""
+    with books() as book:
+        return book.unreported(now - patience)
+
+
+def give_up(books: Books, notification: UUID, now: int) -> bool:
+    """Have a message fail whose provider never told of it; False if it just did."""
+    with books() as book:
+        return note_result(book, notification, NotificationStatus.FAILED, now, NO_REPORT)
+
+
+def _let_pass(book: AlertBook, claimed: UUID, channels: Channels, now: int, limits: Limits) -> Notification | None:
+    """Return the message as it is to be sent now; None if it is not."""
+    notification = book.notification(claimed)
+    alert = None if notification is None else book.find(notification.alert)
+    if notification is None or alert is None or notification.status is not NotificationStatus.QUEUED:
+        return None
+    draft = Draft(alert, now)
+    leaving = _on_its_way(book, notification, channels)
+    if leaving is None:
+        why = f"no channel carries a {notification.medium.value} to them"
+        fail(book, draft, notification, why, Trouble.REFUSED)
+    elif book.said_again(leaving):
+        draft.notifications.append(replace(leaving, status=NotificationStatus.CANCELLED, error=SAID_AGAIN))
+        draft.tell(EventKind.NOT_SENT, step=leaving.step, person=leaving.person, medium=leaving.medium.value)
+    elif (until := _wait(book, draft, leaving, limits)) is not None:
+        held = leaving.error is not None and leaving.attempts == 1
+        book.hold_back(leaving.id)
+        why = f"held back: {limits.of(leaving.medium)} in an hour is the most"
+        draft.notifications.append(replace(leaving, next_attempt_at=until, error=why))
+        if not held:
+            about = {"step": leaving.step, "person": leaving.person, "medium": leaving.medium.value}
+            draft.tell(EventKind.HELD_BACK, **about, until=until)
+    else:
+        book.admit(leaving.id, now)
+        if leaving.channel == notification.channel:
+            return leaving
+        draft.notifications.append(leaving)
+        book.save(draft.change())
+        return leaving
+    book.save(draft.change())
+    return None
+
+
+def _on_its_way(book: AlertBook, notification: Notification, channels: Channels) -> Notification | None:
+    """Return the message with a channel that carries it: its own, unless its person has forbidden that since."""
+    forbidden = book.opted_out([notification.person]).get(notification.person, frozenset())
+    if notification.channel and (notification.channel, notification.medium) not in forbidden:
+        return notification
+    to = Recipient(
+        notification.person,
+        "",
+        notification.role,
+        notification.phone,
+        notification.language,
+        notification.medium,
+        notification.address,
+    )
+    name = channels.for_(to, notification.medium, forbidden)
+    return None if name is None else replace(notification, channel=name)
+
+
+def _wait(book: AlertBook, draft: Draft, leaving: Notification, limits: Limits) -> int | None:
+    """Return until when a message has to wait for room, None if it goes now."""
+    if goes_at_once(leaving, draft.alert, first=not book.told_of(leaving.alert, leaving.person)):
+        return None
+    admitted = book.admitted(leaving.person, counted_with(leaving.medium), draft.now - WINDOW)
+    return limits.wait(leaving.medium, admitted)
+
+
 def _send(notification: Notification, channels: Mapping[str, Channel], now: int) -> Receipt | _Failure:
-    if notification.attempts > MOST_ATTEMPTS:
-        return _Failure(f"given up after {MOST_ATTEMPTS} attempts: {notification.error or 'no answer'}", None)
     channel = channels.get(notification.channel)
     if channel is None:
-        return _Failure(f"there is no channel {notification.channel!r}; configure it", None)
+        why = f"there is no channel {notification.channel!r}; configure it"
+        return _Failure(why, Trouble.REFUSED, None)
     try:
         return channel.send(notification, now)
     except ChannelError as error:
-        return _Failure(str(error), _retry(notification, error.retry_at))
+        again = error.retry_at is not None or error.trouble in (Trouble.LATER, Trouble.UNKNOWN)
+        too_old = now - notification.created_at >= GIVE_UP_AFTER
+        retry_at = _next_try(notification, now, error.retry_at) if again and not too_old else None
+        return _Failure(str(error), error.trouble, retry_at)
     except Exception as error:  # noqa: BLE001 - a channel's bug must not keep other people's messages back
-        later = now + (FIRST_RETRY << (notification.attempts - 1))
-        return _Failure(f"{type(error).__name__}: {error}", _retry(notification, later))
+        retry_at = _next_try(notification, now) if notification.attempts < MOST_ATTEMPTS else None
+        return _Failure(f"{type(error).__name__}: {error}", Trouble.UNKNOWN, retry_at)
 
 
-def _retry(notification: Notification, retry_at: int | None) -> int | None:
-    return retry_at if notification.attempts < MOST_ATTEMPTS else None
+def _next_try(notification: Notification, now: int, asked: int | None = None) -> int:
+    """Return when to try again: when the provider said, or after a pause that grows."""
+    pause = min(FIRST_RETRY << min(notification.attempts - 1, 10), LONGEST_RETRY)
+    return asked if asked is not None and asked > now else now + pause
 
 
-def _record(book: AlertBook, claimed: UUID, result: Receipt | _Failure, now: int) -> None:
-    notification = book.notification(claimed)
-    if notification is None or notification.status not in (
-        NotificationStatus.QUEUED,
-        NotificationStatus.CANCELLED,
-    ):
-        return  # answered before this could be written down
-    alert = book.find(notification.alert)
-    if alert is None:
+def _record(book: AlertBook, leaving: Notification, result: Receipt | _Failure, now: int) -> None:
+    notification = book.notification(leaving.id)
+    alert = None if notification is None else book.find(notification.alert)
+    if notification is None or alert is None:
         return
     draft = Draft(alert, now)
-    about = {"step": notification.step, "person": notification.person, "medium": notification.medium.value}
     if isinstance(result, Receipt):
-        # Also when it was cancelled meanwhile: it did go out.
-        draft.notifications.append(replace(notification, status=NotificationStatus.SENT, sent_at=now, error=None))
-        draft.tell(EventKind.SENT, **about)
-    elif notification.status is NotificationStatus.CANCELLED:
-        return
+        _record_receipt(draft, notification, result)
+    elif notification.status is not NotificationStatus.QUEUED:
+        return  # it went out after all, and was told of before this could be written down; or nobody wants it any more
     elif result.retry_at is None:
-        draft.notifications.append(replace(notification, status=NotificationStatus.FAILED, error=result.error))
-        draft.tell(EventKind.SEND_FAILED, **about, error=result.error)
-        _go_on(book, draft, notification)
+        fail(book, draft, notification, result.error, result.trouble)
     else:
         draft.notifications.append(replace(notification, next_attempt_at=result.retry_at, error=result.error))
     book.save(draft.change())
 
 
-def _go_on(book: AlertBook, draft: Draft, failed: Notification) -> None:
-    """Have the ladder's next rung climbed at once if a step has reached nobody.
+def _record_receipt(draft: Draft, notification: Notification, receipt: Receipt) -> None:
+    """Write down that a message left: also one that was cancelled meanwhile, or was told of or answered already."""
+    status = NotificationStatus.DELIVERED if receipt.final else NotificationStatus.SENT
+    if not _goes_on(notification.status, status):
+        status = notification.status
+    error = None if status is not NotificationStatus.FAILED else notification.error
+    draft.notifications.append(
+        replace(notification, status=status, sent_at=draft.now, error=error, reference=receipt.reference)
+    )
+    draft.tell(
+        EventKind.SENT,
+        step=notification.step,
+        person=notification.person,
+        medium=notification.medium.value,
+    )
 
-    The same rung once more would fail the same way, at once and for ever: it keeps its time.
-    """
-    others = [one for one in book.sent_by(failed.alert, failed.step) if one.id != failed.id]
-    step = book.step(failed.alert, failed.step)
-    if step is not None and all(one.status is NotificationStatus.FAILED for one in others):
-        pull_forward(draft, [one for one in book.pending(failed.alert) if one.action != step.action])
+
+def _goes_on(before: NotificationStatus, after: NotificationStatus) -> bool:
+    """Say whether a message may go from one state to another: forward only, and an answer is the last."""
+    if after is NotificationStatus.ANSWERED:
+        return before is not NotificationStatus.ANSWERED
+    if after is NotificationStatus.SENT:
+        return before in (NotificationStatus.QUEUED, NotificationStatus.CANCELLED)
+    return before in _OPEN and before is not after
 
 
 def _miss(book: AlertBook, call: UUID, now: int) -> bool:

@@ -23,3 +23,7 @@ class Invalid(AlertError):  # noqa: N818 - said as the desk says it
 
 class PolicyError(AlertError):
     """A policy file cannot be used; the message names file, policy and key."""
+
+
+class ScheduleError(Invalid):
+    """An on-call schedule cannot be used; the message names the file, the schedule and the key or event."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from uuid import UUID
 
 from alerts.change import REVIEW, Change, Draft
 from alerts.errors import Conflict, Invalid
@@ -18,6 +19,7 @@ from alerts.model import (
     Alert,
     EventKind,
     Outcome,
+    Quiet,
     Status,
     Step,
     Suppression,
@@ -37,6 +39,9 @@ RECORDING_AGE = DAY
 """A household whose newest reading is older than this is a recording being replayed, not somebody in need."""
 _TAKEN_BACK = frozenset({"incident", "joined"})
 """The fact `reason` of a condition that did not end: something else tells of it from now on."""
+FLAPS = 3
+FLAPPING_WITHIN = HOUR
+"""What begins again more often than so many times within that span is flapping, until it is quiet for as long."""
 LONGEST_SHELF = 7 * DAY
 """ISA-18.2 asks for a limit to shelving; after a week somebody must decide anew."""
 
@@ -46,11 +51,11 @@ def source_of(finding: Finding) -> str:
     return f"{finding.rule} {finding.source}"
 
 
-def open_alert(finding: Finding, policy: Policy, absence_end: int | None, now: int, *, again: int = 0) -> Change:
+def open_alert(finding: Finding, policy: Policy, quiet: Quiet | None, now: int, *, again: int = 0) -> Change:
     """Open an alert for a finding that belongs to none.
 
-    `absence_end` is when the registered absence of that moment ends, None while they are at home. `again` is
-    how many closed alerts of the very same onset there are.
+    `quiet` is why it must wake nobody at that moment (a registered absence, announced work), None if nothing speaks
+    against it. `again` is how many closed alerts of the very same onset there are.
     """
     alert = Alert(
         id=episode_id(finding.household, finding.kind, finding.onset, again),
@@ -77,20 +82,41 @@ def open_alert(finding: Finding, policy: Policy, absence_end: int | None, now: i
         severity=finding.severity.label,
         onset=finding.onset,
     )
-    begin(draft, absence_end, late=late, at=finding.time if late else None)
+    begin(draft, quiet, late=late, at=finding.time if late else None)
     return draft.change()
 
 
-def join(alert: Alert, finding: Finding, policy: Policy, absence_end: int | None, now: int) -> Change:
+def reopen(closed: Alert, finding: Finding, policy: Policy, quiet: Quiet | None, now: int) -> Change:
+    """Go on with an episode that the system closed a moment ago, because it had ended, and that begins again.
+
+    It climbs a ladder anew, unless it flaps or has to be quiet: whoever knew of the last time does not know of this.
+    """
+    alert = replace(closed, status=Status.RETURNED, suppressed_why=None, closed_at=None, outcome=None, note=None)
+    draft = Draft(replace(alert, returned_at=closed.returned_at or closed.closed_at), now)
+    about = {"rule": finding.rule, "severity": finding.severity.label, "onset": finding.onset}
+    draft.tell(EventKind.REOPENED, f"sensor:{finding.source}", **about, outcome=str(closed.outcome))
+    draft.alert = replace(
+        draft.alert, rule=finding.rule, severity=finding.severity, score=finding.score, facts=dict(finding.facts),
+        policy=policy, sources={source_of(finding): finding.onset},
+    )  # fmt: skip
+    late = _late(finding, now)
+    _count_flap(draft, closed)
+    draft.alert = replace(draft.alert, returned_at=None)
+    begin(draft, quiet, late=late, at=finding.time if late else None)
+    return draft.change()
+
+
+def join(alert: Alert, finding: Finding, policy: Policy, quiet: Quiet | None, now: int) -> Change:
     """Take one more finding of the kind into the household's open alert: another source, or one that grew worse.
 
-    It makes an alert more severe, never less; what tells of the most severe is what the alert says. Whatever had ended
-    climbs its ladder anew, whoever held it: they know of the last time, not of this one. A shelved one comes off the
-    shelf for what its shelver could not know of: a new beginning, a higher severity, any smoke. One that was suppressed
-    as backlog wakes up if this finding is fresh. `absence_end` is as for `open_alert`; of `policy`, the ladder for what
-    was found, see `hear`.
+    What tells of the most severe is what the alert says. Whatever had ended climbs its ladder anew, whoever held it:
+    they know of the last time, not of this one; unless it is flapping. A shelved one comes off the shelf for what its
+    shelver could not know of: a new beginning, a higher severity, any smoke. One that was suppressed as backlog wakes
+    up if this finding is fresh. `quiet` is as for `open_alert`; of `policy`, the ladder for what was found, see `hear`.
     """
     known = alert.sources.get(source_of(finding)) == finding.onset
+    if known and finding.severity < alert.severity and finding.time > alert.raised_at:
+        return _ease(alert, finding, now)
     if known and finding.severity <= alert.severity:
         return Draft(alert, now).change()
     late = _late(finding, now)
@@ -106,7 +132,7 @@ def join(alert: Alert, finding: Finding, policy: Policy, absence_end: int | None
     )
     if finding.severity > alert.severity:
         draft.alert = replace(draft.alert, rule=finding.rule, score=finding.score, facts=dict(finding.facts))
-    hear(draft, {source_of(finding): finding.onset}, finding.severity, policy, absence_end, late=late)
+    hear(draft, {source_of(finding): finding.onset}, finding.severity, policy, quiet, late=late)
     return draft.change()
 
 
@@ -114,6 +140,7 @@ def clear(alert: Alert, finding: Finding, now: int) -> Change:
     """Take the end of a condition as one source saw it; the alert returns when no source is left.
 
     What was taken back, because an incident or a graver alert tells of it, closes the alert unless somebody holds it.
+    While it flaps an alert stays what it is, and a timer looks whether it was quiet long enough.
     """
     draft = Draft(alert, now)
     source = source_of(finding)
@@ -128,22 +155,27 @@ def clear(alert: Alert, finding: Finding, now: int) -> Change:
         return draft.change()
     draft.alert = replace(draft.alert, returned_at=now if at is None else at)
     draft.tell(EventKind.RETURNED, actor, at, rule=finding.rule)
-    capped = alert.suppressed_why is Suppression.CAP
-    if alert.status is Status.SUPPRESSED and not capped:
+    taken_back = finding.facts.get("reason") in _TAKEN_BACK
+    waited = _waited(alert)
+    if alert.suppressed_why is not None and alert.suppressed_why.unheard and alert.status is Status.SUPPRESSED:
         draft.close(SYSTEM, Outcome.OVER_BEFORE_ARRIVAL, at=at)
-    elif finding.facts.get("reason") in _TAKEN_BACK and (alert.status is Status.UNACKNOWLEDGED or capped):
+    elif taken_back and alert.status in (Status.UNACKNOWLEDGED, Status.SUPPRESSED):
         draft.close(SYSTEM, Outcome.PART_OF_ANOTHER)
+    elif alert.status is Status.SUPPRESSED and not waited:
+        draft.close(SYSTEM, Outcome.ENDED_BY_ITSELF)
+    elif alert.status is Status.UNACKNOWLEDGED and flapping(alert, now):
+        draft.plan(Action(Do.FLAPPING_ENDED), now + FLAPPING_WITHIN)
     elif alert.status is Status.UNACKNOWLEDGED and alert.policy.on_return is OnReturn.CLOSE:
         draft.close(SYSTEM, Outcome.ENDED_BY_ITSELF)
-    elif alert.status is Status.UNACKNOWLEDGED or capped:  # one that had to wait has rung before
+    elif alert.status is Status.UNACKNOWLEDGED or waited:  # one that had to wait has rung before
         draft.alert = replace(draft.alert, status=Status.RETURNED, suppressed_why=None)
         if alert.policy.on_return is OnReturn.REVIEW:
             _ask_for_review(draft)
     return draft.change()
 
 
-def settle(alert: Alert, step: Step, newest: int | None, absence_end: int | None, now: int) -> Change:
-    """Decide what to do about news that came late, or during an absence, and is not over.
+def settle(alert: Alert, step: Step, newest: int | None, quiet: Quiet | None, now: int) -> Change:
+    """Decide what to do about news that came late, or in a time to be quiet, and is not over.
 
     `newest` is the time of the household's newest reading. While that is old (a recording) the timer is set
     again and nothing is told.
@@ -155,29 +187,87 @@ def settle(alert: Alert, step: Step, newest: int | None, absence_end: int | None
         draft.finish(step, "nothing to settle")
     elif newest is None or now - newest >= RECORDING_AGE:
         draft.postpone(step, now + SETTLE_AGAIN)
-    elif absence_end is not None and alert.kind is Kind.INACTIVITY:
+    elif quiet is not None:
         if _quiet_backlog(alert):
-            draft.finish(step, "away")
-            _suppress_for_absence(draft, absence_end)
+            draft.finish(step, "away" if quiet.why is Suppression.ABSENCE else quiet.why.value)
+            _keep_quiet(draft, quiet)
         else:
-            draft.postpone(step, absence_end)
+            draft.postpone(step, quiet.until)
     else:
         draft.finish(step, "still so")
         _climb_anew(draft)
     return draft.change()
 
 
-def end_absence(alert: Alert, step: Step, absence_end: int | None, now: int) -> Change:
-    """Start the ladder of an alert that outlasted the absence; a longer absence is waited for."""
+def end_quiet(alert: Alert, step: Step, quiet: Quiet | None, now: int) -> Change:
+    """Start the ladder of an alert that outlasted an absence or announced work; longer ones are waited for."""
     draft = Draft(alert, now)
-    if alert.status is not Status.SUPPRESSED:
+    waits = alert.suppressed_why in (Suppression.ABSENCE, Suppression.MAINTENANCE)
+    if alert.status is not Status.SUPPRESSED or not waits:
         draft.finish(step, "nothing to wait for")
-    elif absence_end is not None and absence_end > now:
-        draft.postpone(step, absence_end)
+    elif quiet is not None and quiet.until > now:
+        draft.postpone(step, quiet.until)
     else:
-        draft.finish(step, "absence over")
+        draft.finish(step, f"{alert.suppressed_why} over")
         draft.start_ladder()
         draft.tell(EventKind.LADDER_STARTED)
+    return draft.change()
+
+
+def keep_for_storm(draft: Draft, before: Alert | None, storm: UUID, until: int) -> None:
+    """Keep an alert quiet that a draft has just woken, or that climbs already: a storm's one call list stands for it.
+
+    `before` is the alert as it was before the draft, None of a new one: the rungs planned since are taken back.
+    """
+    planned, told = (0, 0) if before is None else (before.step_count, before.event_count)
+    if draft.events and draft.events[-1].kind is EventKind.LADDER_STARTED and draft.events[-1].seq > told:
+        draft.events.pop()
+        draft.alert = replace(draft.alert, event_count=draft.alert.event_count - 1)
+    draft.steps = {no: step for no, step in draft.steps.items() if no <= planned}
+    draft.stop()
+    draft.cancel_tasks |= {TaskKind.VISIT}
+    woken = None if before is None else before.woken_at
+    draft.alert = replace(
+        draft.alert, status=Status.SUPPRESSED, suppressed_why=Suppression.STORM, storm=storm, held_by=None,
+        shelved_until=None, returned_at=None, acknowledged_at=None, step_count=planned, woken_at=woken,
+    )  # fmt: skip
+    draft.tell(EventKind.SUPPRESSED, why=Suppression.STORM.value, storm=str(storm))
+    draft.plan(Action(Do.STORM_ENDED), until)
+
+
+def end_storm(alert: Alert, step: Step, now: int) -> Change:
+    """Start the ladder of an alert that outlasted a storm and whose turn it is."""
+    draft = Draft(alert, now)
+    if alert.status is Status.SUPPRESSED and alert.suppressed_why is Suppression.STORM:
+        draft.finish(step, "the storm is over")
+        draft.start_ladder()
+        draft.tell(EventKind.LADDER_STARTED)
+    else:
+        draft.finish(step, "nothing to wait for")
+    return draft.change()
+
+
+def flapping(alert: Alert, now: int) -> bool:
+    """Say whether an alert begins and ends too often for each beginning to be news. Smoke never does."""
+    if len(alert.flaps) <= FLAPS or alert.kind is Kind.SMOKE:
+        return False
+    return now - max(alert.flaps[-1], alert.returned_at or 0) < FLAPPING_WITHIN
+
+
+def end_flapping(alert: Alert, step: Step, now: int) -> Change:
+    """Let an alert return that has been quiet since it flapped; what began again meanwhile is left as it is."""
+    draft = Draft(alert, now)
+    if alert.status is not Status.UNACKNOWLEDGED or alert.sources or flapping(alert, now):
+        draft.finish(step, "it goes on")
+        return draft.change()
+    draft.finish(step, "quiet since")
+    draft.tell(EventKind.SETTLED)
+    if alert.policy.on_return is OnReturn.CLOSE:
+        draft.close(SYSTEM, Outcome.ENDED_BY_ITSELF)
+        return draft.change()
+    draft.alert = replace(draft.alert, status=Status.RETURNED)
+    if alert.policy.on_return is OnReturn.REVIEW:
+        _ask_for_review(draft)
     return draft.change()
 
 
@@ -285,14 +375,14 @@ def raise_severity(draft: Draft, severity: Severity) -> None:
     draft.alert = replace(draft.alert, severity=max(draft.alert.severity, severity))
 
 
-def begin(draft: Draft, absence_end: int | None, *, late: bool, at: int | None = None) -> None:
-    """Start the ladder of a new alert, or keep it quiet: for what came late, told as of `at`, and for absences."""
+def begin(draft: Draft, quiet: Quiet | None, *, late: bool, at: int | None = None) -> None:
+    """Start the ladder of a new alert, or keep it quiet: for what came late, told as of `at`, or as `quiet` says."""
     if late:
         draft.alert = replace(draft.alert, status=Status.SUPPRESSED, suppressed_why=Suppression.BACKLOG)
         draft.tell(EventKind.SUPPRESSED, SYSTEM, at, why=Suppression.BACKLOG.value)
         draft.plan(Action(Do.SETTLE), draft.now + SETTLE)
-    elif absence_end is not None and draft.alert.kind is Kind.INACTIVITY:
-        _suppress_for_absence(draft, absence_end)
+    elif quiet is not None:
+        _keep_quiet(draft, quiet)
     else:
         draft.start_ladder()
 
@@ -307,7 +397,7 @@ def hear(
     news: Mapping[str, int],
     severity: Severity,
     policy: Policy,
-    absence_end: int | None,
+    quiet: Quiet | None,
     *,
     late: bool,
 ) -> None:
@@ -321,24 +411,29 @@ def hear(
     draft.alert = replace(before, sources={**before.sources, **news})
     raise_severity(draft, severity)
     worse = draft.alert.severity > before.severity
-    further = worse and policy.reach > before.policy.reach
-    if further or (worse and before.status is Status.SUPPRESSED and policy.reach == before.policy.reach):
+    reach, reached = policy.reach_at(draft.alert.severity), before.policy.reach_at(before.severity)
+    further = worse and reach > reached
+    if further or (worse and before.status is Status.SUPPRESSED and reach == reached):
         draft.alert = replace(draft.alert, policy=policy)
-    away_until = absence_end if before.kind is Kind.INACTIVITY else None
-    quiet = late or away_until is not None
-    if further and quiet and before.status is Status.UNACKNOWLEDGED and not before.policy.reach:
+    waits = late or quiet is not None
+    flaps = flapping(before, draft.now)
+    if before.returned_at is not None:
+        _count_flap(draft, before)
+    if further and waits and before.status is Status.UNACKNOWLEDGED and not reached:
         draft.stop()
         draft.cancel_tasks = frozenset({TaskKind.REVIEW})
-        begin(draft, away_until, late=late)  # nobody was woken so far: it waits as if it were new
+        begin(draft, quiet, late=late)  # nobody was woken so far: it waits as if it were new
     elif _quiet_backlog(before):
-        if not quiet:
+        if not waits:
             _climb_anew(draft)
+    elif flaps and not further:
+        draft.alert = replace(draft.alert, returned_at=None)  # it is what it was: its ladder runs, or somebody has it
     elif before.status is Status.RETURNED and before.policy.on_return is OnReturn.CONTINUE and not further:
         draft.alert = replace(draft.alert, status=Status.UNACKNOWLEDGED, returned_at=None)  # its ladder runs
     elif _is_news(before, draft.alert, further=further):
-        if quiet:
+        if waits:
             # Perhaps over already, or known to be away: nothing else changes, and a timer looks again.
-            draft.plan(Action(Do.SETTLE), away_until or draft.now + SETTLE)
+            draft.plan(Action(Do.SETTLE), quiet.until if quiet else draft.now + SETTLE)
         else:
             _climb_anew(draft)
 
@@ -351,10 +446,43 @@ def _quiet_backlog(alert: Alert) -> bool:
     return alert.status is Status.SUPPRESSED and alert.suppressed_why is Suppression.BACKLOG
 
 
-def _suppress_for_absence(draft: Draft, absence_end: int) -> None:
-    draft.alert = replace(draft.alert, status=Status.SUPPRESSED, suppressed_why=Suppression.ABSENCE)
-    draft.tell(EventKind.SUPPRESSED, why=Suppression.ABSENCE.value, until=absence_end)
-    draft.plan(Action(Do.ABSENCE_ENDED), absence_end)
+def _keep_quiet(draft: Draft, quiet: Quiet) -> None:
+    draft.alert = replace(draft.alert, status=Status.SUPPRESSED, suppressed_why=quiet.why)
+    draft.tell(EventKind.SUPPRESSED, why=quiet.why.value, until=quiet.until)
+    away = quiet.why is Suppression.ABSENCE
+    draft.plan(Action(Do.ABSENCE_ENDED if away else Do.MAINTENANCE_ENDED), quiet.until)
+
+
+def _waited(alert: Alert) -> bool:
+    """Say whether a suppressed alert had woken somebody before it had to wait."""
+    told = alert.suppressed_why is Suppression.STORM and alert.woken_at is not None
+    return alert.status is Status.SUPPRESSED and (told or alert.suppressed_why is Suppression.CAP)
+
+
+def _ease(alert: Alert, finding: Finding, now: int) -> Change:
+    """Take evidence that has grown weaker: it is shown, and the alert is less severe only once somebody holds it."""
+    draft = Draft(alert, now)
+    draft.tell(
+        EventKind.EASED,
+        f"sensor:{finding.source}",
+        rule=finding.rule,
+        before=alert.severity.label,
+        severity=finding.severity.label,
+        onset=finding.onset,
+    )
+    if alert.status is Status.ACKNOWLEDGED and alert.help_at is None and len(alert.sources) == 1:
+        draft.alert = replace(
+            draft.alert, severity=finding.severity, score=finding.score, facts=dict(finding.facts), rule=finding.rule
+        )
+    return draft.change()
+
+
+def _count_flap(draft: Draft, before: Alert) -> None:
+    """Count that something begins again that had ended; say so when it begins to flap."""
+    lately = tuple(at for at in before.flaps if draft.now - at < FLAPPING_WITHIN)[-FLAPS:]
+    draft.alert = replace(draft.alert, flaps=(*lately, draft.now))
+    if len(draft.alert.flaps) > FLAPS and not flapping(before, draft.now) and before.kind is not Kind.SMOKE:
+        draft.tell(EventKind.FLAPPING, times=len(draft.alert.flaps))
 
 
 def _ask_for_review(draft: Draft) -> None:
@@ -371,7 +499,8 @@ def _is_news(before: Alert, after: Alert, *, further: bool) -> bool:
     if before.status is Status.SHELVED:
         return ended or worse or after.kind is Kind.SMOKE
     if before.status is Status.SUPPRESSED:
-        return worse and before.suppressed_why is Suppression.CAP  # it is ranked anew
+        urgent = before.suppressed_why is Suppression.STORM and after.severity is Severity.URGENT
+        return worse and (before.suppressed_why is Suppression.CAP or urgent)  # it is ranked anew
     return ended or further
 
 

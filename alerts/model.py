@@ -12,6 +12,8 @@ from detectors.finding import Fact, Kind, Severity
 
 _NAMESPACE = UUID("8f0a3c52-6d0e-5c1e-9a43-0d2b6c7e51f4")
 
+ABOVE = "duty_officer+"
+"""`duty_officer+1` are the duty officers one level above the nearest that have any, and so on up to the city."""
 SYSTEM = "system"
 """The actor of what nobody did; others are `person:ID`, `token:NAME` and `sensor:DEVICE/QUANTITY`."""
 
@@ -33,6 +35,13 @@ class Suppression(StrEnum):
     BACKLOG = "backlog"  # it came late, and may be over already
     ABSENCE = "absence"  # the household is known to be away
     CAP = "cap"  # as many visits as the daily limit allows were asked for, by stronger alerts
+    STORM = "storm"  # many of its kind opened in its area within minutes: one call list stands for them
+    MAINTENANCE = "maintenance"  # announced work explains it
+
+    @property
+    def unheard(self) -> bool:
+        """Whether such an alert was kept quiet before it woke anybody."""
+        return self in (Suppression.BACKLOG, Suppression.ABSENCE)
 
 
 class Outcome(StrEnum):
@@ -57,6 +66,16 @@ SYSTEMS_OWN = frozenset({Outcome.OVER_BEFORE_ARRIVAL, Outcome.ENDED_BY_ITSELF, O
 """Outcomes that no person may record."""
 
 
+class FalseAlarm(StrEnum):
+    """Why there was nothing behind an alarm (`Outcome.FALSE_ALARM`)."""
+
+    AT_HOME_NOT_USING = "at_home_not_using"  # well, and used neither water nor electricity
+    AWAY_UNREGISTERED = "away_unregistered"  # nobody had told of the absence
+    DEVICE_FAULT = "device_fault"
+    WRONG_HOUSEHOLD = "wrong_household"  # the device hangs in another home than the registry says
+    OTHER = "other"
+
+
 class Role(StrEnum):
     """What somebody is to a household."""
 
@@ -67,10 +86,11 @@ class Role(StrEnum):
 
 
 class Medium(StrEnum):
-    """How a message reaches a telephone."""
+    """How a message reaches somebody."""
 
     SMS = "sms"
     CALL = "call"
+    MESSAGE = "message"  # any messenger, e-mail, or a program that is told by a webhook
 
 
 class StepStatus(StrEnum):
@@ -82,10 +102,11 @@ class StepStatus(StrEnum):
 
 
 class NotificationStatus(StrEnum):
-    """Where a message stands."""
+    """Where a message stands. All but queued and sent are final, but for an answer, which may still come."""
 
     QUEUED = "queued"
-    SENT = "sent"
+    SENT = "sent"  # a provider has it, and will tell what becomes of it
+    DELIVERED = "delivered"  # as far as its channel can tell
     ANSWERED = "answered"
     MISSED = "missed"
     FAILED = "failed"
@@ -108,6 +129,7 @@ class TaskKind(StrEnum):
     REVIEW = "review"
     MAINTENANCE = "maintenance"
     CALL = "call_task"  # somebody asks by telephone how they are
+    CONTACT = "contact"  # a number or address is wrong: it says nothing of the alert, and outlives it
 
 
 class TaskStatus(StrEnum):
@@ -136,7 +158,13 @@ class EventKind(StrEnum):
     CLOSED = "closed"
     NOTIFIED = "notified"
     REACHED_NOBODY = "reached_nobody"
+    PASSED_OVER = "passed_over"  # a step was due, but not asked for as things were
+    UNREACHABLE = "unreachable"  # a ladder began, and none of the household's people can be reached
     SENT = "sent"
+    DELIVERED = "delivered"  # its provider says so
+    HELD_BACK = "held_back"  # this person has had enough messages for the moment
+    NOT_SENT = "not_sent"  # the same was to be said again, later
+    OPTED_OUT = "opted_out"  # this person has forbidden a way to reach them
     SEND_FAILED = "send_failed"
     MISSED = "missed"
     ANSWERED = "answered"
@@ -144,7 +172,21 @@ class EventKind(StrEnum):
     TASK_PLANNED = "task_planned"
     TASK_RECALLED = "task_recalled"
     TASK_ACCEPTED = "task_accepted"
+    TASK_REFUSED = "task_refused"
+    TASK_ASSIGNED = "task_assigned"  # to the next in line, after somebody refused
+    TASK_UNASSIGNED = "task_unassigned"  # everybody has refused
+    TASK_OFFERED = "task_offered"  # handed over; until they accept, the giver still holds it
+    TASK_TRANSFERRED = "task_transferred"  # to a partner organisation
+    TASK_REMINDED = "task_reminded"
+    TASK_OVERDUE = "task_overdue"  # not done in time: those above hear of it
     TASK_OUTCOME = "task_outcome"
+    FLAPPING = "flapping"  # it ends and begins again all the time: its ladder is not begun anew each time
+    SETTLED = "settled"  # it was flapping, and has been quiet since
+    EASED = "eased"  # told again, less severe; what was begun goes on
+    REOPENED = "reopened"  # closed by itself a moment ago, and so again
+    MERGED = "merged"  # another alert of the household has the same cause
+    SPLIT = "split"  # it had not, after all
+    FOLLOW_UP_PLANNED = "follow_up_planned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +219,17 @@ class Alert:
     closed_at: int | None = None
     outcome: Outcome | None = None
     note: str | None = None
+    why: FalseAlarm | None = None
     event_count: int = 0
     step_count: int = 0
+    woken_at: int | None = None
+    """When its ladder last started."""
+    storm: UUID | None = None
+    """The storm (`alerts.storms`) that kept it quiet, if any did."""
+    flaps: tuple[int, ...] = ()
+    """When it began again lately, after it had ended."""
+    part_of: UUID | None = None
+    """The alert it was merged into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +259,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One message to one person by one channel; (alert, step, person, medium) identify it."""
+    """One message to one person by one channel; (alert, step, person, medium) identify it.
+
+    `channel` is '' until it leaves, where it is to be chosen then. `address` is a secret (it may hold a password):
+    it is never shown or logged. `reference` is the provider's own id, `answer` the last thing they answered.
+    """
 
     id: UUID
     alert: UUID
@@ -226,6 +281,9 @@ class Notification:
     attempts: int = 0
     sent_at: int | None = None
     error: str | None = None
+    reference: str = ""
+    address: str = field(default="", repr=False)
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +304,12 @@ class HandsetMessage:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Work for a caseworker; (alert, step) identify it. `accepted_by` and `done_by` are actors."""
+    """Work for a caseworker; (alert, step) identify it. `accepted_by` and `done_by` are actors.
+
+    `accepted_by` may be `partner:NAME`, an organisation it was transferred to under their `reference`. `offered_to` is
+    whom it was handed over to and who has not accepted yet; `refused` are those who will not be asked again. One that
+    is a `follow_up` belongs to an alert that is closed.
+    """
 
     id: UUID
     alert: UUID
@@ -264,6 +327,17 @@ class Task:
     done_by: str | None = None
     outcome: Outcome | None = None
     note: str | None = None
+    why: FalseAlarm | None = None
+    follow_up: bool = False
+    refused: tuple[str, ...] = ()
+    offered_to: str | None = None
+    reference: str | None = None
+    partner_address: str | None = None
+
+    @property
+    def apart(self) -> bool:
+        """Whether it goes on beside its alert: taking it on holds no alert, its outcome closes none."""
+        return self.follow_up or self.kind is TaskKind.CONTACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,11 +360,26 @@ class Place:
     area: str
     zone: str
     address: str
+    dependent: bool = False
+    """Somebody's life there hangs on the supply: the household is `disabled` at risk `high`."""
+    crowd: int = 0
+    """Of a message about a storm: how many alerts it keeps quiet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Why what is raised now wakes nobody for the time being, and until when (microseconds UTC)."""
+
+    until: int
+    why: Suppression
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Somebody who can be told; `role` is what they are to this household, `phone` is E.164 or None."""
+    """Somebody who can be told; `role` is what they are to this household, `phone` is E.164 or None.
+
+    `address` is where messages go: an Apprise URL, or https:// for a webhook. It may hold a password.
+    """
 
     person: str
     name: str
@@ -298,6 +387,7 @@ class Recipient:
     phone: str | None
     language: str
     medium: Medium
+    address: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,24 +398,37 @@ class People:
     contacts: tuple[Recipient, ...] = ()
     caseworker: Recipient | None = None
     duty_officers: tuple[Recipient, ...] = ()
+    on_call: tuple[Recipient, ...] = ()
+    above: tuple[tuple[Recipient, ...], ...] = ()
+    """The duty officers of each larger area around that has any, the nearest first."""
+    colleagues: tuple[Recipient, ...] = ()
+    """The other caseworkers of the areas around."""
+
+    @property
+    def everybody(self) -> tuple[Recipient, ...]:
+        """All of them; who is two things to the household is there twice."""
+        staff = (self.caseworker,) if self.caseworker else ()
+        officers = (*self.on_call, *self.duty_officers, *(one for level in self.above for one in level))
+        return (*self.residents, *self.contacts, *staff, *self.colleagues, *officers)
 
     def named(self, who: str) -> tuple[Recipient, ...]:
         """Return whom a policy's `who` means here; nobody where there is no such person."""
-        staff = (self.caseworker,) if self.caseworker else ()
-        match who:
-            case "resident":
-                return self.residents
-            case "contacts":
-                return self.contacts
-            case "caseworker":
-                return staff
-            case "duty_officer":
-                return self.duty_officers
+        groups = {
+            "resident": self.residents,
+            "contacts": self.contacts,
+            "caseworker": (self.caseworker,) if self.caseworker else (),
+            "duty_officer": self.duty_officers,
+            "on_call": self.on_call or self.duty_officers,
+        }
+        if who in groups:
+            return groups[who]
         if who.startswith("contact-"):
             position = int(who.removeprefix("contact-"))
             return self.contacts[position - 1 : position]
-        everybody = (*self.residents, *self.contacts, *staff, *self.duty_officers)
-        return tuple(one for one in everybody if f"person:{one.person}" == who)[:1]
+        if who.startswith(ABOVE):
+            level = int(who.removeprefix(ABOVE))
+            return next(iter(self.above[level - 1 : level]), ())
+        return tuple(one for one in self.everybody if f"person:{one.person}" == who)[:1]
 
 
 def episode_id(household: str, kind: Kind, onset: int, again: int = 0) -> UUID:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from alerts.assignment import Candidate, choose
 from alerts.change import Change, Draft
+from alerts.channels.choice import Channels, Way
+from alerts.conditions import Why, addressed, at_this_hour, beside_officers, for_nobody, local_time, reachable
 from alerts.model import (
+    ABOVE,
     Alert,
     EventKind,
     Medium,
@@ -24,48 +28,68 @@ from alerts.model import (
     notification_id,
     task_id,
 )
-from alerts.policy import TASKS, TIMERS, Do
+from alerts.policy import DEADLINES, TASKS, TIMERS, Action, Do
 from alerts.wording import text_for
 
 RECALL = "recall"
 """The message about a task that is planned already and still undone."""
+UNREACHABLE = "unreachable"
+"""The message to the duty officers of a household none of whose people can be told anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a step needs to know beside its alert.
 
-    `pending` are the alert's other pending steps, `tasks` those of its tasks that are not done, `channel` the
-    name of the channel that carries messages.
+    `pending` are the alert's other pending steps, `tasks` those of its tasks that are not done, `channels` what can
+    carry messages, `opted_out` the ways that somebody has forbidden, by person. `answered` says that somebody has
+    answered an earlier time of the same step.
     """
 
     place: Place
     people: People
     pending: Sequence[Step]
     tasks: Sequence[Task]
-    channel: str
+    channels: Channels
+    opted_out: Mapping[str, frozenset[Way]] = field(default_factory=dict)
+    answered: bool = False
+    crew: Sequence[Candidate] = ()
+    """Those who may be given a task."""
 
 
 def climb(alert: Alert, step: Step, around: Surroundings, now: int) -> Change:
     """Carry out one rung of the ladder.
 
-    A rung that reaches nobody is written down as such, and the next one is due at once. While nobody holds the
-    alert there is always a next one.
+    A rung that reaches nobody is written down as such, and the next one is due at once. One whose conditions do not
+    hold is written down as passed over, and the next one keeps its time. While nobody holds the alert there is always
+    a next one.
     """
     draft = Draft(alert, now)
-    reached = _task(draft, step, around) if step.action.do in TASKS else _message(draft, step, around)
-    draft.finish(step, f"reached {reached}" if reached else "reached nobody")
-    if not reached:
-        draft.tell(EventKind.REACHED_NOBODY, step=step.no, do=step.action.do.value, who=step.action.who)
-        pull_forward(draft, around.pending)
+    about = {"step": step.no, "do": step.action.do.value, "who": step.action.who}
+    if (why := _unwanted(alert, step, around, now)) is not None:
+        draft.finish(step, f"passed over: {why}")
+        draft.tell(EventKind.PASSED_OVER, **about, because=why.value)
+    else:
+        reached = _task(draft, step, around) if step.action.do in TASKS else _message(draft, step, around)
+        draft.finish(step, f"reached {reached}" if reached else "reached nobody")
+        if not reached:
+            draft.tell(EventKind.REACHED_NOBODY, **about)
+            pull_forward(draft, [one for one in around.pending if _unwanted(alert, one, around, now) is None])
+    if step.action.opens:
+        _tell_of_the_unreachable(draft, step, around)
     return keep_going(draft, around.pending)
 
 
 def keep_going(draft: Draft, pending: Iterable[Step]) -> Change:
-    """Return the draft's change, with another step planned if nothing else would ever happen to the alert."""
+    """Return the draft's change, with another step planned if nothing else would ever happen to the alert.
+
+    That somebody will be reminded, or told of what is overdue, goes on beside the ladder and does not stand for it.
+    """
     nobodys = draft.alert.status in (Status.UNACKNOWLEDGED, Status.RETURNED)
-    planned = any(step.status is StepStatus.PENDING for step in draft.steps.values())
-    left = not draft.cancel_steps and any(step.no not in draft.steps for step in pending)
+    climbing = [step for step in draft.steps.values() if step.action.do not in DEADLINES]
+    waiting = [step for step in pending if step.action.do not in DEADLINES]
+    planned = any(step.status is StepStatus.PENDING for step in climbing)
+    left = not draft.cancel_steps and any(step.no not in draft.steps for step in waiting)
     if nobodys and not planned and not left:
         draft.follow_up()
     return draft.change()
@@ -79,20 +103,60 @@ def pull_forward(draft: Draft, pending: Iterable[Step]) -> None:
         draft.steps[following.no] = replace(following, due=draft.now)
 
 
+def follow_up(alert: Alert, step: Step, around: Surroundings, now: int) -> Change:
+    """Plan the follow-up visit of a closed alert; one that is open again sees to the household anyway."""
+    draft = Draft(alert, now)
+    if alert.status is not Status.CLOSED:
+        draft.finish(step, "the alert is open again")
+        return keep_going(draft, around.pending)
+    visit = replace(step, action=replace(step.action, do=Do.VISIT))
+    reached = _task(draft, visit, around, follow_up=True)
+    draft.finish(step, f"reached {reached}" if reached else "reached nobody")
+    return draft.change()
+
+
+def send(draft: Draft, step: Step, do: Do, who: str, message: str, around: Surroundings) -> int:
+    """Queue a message of a step that is no rung of a ladder; return how many people it reaches."""
+    return _message(draft, replace(step, action=Action(do, who=who, message=message)), around)
+
+
+def _unwanted(alert: Alert, step: Step, around: Surroundings, now: int) -> Why | None:
+    """Return why a step is to be passed over as things are, None if it is not."""
+    action = step.action
+    if action.earlier and around.answered:
+        return Why.ANSWERED
+    if not action.when:
+        return None
+    untimely = at_this_hour(action, alert.severity, local_time(now, around.place.zone))
+    return untimely or for_nobody(action, around.people, around.channels, around.opted_out)
+
+
+def _tell_of_the_unreachable(draft: Draft, step: Step, around: Surroundings) -> None:
+    """Warn the duty officers, as a ladder begins that is to reach people, if none of the household's can be reached."""
+    own = beside_officers(around.people)
+    if not draft.alert.policy.reach_at(draft.alert.severity) or reachable(own, around.channels, around.opted_out):
+        return
+    draft.tell(EventKind.UNREACHABLE, people=[one.person for one in own])
+    for officer in around.people.duty_officers:
+        if all(told.person != officer.person for told in draft.notifications):
+            _queue(draft, step, officer, officer.medium, UNREACHABLE, around)
+
+
 def _message(draft: Draft, step: Step, around: Surroundings) -> int:
-    """Queue the step's message to everybody it names who has a telephone; return how many that are."""
-    people = [one for one in around.people.named(step.action.who) if one.phone]
-    for one in people:
-        _queue(draft, step, one, _medium(step.action.do, one), step.action.message, around)
-    return len(people)
+    """Queue the step's message to everybody it names who can be reached in any way; return how many that are."""
+    people = addressed(step.action, around.people, around.channels, around.opted_out)
+    return sum(_queue(draft, step, one, _medium(step.action.do, one), step.action.message, around) for one in people)
 
 
-def _task(draft: Draft, step: Step, around: Surroundings) -> int:
+def _task(draft: Draft, step: Step, around: Surroundings, *, follow_up: bool = False) -> int:
     """Plan the step's task, or recall it if there is one already; return how many people were told or assigned."""
     action, alert = step.action, draft.alert
     kind = TaskKind(action.do.value)
     existing = next((task for task in around.tasks if task.kind is kind), None)
-    assigned = around.people.named(action.who)[:1]
+    assigned = addressed(action, around.people, around.channels, around.opted_out)[:1]
+    if action.who == "caseworker" and around.crew and (assigned or not action.when):
+        chosen = choose(around.crew)
+        assigned = () if chosen is None else (chosen,)
     message = action.message
     if existing is None:
         task = Task(
@@ -106,44 +170,59 @@ def _task(draft: Draft, step: Step, around: Surroundings) -> int:
             status=TaskStatus.OPEN,
             created_at=draft.now,
             due=draft.now + action.within,
+            follow_up=follow_up,
         )
         draft.tasks[task.id] = task
         draft.tell(
             EventKind.TASK_PLANNED,
             task=str(task.id), kind=kind.value, assignee=task.assignee, due=task.due, step=step.no,
         )  # fmt: skip
+        if action.within and alert.status is not Status.ACKNOWLEDGED and draft.disturbs:
+            nearest = alert.status is Status.CLOSED or not alert.policy.calls_officers  # or else the ladder tells them
+            draft.watch_over(task.due, "on_call" if nearest else f"{ABOVE}1")
     else:
-        assigned = around.people.named(f"person:{existing.assignee}") or assigned
+        assigned = _responsible(existing, around) or assigned
         # A call for help stays a call for help, whoever is on the way.
         message = message if message == "help" else RECALL
         draft.tell(EventKind.TASK_RECALLED, task=str(existing.id), kind=kind.value, step=step.no)
-    told = [one for one in assigned if one.phone and message]
-    for one in told:
-        _queue(draft, step, one, Medium.SMS, message, around)
-    return len(told) if message else len(assigned)
+    if not message:
+        return len(assigned)
+    return sum(_queue(draft, step, one, Medium.SMS, message, around) for one in assigned)
 
 
-def _queue(draft: Draft, step: Step, to: Recipient, medium: Medium, message: str, around: Surroundings) -> None:
+def _responsible(task: Task, around: Surroundings) -> tuple[Recipient, ...]:
+    """Return who is asked for a task that is undone; the duty officers for one that no caseworker has."""
+    if task.assignee is None and (task.refused or task.accepted_by):
+        return around.people.named("on_call")
+    return around.people.named(f"person:{task.assignee}")
+
+
+def _queue(draft: Draft, step: Step, to: Recipient, medium: Medium, message: str, around: Surroundings) -> bool:
+    """Queue a message by this medium, or by another where that reaches nobody; say whether there is a way at all."""
+    way = around.channels.way(to, medium, around.opted_out.get(to.person, ()))
+    if way is None:
+        return False
+    channel, by = way
     draft.notifications.append(
         Notification(
-            id=notification_id(draft.alert.id, step.no, to.person, medium),
+            id=notification_id(draft.alert.id, step.no, to.person, by),
             alert=draft.alert.id,
             step=step.no,
             person=to.person,
             role=to.role,
             phone=to.phone or "",
-            channel=around.channel,
-            medium=medium,
+            channel=channel,
+            medium=by,
             language=to.language,
             text=text_for(message, to, draft.alert, around.place),
             status=NotificationStatus.QUEUED,
             next_attempt_at=draft.now,
             created_at=draft.now,
+            address=(to.address or "") if by is Medium.MESSAGE else "",
         )
     )
-    draft.tell(
-        EventKind.NOTIFIED, step=step.no, person=to.person, role=to.role.value, medium=medium.value, message=message
-    )
+    draft.tell(EventKind.NOTIFIED, step=step.no, person=to.person, role=to.role.value, medium=by.value, message=message)
+    return True
 
 
 def _medium(do: Do, recipient: Recipient) -> Medium:

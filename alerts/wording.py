@@ -65,6 +65,13 @@ MESSAGES: Mapping[str, Mapping[str, str]] = {
         "en": "Shouwang: as many visits are asked for today as are allowed; weaker alerts wait, the first of them: "
         "{sentence} Address: {address}. Please look at the board.",
     },
+    "storm": {
+        "zh": "守望：短时间内同一片区有{crowd}起同类报警，可能是同一原因，已合并为一个事件，暂不逐户通知。"
+        "其中一户：{sentence}地址：{address}。名单见值班页面。" + _TAKE_ZH,
+        "en": "Shouwang: {crowd} alerts of one kind in one area within minutes, perhaps of one cause. They are one "
+        "incident now, and their homes are not told one by one. One of them: {sentence} Address: {address}. The list "
+        "is on the board. " + _TAKE_EN,
+    },
     "smoke": {
         "zh": "守望火警：您家的烟雾报警器响了！请立即离开房间，拨打119。" + _PRESS_ZH,
         "en": "Shouwang fire warning: your smoke detector has gone off! Leave at once and call 119. " + _PRESS_EN,
@@ -87,6 +94,15 @@ MESSAGES: Mapping[str, Mapping[str, str]] = {
         "zh": "守望：尚无人处理。{sentence}地址：{address}。" + _TAKE_ZH,
         "en": "Shouwang: nobody has taken this. {sentence} Address: {address}. " + _TAKE_EN,
     },
+    "unreachable": {
+        "zh": "守望：该户无人可以联系，住户、联系人、社工均无电话或地址。{sentence}地址：{address}。" + _TAKE_ZH,
+        "en": "Shouwang: nobody of this household can be reached: neither resident, contacts nor caseworker has a "
+        "telephone or address. {sentence} Address: {address}. " + _TAKE_EN,
+    },
+    "escalated": {
+        "zh": "守望：有人请求加派人手。{sentence}地址：{address}。" + _TAKE_ZH,
+        "en": "Shouwang: somebody asks for support. {sentence} Address: {address}. " + _TAKE_EN,
+    },
     "help": {
         "zh": "守望紧急：住户求助！{sentence}地址：{address}。" + _TAKE_ZH,
         "en": "Shouwang urgent: the resident asks for help! {sentence} Address: {address}. " + _TAKE_EN,
@@ -103,12 +119,56 @@ MESSAGES: Mapping[str, Mapping[str, str]] = {
         "zh": "守望：设备需要维护。{sentence}地址：{address}。",
         "en": "Shouwang: a device needs maintenance. {sentence} Address: {address}.",
     },
+    "correct-contact": {
+        "zh": "守望：{name}的联系方式有误，消息无法送达。请核实并在登记册中更正。地址：{address}。",
+        "en": "Shouwang: a number or address of {name} is wrong and cannot be reached. Please find out the right one "
+        "and correct it in the registry. Address: {address}.",
+    },
     "recall": {
         "zh": "守望提醒：任务尚未完成。{sentence}地址：{address}。" + _TAKE_ZH,
         "en": "Shouwang reminder: this task is still to be done. {sentence} Address: {address}. " + _TAKE_EN,
     },
+    "remind": {
+        "zh": "守望提醒：您的任务即将到期，请尽快处理并写下结果。{sentence}地址：{address}。",
+        "en": "Shouwang reminder: your task will soon be due; see to it and write down what you found. {sentence} "
+        "Address: {address}.",
+    },
+    "remind-contact": {
+        "zh": "守望：您已接手处理。联系上住户了吗？如果没有，请按5，我们马上请下一位。{sentence}地址：{address}。",
+        "en": "Shouwang: you took charge of this. Have you reached them? If not, press or reply 5 and the next in line "
+        "is told at once. {sentence} Address: {address}.",
+    },
+    "overdue": {
+        "zh": "守望：任务已超时，尚无结果，请过问。{sentence}地址：{address}。" + _TAKE_ZH,
+        "en": "Shouwang: a task is overdue and nothing has been heard of it; please see to it. {sentence} "
+        "Address: {address}. " + _TAKE_EN,
+    },
+    "refused": {
+        "zh": "守望：任务被拒绝，已无人可派，请安排。{sentence}地址：{address}。" + _TAKE_ZH,
+        "en": "Shouwang: a task was refused and nobody else is left to send; please see to it. {sentence} "
+        "Address: {address}. " + _TAKE_EN,
+    },
+    "take-over": {
+        "zh": "守望：同事请您接手一项任务，请在任务列表中接受或拒绝。{sentence}地址：{address}。",
+        "en": "Shouwang: a colleague asks you to take over a task; accept or refuse it in your list. {sentence} "
+        "Address: {address}.",
+    },
+    "kept": {
+        "zh": "守望：同事未能接手，任务仍由您负责。{sentence}地址：{address}。",
+        "en": "Shouwang: your colleague did not take the task over; it is still yours. {sentence} Address: {address}.",
+    },
+    "follow_up": {
+        "zh": "守望：请回访住户，看看近况如何。上次情况：{sentence}地址：{address}。",
+        "en": "Shouwang: please call on this household again and see how they are. Last time: {sentence} "
+        "Address: {address}.",
+    },
 }
 """Text per message key and language. Callers hear what readers read, so each says what to press or reply."""
+
+
+def is_chinese(language: str) -> bool:
+    """Say whether a language tag is written in Chinese: Mandarin and Cantonese are, and share their texts."""
+    return language.lower().replace("-", "_").split("_")[0] in ("zh", "cmn", "yue")
 
 
 def text_for(message: str, recipient: Recipient, alert: Alert, place: Place) -> str:
@@ -116,10 +176,28 @@ def text_for(message: str, recipient: Recipient, alert: Alert, place: Place) -> 
 
     A resident is called by name and never told an address; the sentence keeps the household's time.
     """
-    chinese = recipient.language.lower().startswith("zh")
+    chinese = is_chinese(recipient.language)
     told = _told(alert, "zh_CN" if chinese else "en", place.zone)
     template = MESSAGES[message]["zh" if chinese else _FALLBACK]
-    return template.format(name=recipient.name, sentence=told, address=place.address or alert.household)
+    home = place.address or alert.household
+    return template.format(name=recipient.name, sentence=told, address=home, crowd=place.crowd)
+
+
+def example(message: str, language: str, name: str = "", address: str = "") -> str:
+    """Return what a message says, with a mark where it tells what is unusual, and for whoever is not named."""
+    chinese = language.lower().startswith("zh")
+    told, home = ("〈哪里异常〉", "〈地址〉") if chinese else ("〈what is unusual〉", "〈address〉")
+    unnamed = "〈姓名〉" if chinese else "〈name〉"
+    template = MESSAGES[message]["zh" if chinese else _FALLBACK]
+    return template.format(name=name or unnamed, sentence=told, address=address or home, crowd=100)
+
+
+def mention(recipient: Recipient, alert: Alert, place: Place) -> str:
+    """Return an alert's sentence and where it is, to stand within another text."""
+    address = place.address or alert.household
+    if is_chinese(recipient.language):
+        return f"{_told(alert, 'zh_CN', place.zone)}地址：{address}。"
+    return f"{_told(alert, 'en', place.zone)} Address: {address}."
 
 
 def _told(alert: Alert, language: str, zone: str) -> str:

@@ -14,6 +14,8 @@ from fastapi.staticfiles import StaticFiles
 from dashboards import api, health, pages, problems
 from dashboards.context import Check, Context, Readiness
 from dashboards.headers import Counting, SecurityHeaders
+from dashboards.webhooks import twilio
+from dashboards.webhooks.fields import WebhookMetrics
 
 __all__ = ["Check", "Context", "Readiness", "create_app"]
 
@@ -51,6 +53,9 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(api.router())
     app.include_router(health.router())
     app.include_router(pages.router())
+    if context.twilio is not None:
+        app.state.webhook_metrics = WebhookMetrics(context.metrics)
+        app.include_router(twilio.router())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Counting, metrics=context.metrics)
     app.add_middleware(SecurityHeaders)

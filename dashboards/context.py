@@ -15,13 +15,21 @@ from psycopg_pool import ConnectionPool
 from starlette.requests import HTTPConnection
 
 from alerts.book import AlertBook
+from alerts.channels.twilio.signature import Signatures
+from alerts.links import AnswerLinks
+from alerts.policy import Policies
+from alerts.policy_file import built_in
 
 
 class Check(NamedTuple):
-    """Whether one part can do its job; `why` says what is missing and what to do about it."""
+    """Whether one part can do its job; `why` says what is missing and what to do about it.
+
+    What is `degraded` does its job still, but somebody should look.
+    """
 
     ok: bool
     why: str = ""
+    degraded: bool = False
 
 
 Readiness = Mapping[str, Check]
@@ -54,7 +62,9 @@ class Context:
 
     `now` is the engine's clock (aware, UTC) and `speed` how many of its seconds pass in a real one; `book` opens
     the alert book on a connection; `zone` (IANA) is what the clock on the pages shows; `metrics` is where the
-    whole process counts. `pool` gives autocommitting connections with the session in UTC.
+    whole process counts; `policies` are the ladders that new alerts climb. `pool` gives autocommitting connections
+    with the session in UTC. `twilio` checks Twilio's webhooks and `links` reads the signed links in
+    SMS; None where there are none.
     """
 
     pool: ConnectionPool
@@ -66,6 +76,9 @@ class Context:
     book: Callable[[Connection], AlertBook]
     zone: str = "Asia/Shanghai"
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+    policies: Policies = field(default_factory=built_in)
+    twilio: Signatures | None = None
+    links: AnswerLinks | None = None
 
 
 def context_of(connection: HTTPConnection) -> Context:

@@ -22,6 +22,7 @@ class Part(BaseModel):
 
     ok: bool
     why: str = Field(description="What is missing and what to do about it; empty if nothing is")
+    degraded: bool = Field(default=False, description="It does its job still, but somebody should look")
 
 
 class Ready(BaseModel):
@@ -46,7 +47,9 @@ def router() -> APIRouter:
         response_model=Ready,
     )
     def ready(given: Given) -> Response:
-        parts = {name: Part(ok=check.ok, why=check.why) for name, check in given.ready().items()}
+        parts = {
+            name: Part(ok=check.ok, why=check.why, degraded=check.degraded) for name, check in given.ready().items()
+        }
         answer = Ready(ready=all(part.ok for part in parts.values()), parts=parts)
         return JSONResponse(answer.model_dump(), 200 if answer.ready else 503)
 

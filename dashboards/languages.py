@@ -7,6 +7,11 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Header
 
+from dashboards.channel_words import CHINESE_CHANNELS
+from dashboards.duty_words import CHINESE_DUTY
+from dashboards.performance_words import CHINESE_PERFORMANCE
+from dashboards.task_words import CHINESE_TASKS
+
 Translate = Callable[[str], str]
 
 CHINESE: Final = "zh_CN"
@@ -41,6 +46,17 @@ _CHINESE: Final[Mapping[str, str]] = {
     "Water failed": "停水",
     "Gateways silent": "多个网关失联",
     "Gateway silent": "网关失联",
+    "Many alarms at once": "短时间内大量报警",
+    "While it lasts, these homes are not told one by one; what is still so then is raised, a few a minute.": (
+        "事件持续期间不逐户通知；结束后仍未恢复的，按轻重缓急每分钟通知若干户。"
+    ),
+    "Ladders": "处置流程",
+    "In words": "文字说明",
+    "What happens about an alert, in which order, until somebody takes charge. The first ladder from the top that fits "
+    "an alert's kind, severity and hour is climbed; a running alert keeps the one it began with.": (
+        "报警之后，按什么顺序做什么，直到有人接手。自上而下，第一个符合报警类型、级别和时段的流程生效；"
+        "已经开始的报警沿用开始时的流程。"
+    ),
     "no area": "未知区域",
     "{n} of {of} homes": "{of} 户中 {n} 户",
     "Somebody depends on the supply in one home": "其中 1 户有人依赖供应",
@@ -57,6 +73,9 @@ _CHINESE: Final[Mapping[str, str]] = {
     ),
 }
 """What alerts and incidents are about and how grave they are; the rest of the pages has no catalogue yet."""
+
+
+_CATALOGUES: Final = (_CHINESE, CHINESE_DUTY, CHINESE_PERFORMANCE, CHINESE_TASKS, CHINESE_CHANNELS)
 
 
 def preferred(accept: str | None) -> str:
@@ -85,4 +104,6 @@ Language = Annotated[str, Depends(reader_language)]
 
 def translator(language: str) -> Translate:
     """Return the `_` of pages and phrases: until there are catalogues, Chinese knows kinds and severities only."""
-    return (lambda text: _CHINESE.get(text, text)) if language == CHINESE else (lambda text: text)
+    if language == CHINESE:
+        return lambda text: next((words[text] for words in _CATALOGUES if text in words), text)
+    return lambda text: text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from alerts.model import ABOVE
 from dashboards.languages import Translate
 
 STATUSES: Final[Mapping[str, str]] = {
@@ -62,6 +63,13 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "resident_fine": "Resident says they are fine",
     "other": "Something else",
 }
+FALSE_ALARMS: Final[Mapping[str, str]] = {
+    "at_home_not_using": "At home and well, but used nothing",
+    "away_unregistered": "Away, and nobody had told us",
+    "device_fault": "The device was faulty",
+    "wrong_household": "Wrong household",
+    "other": "Another reason",
+}
 ROLES: Final[Mapping[str, str]] = {
     "resident": "Resident",
     "contact": "Contact",
@@ -73,18 +81,21 @@ TASKS: Final[Mapping[str, str]] = {
     "review": "Review",
     "maintenance": "Maintenance",
     "call_task": "Call by a person",
+    "contact": "Correct a number or address",
 }
 CAUSES: Final[Mapping[str, str]] = {
     "power": "Electricity failed",
     "water": "Water failed",
     "radio": "Gateways silent",
     "gateway": "Gateway silent",
+    "unknown": "Many alarms at once",
 }
 EFFECTS: Final[Mapping[str, str]] = {
     "power": "While it lasts, silence in these homes raises no alarm; what is still silent an hour after its end does.",
     "water": "While it lasts, silence in these homes raises no alarm; what is still silent an hour after its end does.",
     "radio": "Devices that fell silent with it are not reported one by one unless they outlast it.",
     "gateway": "Devices that fell silent with it are not reported one by one unless they outlast it.",
+    "unknown": "While it lasts, these homes are not told one by one; what is still so then is raised, a few a minute.",
 }
 """What an incident does to the alerts of its homes."""
 _WHO: Final[Mapping[str, str]] = {
@@ -92,10 +103,12 @@ _WHO: Final[Mapping[str, str]] = {
     "contacts": "the contacts",
     "caseworker": "the caseworker",
     "duty_officer": "the duty officer",
+    "on_call": "whoever is on call",
 }
 _STEPS: Final[Mapping[str, str]] = {
     "sms": "SMS to {who}",
     "call": "Call to {who}",
+    "message": "Message to {who}",
     "preferred": "Message to {who}",
     "visit": "Visit by {who}",
     "review": "Review by {who}",
@@ -105,20 +118,38 @@ _STEPS: Final[Mapping[str, str]] = {
     "absence_ended": "Look again: the absence ends",
     "unshelve": "Comes back",
     "recheck": "Look whether it is still so",
+    "remind": "Reminder to whoever has the task",
+    "overdue": "If nothing is heard by then, {who} is told",
+    "tell": "Message about a task to {who}",
+    "follow_up": "Follow-up visit by {who}",
     "cap_ended": "Look whether there is room for a visit",
+    "maintenance_ended": "Look again: the announced work ends",
+    "storm_ended": "Its turn, once the many alarms at once are over",
+    "flapping_ended": "Look whether it has been quiet since",
 }
 _WHY_QUIET: Final[Mapping[str, str]] = {
     "backlog": "it arrived late and may be over",
     "absence": "the household is away",
     "cap": "today's limit of visits is reached, by stronger alerts",
+    "storm": "many alarms of its kind at once around here; one incident stands for them",
+    "maintenance": "announced work explains it",
+}
+_BECAUSE: Final[Mapping[str, str]] = {
+    "hours": "it is not for this hour",
+    "severity": "it is not for this severity",
+    "language": "nobody there speaks the language it is for",
+    "channel": "nobody there can be reached in the way it asks for",
+    "answered": "somebody has answered",
 }
 _MEANINGS: Final[Mapping[str, str]] = {
     "fine": "I am fine",
     "help": "I need help",
     "acknowledge": "I take it",
+    "escalate": "tell the next in line",
+    "close": "close it",
     "unclear": "not understood",
 }
-_MEDIA: Final[Mapping[str, str]] = {"sms": "SMS", "call": "Call"}
+_MEDIA: Final[Mapping[str, str]] = {"sms": "SMS", "call": "Call", "message": "Message"}
 _EVENTS: Final[Mapping[str, str]] = {
     "raised": "Raised by the rule {rule}: so since {onset}",
     "joined": "Also seen by the rule {rule}",
@@ -134,7 +165,13 @@ _EVENTS: Final[Mapping[str, str]] = {
     "closed": "Closed: {outcome}",
     "notified": "{medium} to {person} prepared ({role})",
     "reached_nobody": "{step}: there was nobody to reach",
+    "passed_over": "{step}: passed over, {because}",
+    "unreachable": "Nobody of this household can be reached by any telephone or address: the duty officer is told",
     "sent": "{medium} to {person} sent",
+    "delivered": "{medium} to {person} arrived",
+    "held_back": "{medium} to {person} waits until {until}: enough for one hour",
+    "not_sent": "{medium} to {person} called back: the same is said again later",
+    "opted_out": "{person} has forbidden this way: {medium}",
     "send_failed": "{medium} to {person} failed",
     "missed": "{person} did not answer the call",
     "answered": "Answered {answer}: {meaning}",
@@ -142,9 +179,23 @@ _EVENTS: Final[Mapping[str, str]] = {
     "task_planned": "{task} planned for {person}, due {due}",
     "task_recalled": "{task} is overdue: reminded",
     "task_accepted": "{task} accepted by {person}",
+    "task_refused": "{task} refused by {person}",
+    "task_assigned": "{task} goes to {person}",
+    "task_unassigned": "{task}: nobody is left to ask, the duty officer is told",
+    "task_offered": "{task} handed over to {person}, who has not accepted yet",
+    "task_transferred": "{task} transferred to {person}",
+    "task_reminded": "{person} was reminded",
+    "task_overdue": "Not done in time: those above are told",
+    "follow_up_planned": "A follow-up visit is planned for {due}",
     "task_outcome": "{task}: {outcome}",
+    "flapping": "It ends and begins again all the time: from now on that is no news",
+    "settled": "It has stopped beginning again and again",
+    "eased": "Grew weaker: {before} → {severity}",
+    "reopened": "It begins again: the same alert goes on (rule {rule})",
+    "merged": "Merged: the same cause",
+    "split": "Taken apart again: another cause",
 }
-_ADDED: Final = ("reason", "note", "error")
+_ADDED: Final = ("reason", "note", "error", "reference")
 """What people or channels said; it follows the phrase."""
 
 
@@ -160,6 +211,10 @@ def step(_: Translate, action: Mapping[str, Any]) -> str:
         named = _("contact {n}").format(n=who.removeprefix("contact-"))
     elif who.startswith("person:"):
         named = who.removeprefix("person:")
+    elif who.startswith(ABOVE):
+        levels = who.removeprefix(ABOVE)
+        one = _("the duty officers one level up")
+        named = one if levels == "1" else _("the duty officers {n} levels up").format(n=levels)
     else:
         named = word(_, _WHO, who) if who else _("whoever is there")
     return word(_, _STEPS, str(action.get("do", ""))).format(who=named)
@@ -184,7 +239,8 @@ def event(_: Translate, kind: str, detail: Mapping[str, Any], about: str | None,
     `about` is the name of the person it tells of; `when` writes an instant (microseconds UTC) in local time.
     """
     told = word(_, _EVENTS, kind).format_map(_Known(_, detail, about, when))
-    said = [str(detail[key]) for key in _ADDED if detail.get(key)]
+    said = [word(_, FALSE_ALARMS, str(detail["why_false"]))] if detail.get("why_false") else []
+    said += [str(detail[key]) for key in _ADDED if detail.get(key)]
     return ". ".join([told, *said])
 
 
@@ -201,7 +257,7 @@ class _Known(dict[str, str]):
     def __missing__(self, key: str) -> str:
         _, detail = self._translate, self._detail
         if key == "person":
-            return self._about or str(detail.get("by") or _("whoever is there")).removeprefix("token:")
+            return self._about or str(detail.get("by") or _("whoever is there")).rpartition(":")[2]
         if key == "step":
             return step(_, detail)
         if key == "task":
@@ -215,6 +271,7 @@ class _Known(dict[str, str]):
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "why": _WHY_QUIET,
+    "because": _BECAUSE,
     "outcome": OUTCOMES,
     "role": ROLES,
     "meaning": _MEANINGS,

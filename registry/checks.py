@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
+import urllib.parse
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
@@ -21,6 +22,20 @@ LONGEST_ID = 200
 
 _FORBIDDEN_IN_ID = re.compile(r"[\s/+#]")
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)
+_LONGEST_SCHEME = 20
+_ONLY_HERE = frozenset({"dbus", "glib", "gnome", "gtk", "kde", "macosx", "qt", "syslog", "windows"})
+_WELL_KNOWN = (
+    "mailto",
+    "mailtos",
+    "wecombot",
+    "dingtalk",
+    "feishu",
+    "lark",
+    "serverchan",
+    "pushplus",
+    "tgram",
+    "slack",
+)
 _YEARS = range(1970, 2200)
 _YEARS_SOMEWHERE = range(1969, 2201)  # the same in UTC, which may be a day off
 
@@ -195,3 +210,49 @@ def not_after(ends: datetime, starts: datetime, zone: str) -> str | None:
         return None
     end, start = (when.astimezone(ZoneInfo(zone)).isoformat() for when in (ends, starts))
     return f"{end} is not after its start, {start}; write a later time"
+
+
+def message_address(value: str) -> str:
+    """Return where messages go: an Apprise URL, or the https:// address of a webhook. Errors show its beginning only.
+
+    What would show a message on this computer, or write it into its log, is none: nobody would see it there.
+    """
+    value = text(value)
+    scheme, found, rest = value.partition("://")
+    shown = (
+        f'"{scheme}://…"' if found and scheme.replace("+", "").isalnum() and len(scheme) <= _LONGEST_SCHEME else "it"
+    )
+    if not found or not rest or any(character.isspace() for character in value):
+        raise InvalidValueError(
+            "is no address of a messenger; write an Apprise URL such as mailto://… or wecombot://…, or https://… of a "
+            "program"
+        )
+    if scheme.lower() == "http":
+        raise InvalidValueError(f"{shown} is not encrypted; write https://")
+    if scheme.lower() == "https":
+        return _web_address(value, shown)
+    if scheme.lower() in _ONLY_HERE:
+        raise InvalidValueError(f"{shown} stays on this computer, where nobody sees it; write another address")
+    import apprise  # noqa: PLC0415 - knows a hundred services and takes its time; only few registries need it
+
+    apprise.logger.propagate = False  # it would write what it cannot read, key and all, into the log
+    if apprise.Apprise.instantiate(value) is None:
+        near = difflib.get_close_matches(scheme.lower(), _WELL_KNOWN, 1)
+        hint = f"did you mean {near[0]}://" if near and near[0] != scheme.lower() else "look its form up"
+        raise InvalidValueError(
+            f"{shown} with what follows is no address that Apprise knows; {hint} (docs/channels.md)"
+        )
+    return value
+
+
+def _web_address(value: str, shown: str) -> str:
+    try:
+        parts = urllib.parse.urlsplit(value)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidValueError(f"{shown} names no server; write https://server/path")
+    if parts.username is not None or parts.fragment:
+        raise InvalidValueError(f"{shown} holds a password or a #; webhooks are signed instead, write neither")
+    return value

@@ -7,7 +7,7 @@ about rows it does not hold.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from registry import csv_text
 from registry.model import Registry
 from registry.references import Book, Entry, problems_among
 from registry.refusals import InvalidValueError, Problem, RegistryFileError
-from registry.sheets import sheets
+from registry.sheets import Sheet, sheets
 
 
 def read_directory(path: Path, known: Registry | None = None, region: str = "CN") -> Registry:
@@ -63,11 +63,12 @@ def read_files(files: Mapping[str, bytes], known: Registry | None = None, region
         if book.sheet.file not in files:
             continue
         of_form: list[Problem] = []
-        rows = csv_text.rows(book.sheet.file, files[book.sheet.file], list(book.sheet.columns), of_form)
+        sheet = book.sheet
+        rows = csv_text.rows(sheet.file, files[sheet.file], list(sheet.columns), of_form, sheet.may_lack)
         book.whole = not of_form
         problems.extend(of_form)
         for line, texts in rows:
-            cells, wrong = book.sheet.check(texts)
+            cells, wrong = book.sheet.check(_whole(book.sheet, texts, known))
             problems.extend(Problem(book.sheet.file, line, column, advice) for column, advice in wrong)
             book.entries.append(Entry(line, cells))
     problems.extend(problems_among(books, known or Registry()))
@@ -78,6 +79,18 @@ def read_files(files: Mapping[str, bytes], known: Registry | None = None, region
         book.sheet.table: tuple(book.sheet.kind(**entry.cells) for entry in book.entries) for book in books
     }
     return Registry(**tables)
+
+
+def _whole(sheet: Sheet, texts: Mapping[str, str], known: Registry | None) -> Mapping[str, str]:
+    """Return a row with the columns that its file lacks: as they are registered, or empty."""
+    lacking = [column for column in sheet.may_lack if column not in texts]
+    if not lacking:
+        return texts
+    key = sheet.keys[0][0]
+    entries: Iterable[object] = getattr(known, sheet.table) if known else ()
+    entry = next((one for one in entries if getattr(one, key) == texts[key].strip()), None)
+    registered = sheet.texts(entry) if entry else {}
+    return {**texts, **{column: registered.get(column, "") for column in lacking}}
 
 
 def write_directory(registry: Registry, path: Path) -> None:

@@ -13,11 +13,13 @@ Row = tuple[int, Mapping[str, str]]
 """The line a row begins on, counted from 1, and its cells by column."""
 
 
-def rows(file: str, content: bytes, columns: Sequence[str], problems: list[Problem]) -> list[Row]:
+def rows(
+    file: str, content: bytes, columns: Sequence[str], problems: list[Problem], may_lack: Sequence[str] = ()
+) -> list[Row]:
     """Return the rows of a file; what is wrong with its form is added to `problems`.
 
     The content is UTF-8, with or without a byte order mark, its lines ended in any way; the first line names
-    every column, in any order. Rows without any content are not there.
+    every column but those it `may_lack`, in any order. Rows without any content are not there.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -31,7 +33,7 @@ def rows(file: str, content: bytes, columns: Sequence[str], problems: list[Probl
     header = [cell.strip() for cell in header]
     while header and not header[-1]:
         header.pop()
-    wrong = [Problem(file, line, "", advice) for advice in _header_advice(header, columns)]
+    wrong = [Problem(file, line, "", advice) for advice in _header_advice(header, columns, may_lack)]
     if wrong:
         problems.extend(wrong)
         return []
@@ -70,7 +72,7 @@ def _records(file: str, text: str, problems: list[Problem]) -> Iterator[tuple[in
         yield line, record
 
 
-def _header_advice(header: Sequence[str], columns: Sequence[str]) -> Iterator[str]:
+def _header_advice(header: Sequence[str], columns: Sequence[str], may_lack: Sequence[str]) -> Iterator[str]:
     whole = f"the first line must be {','.join(columns)}"
     if not header:
         yield f"is empty; {whole}"
@@ -86,7 +88,7 @@ def _header_advice(header: Sequence[str], columns: Sequence[str]) -> Iterator[st
             meant = f'write "{near[0]}"' if near else whole
             yield f'column "{column}" is not known; {meant}'
     for column in columns:
-        if column not in header:
+        if column not in header and column not in may_lack:
             yield f'column "{column}" is missing; {whole}'
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_args
 
@@ -11,7 +11,7 @@ Level = Literal["city", "district", "street", "community"]
 Category = Literal["elderly_alone", "disabled", "relief", "other"]
 Risk = Literal["low", "medium", "high"]
 Role = Literal["resident", "contact", "caseworker", "duty_officer"]
-PreferredChannel = Literal["sms", "call"]
+PreferredChannel = Literal["sms", "call", "message"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 """From the largest to the smallest; an area lies in the one whose code begins its own."""
@@ -53,7 +53,8 @@ class Person:
     """Somebody to ask, call or send.
 
     A resident has a household, a caseworker or duty officer an area, a contact neither. `phone` is E.164;
-    `channel` is how they prefer to be reached.
+    `channel` is how they prefer to be reached; `address` is where messages go beside the telephone: an Apprise URL, or
+    https:// of a program that is told by a webhook. It may hold a password, and is kept out of `repr`.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Person:
     phone: str | None
     language: str
     channel: PreferredChannel = "sms"
+    address: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

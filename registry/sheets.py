@@ -48,7 +48,8 @@ class Sheet:
     `table` is its name in `Registry` and, with `.csv`, its file; `what` one entry of it; `columns` the check
     of each column, in the order they are written; `keys` the columns that identify an entry, each alone a
     reason to call two entries the same; `references` the table that a column names an entry of; `together`
-    what columns must agree on.
+    what columns must agree on; `may_lack` the columns that files written before there were such may lack: what is
+    registered stays.
     """
 
     table: str
@@ -58,6 +59,7 @@ class Sheet:
     keys: Sequence[tuple[str, ...]]
     references: Mapping[str, str] = field(default_factory=dict)
     together: Callable[[Cells], Iterator[Advice]] = _nothing
+    may_lack: Sequence[str] = ()
 
     @property
     def file(self) -> str:
@@ -109,6 +111,12 @@ def _home_or_area(cells: Cells) -> Iterator[Advice]:
             yield column, f'"{cells[column]}" is more than a {role} has; leave it empty'
 
 
+def _person(cells: Cells) -> Iterator[Advice]:
+    yield from _home_or_area(cells)
+    if cells["channel"] == "message" and cells["address"] is None:
+        yield "address", "is empty; write where messages go, or prefer sms or call"
+
+
 def sheets(region: str = "CN") -> tuple[Sheet, ...]:
     """Return the six sheets, those referred to first; `region` is the country of national telephone numbers.
 
@@ -149,10 +157,12 @@ def sheets(region: str = "CN") -> tuple[Sheet, ...]:
                 "phone": checks.optional(checks.phone(region)),
                 "language": checks.language,
                 "channel": checks.choice("channel", CHANNELS, default="sms"),
+                "address": checks.optional(checks.message_address),
             },
             keys=[("id",)],
             references={"household": "households", "area": "areas"},
-            together=_home_or_area,
+            together=_person,
+            may_lack=("address",),
         ),
         Sheet(
             "contacts", "contact", Contact,

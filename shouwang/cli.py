@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import os
-import sys
-import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from registry.errors import ShouwangError
-from shouwang import logging
-from shouwang.errors import SettingsError
-from shouwang.settings import Settings
+from shouwang import oncall_commands, policy_commands
+from shouwang.command_frame import DataDir, database, told
 
 app = typer.Typer(
     name="shouwang",
@@ -33,15 +24,11 @@ registry_app = typer.Typer(help="Who is watched and who cares, as CSV files.", n
 token_app = typer.Typer(help="Tokens for the API.", no_args_is_help=True)
 app.add_typer(registry_app, name="registry")
 app.add_typer(token_app, name="token")
+app.add_typer(oncall_commands.app, name="oncall")
+app.add_typer(policy_commands.app, name="policy")
 bench_app = typer.Typer(help="Measure this machine with Shouwang on it; alone: everything, as JSON.")
 app.add_typer(bench_app, name="bench")
 
-_NOT_SETTINGS = ("SHOUWANG_TEST_", "SHOUWANG_RECORDINGS", "SHOUWANG_DATABASE_PASSWORD", "SHOUWANG_MQTT_PASSWORD")
-"""Names that tests and docker compose use; every other name with our prefix is meant for us."""
-
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Where the embedded instance lives.", show_default="data")
-]
 Rules = Annotated[str | None, typer.Option("--rules", help="A rule set's name or TOML file.", show_default="default")]
 MetricsPort = Annotated[int | None, typer.Option("--metrics-port", help="Serve Prometheus metrics on this port.")]
 
@@ -69,7 +56,7 @@ def up(
     from shouwang.up import Options
     from shouwang.up import up as run
 
-    with _told(data_dir, http_port=http_port, rules=rules) as settings:
+    with told(data_dir, http_port=http_port, rules=rules) as settings:
         wanted = TownOptions(households, speed, seed, history_days, tuple(event or ())) if town else None
         raise typer.Exit(run(settings, Options(mqtt_port, wanted), Console(highlight=False)))
 
@@ -79,7 +66,7 @@ def ingest(rules: Rules = None, metrics_port: MetricsPort = None) -> None:
     """Carry telemetry from an MQTT broker to PostgreSQL, judging it on the way (SHOUWANG_MQTT_URL, …_DATABASE_URL)."""
     from shouwang.roles import run_ingest
 
-    with _told(None, rules=rules) as settings:
+    with told(None, rules=rules) as settings:
         run_ingest(settings, metrics_port)
 
 
@@ -88,7 +75,7 @@ def escalate(metrics_port: MetricsPort = None) -> None:
     """Climb the ladders of open alerts; any number of these may run on one database."""
     from shouwang.roles import run_escalate
 
-    with _told(None) as settings:
+    with told(None) as settings:
         run_escalate(settings, metrics_port)
 
 
@@ -97,7 +84,7 @@ def web(http_port: Annotated[int | None, typer.Option(show_default="8080")] = No
     """Serve the API and the dashboard; any number of these may run on one database."""
     from shouwang.roles import run_web
 
-    with _told(None, http_port=http_port) as settings:
+    with told(None, http_port=http_port) as settings:
         run_web(settings)
 
 
@@ -106,7 +93,7 @@ def migrate() -> None:
     """Bring the database to the schema of this version."""
     from shouwang.roles import run_migrate
 
-    with _told(None) as settings:
+    with told(None) as settings:
         applied = run_migrate(settings)
         typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
 
@@ -120,7 +107,7 @@ def registry_import(
     """Take over CSV files: all or nothing; every error names file, line and what to write instead."""
     from storage.registry import import_directory
 
-    with _told(data_dir) as settings, _database(settings) as conn:
+    with told(data_dir) as settings, database(settings) as conn:
         typer.echo(str(import_directory(conn, directory, region)))
 
 
@@ -131,7 +118,7 @@ def registry_export(
     """Write all that is registered as CSV files; importing them changes nothing."""
     from storage.registry import export_directory
 
-    with _told(data_dir) as settings, _database(settings) as conn:
+    with told(data_dir) as settings, database(settings) as conn:
         export_directory(conn, directory)
         typer.echo(f"written to {directory}")
 
@@ -147,7 +134,7 @@ def token_create(
     """Make a token for the API and print it; it cannot be shown again."""
     from storage import tokens
 
-    with _told(data_dir) as settings, _database(settings) as conn:
+    with told(data_dir) as settings, database(settings) as conn:
         typer.echo(tokens.create(conn, role, area, name or person or role, person))
 
 
@@ -159,7 +146,7 @@ def token_revoke(
     """End every token of a name, and the sessions that were opened with it."""
     from storage import tokens
 
-    with _told(data_dir) as settings, _database(settings) as conn:
+    with told(data_dir) as settings, database(settings) as conn:
         typer.echo(f"{tokens.revoke(conn, name)} revoked")
 
 
@@ -176,7 +163,7 @@ def replay(
     from shouwang.replaying import bar
     from shouwang.replaying import replay as run
 
-    with _told(data_dir) as settings:
+    with told(data_dir) as settings:
         with bar() as progress:
             done = run(settings, file, zone=zone, speed=speed, progress=progress)
         tally = done.tally
@@ -205,8 +192,27 @@ def simulate(
     """Publish a virtual town to any broker, from now on, until Ctrl-C."""
     from shouwang.simulating import simulate as run
 
-    with _told(data_dir, mqtt_url=broker) as settings:
+    with told(data_dir, mqtt_url=broker) as settings:
         run(settings, households, speed, seed, event or [], registry_out)
+
+
+@app.command("simulate-twilio")
+def simulate_twilio(
+    port: Annotated[int, typer.Option(help="The port it listens on; point SHOUWANG_TWILIO_API_URL at it.")] = 8095,
+    host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
+    script: Annotated[
+        Path | None, typer.Option(help="How telephones behave, as TOML or JSON (docs/simulator.md).")
+    ] = None,
+    sms_url: Annotated[
+        str | None,
+        typer.Option(help="Where SMS from people are posted.", show_default="below SHOUWANG_PUBLIC_URL"),
+    ] = None,
+) -> None:
+    """Emulate Twilio, so that ladders can be tried without paying; account and token are the settings'."""
+    from shouwang.simulating_twilio import simulate_twilio as run
+
+    with told(None) as settings:
+        run(settings, host, port, script, sms_url)
 
 
 @app.command()
@@ -243,7 +249,7 @@ def backtest(
     """Run the very same detectors over recordings, without servers, and report what they would have raised."""
     from shouwang.backtest import command
 
-    with _told(data_dir):
+    with told(data_dir):
         asked = command.Asked(
             tuple(files or ()), tuple(rules or ()), registry, town, known_outings, inject, at, json, html, zone, seed,
             only,
@@ -257,7 +263,7 @@ def bench(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from shouwang.bench import detectors
 
-        with _told(None):
+        with told(None):
             typer.echo(dumps({"detectors": detectors.as_json(detectors.run(detectors.Options()))}, indent=1))
 
 
@@ -276,14 +282,27 @@ def bench_detectors(
     """Measure readings per second and core, memory per sensor, and what each rule of a set costs."""
     from shouwang.bench import detectors
 
-    told = Console(stderr=True, highlight=False)
-    with _told(None):
+    aside = Console(stderr=True, highlight=False)
+    with told(None):
         options = detectors.Options(sensors, batch, rules, tuple(only or ()), warm_up, hours, seed, river)
-        report = detectors.run(options, told.print)
+        report = detectors.run(options, aside.print)
         if json:
             typer.echo(dumps(detectors.as_json(report), indent=1))
         else:
             detectors.print_report(report, Console(highlight=False))
+
+
+@app.command()
+def audit(data_dir: DataDir = None) -> None:
+    """Look whether anybody is forgotten or anything is stuck; exit code 1 if so. For cron, systemd and monitors."""
+    from shouwang import auditing
+
+    console = Console(highlight=False)
+    with told(data_dir) as settings, database(settings) as conn:
+        report = auditing.report(conn)
+        for line in report.lines():
+            console.print(escape(line), soft_wrap=True)
+        raise typer.Exit(0 if report.well else 1)
 
 
 @app.command()
@@ -293,7 +312,7 @@ def doctor(data_dir: DataDir = None) -> None:
     from shouwang.doctor import examine
 
     console = Console(highlight=False)
-    with _told(data_dir) as settings:
+    with told(data_dir) as settings:
         ill = 0
         for result in examine(settings, lambda: wiring.policies(settings.policies)):
             word = "[green]well[/]" if result.ok else "[red]ILL [/]"
@@ -305,51 +324,3 @@ def doctor(data_dir: DataDir = None) -> None:
 def main() -> None:
     """Run the command line."""
     app()
-
-
-@contextmanager
-def _told(data_dir: Path | None, **given: Any) -> Iterator[Settings]:
-    """Yield the settings; an error that is meant for the user ends the command with its message, not a traceback."""
-    options = {name: value for name, value in {"data_dir": data_dir, **given}.items() if value is not None}
-    try:
-        settings = _settings(options)
-        logging.set_up(settings.log_level, json=settings.log_json)
-        yield settings
-    except ShouwangError as error:
-        typer.secho(str(error), fg="red", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _settings(options: dict[str, Any]) -> Settings:
-    """Read the settings.
-
-    Raises:
-        SettingsError: one of them is wrong, or its name is.
-    """
-    known = {f"SHOUWANG_{name.upper()}" for name in Settings.model_fields}
-    for name in os.environ:
-        if name.startswith("SHOUWANG_") and name not in known and not name.startswith(_NOT_SETTINGS):
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else "see .env.example for all of them"
-            raise SettingsError(f"{name} is no setting: {hint}")
-    try:
-        return Settings(**options)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"shouwang.toml cannot be read: {error}") from error
-    except ValidationError as error:
-        problems = []
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"])
-            problems.append(f"{name} (SHOUWANG_{name.upper()}, --{name.replace('_', '-')}): {problem['msg']}")
-        raise SettingsError("; ".join(problems)) from error
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[Any]:
-    from shouwang import instance
-    from storage.database import connect
-
-    with instance.database(settings) as conninfo, connect(conninfo) as conn:
-        yield conn

@@ -16,7 +16,7 @@ from detectors.rules import load
 from ingest.mqtt import Endpoint, Subscriber
 from registry.errors import ShouwangError
 from registry.readings import SensorTable
-from shouwang import instance
+from shouwang import instance, telephony
 from shouwang.errors import NoInstanceError
 from shouwang.settings import Settings
 from storage.database import connect
@@ -41,6 +41,8 @@ def examine(settings: Settings, policies: Callable[[], Policies]) -> Iterator[Ex
     yield _try("policies", lambda: _policies(policies))
     yield _try("dashboard assets", _assets)
     yield _try("disk", lambda: _disk(settings))
+    yield _try("Twilio", lambda: _twilio(settings))
+    yield _try("links in texts", lambda: _links(settings))
     yield from _servers(settings)
 
 
@@ -80,6 +82,17 @@ def _policies(policies: Callable[[], Policies]) -> str:
             "add a policy without conditions at the end of the file"
         )
     return "every kind, severity and hour has its ladder"
+
+
+def _twilio(settings: Settings) -> str:
+    if telephony.twilio_channel(settings) is None:
+        return "not set up: simulated telephones take SMS and calls"
+    replies = "replies by SMS" if settings.twilio_two_way else "a signed link in each SMS"
+    return f"complete, webhooks at {settings.public_url}, {replies}"
+
+
+def _links(settings: Settings) -> str:
+    return "none" if telephony.links(settings) is None else f"signed, below {settings.public_url}"
 
 
 def _assets() -> str:

@@ -1,14 +1,14 @@
-"""The loop that climbs the ladders: due steps are run, messages leave, calls ring out, and an auditor looks on.
+"""The loop that climbs the ladders: due steps are run, messages leave, calls ring out; beside it an auditor looks on.
 
-What cannot be done for one household must not keep the others waiting: each step, message, call and look of the auditor
-stands for itself. Only when the database is away everything waits, and begins again.
+What cannot be done for one household must not keep the others waiting: each step, message and call stands for
+itself. Only when the database is away everything waits, and begins again.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -16,23 +16,28 @@ import psycopg
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from alerts.audit import TOLERANCE, Violation, audit
+from alerts.audit import Violation
 from alerts.book import Books, Due
 from alerts.cap import Cap
+from alerts.channels.choice import Channels
 from alerts.channels.port import Channel
-from alerts.delivery import claim, deliver, miss, rung_out
-from alerts.escalation import carry_out
+from alerts.delivery import claim, deliver, give_up, miss, rung_out, unreported
+from alerts.escalation import STORMS, carry_out
+from alerts.limits import Limits
+from alerts.storms import look
 from registry.instants import MINUTE
+from shouwang.auditing import AuditMetrics, Auditor
 from shouwang.clock import Clock, micros
+from shouwang.heartbeat import Heartbeat
 from storage.database import connect
 from storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
 
-_MOST = 100
+_MOST = 10
+"""So few at a turn, that a fire which breaks out meanwhile waits for no more than these."""
 _LOOK_SECONDS = 0.25
 """How long the loop sleeps when nobody calls it; a step is late by at most this."""
-_AUDIT_SECONDS = 10.0
 _PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
 _TRY_AGAIN = MINUTE
@@ -47,6 +52,9 @@ class EscalationMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.steps = Counter("shouwang_steps_total", "Escalation steps carried out", registry=registry)
         self.sent = Counter("shouwang_deliveries_total", "Messages handed to a channel", registry=registry)
+        self.unreported = Counter(
+            "shouwang_messages_unreported_total", "Messages their provider told nothing of", registry=registry
+        )
         self.missed = Counter("shouwang_calls_missed_total", "Calls nobody took", registry=registry)
         self.failures = Counter(
             "shouwang_escalation_failures_total",
@@ -54,9 +62,7 @@ class EscalationMetrics:
             ("what",),
             registry=registry,
         )
-        self.forgotten = Gauge(
-            "shouwang_forgotten_alerts", "Open alerts without a step ahead or a holder; must be 0", registry=registry
-        )
+        self.audit = AuditMetrics(registry)
         self.heartbeat = Gauge("shouwang_escalation_heartbeat", "Unix time of the last round", registry=registry)
 
 
@@ -72,18 +78,28 @@ class Escalating:
         stop: threading.Event,
         metrics: EscalationMetrics,
         cap: Cap | None = None,
+        heartbeat: Heartbeat | None = None,
+        limits: Limits | None = None,
+        hand_overs: Callable[[int], int] | None = None,
     ) -> None:
         self._conninfo = conninfo
         self._books = books
         self._channels = channels
+        self._choice = Channels.of(channels)
+        self._limits = limits or Limits()
+        self._hand_overs = hand_overs
         self._clock = clock
         self._stop = stop
         self._metrics = metrics
         self._cap = cap
-        self._reported: frozenset[UUID] = frozenset()
+        self._auditor = Auditor(conninfo, channels, clock, stop, metrics.audit, metrics.failures, heartbeat)
         self._aside: dict[UUID, int] = {}
         self.last_round = time.monotonic()
-        self.violations: list[Violation] = []
+
+    @property
+    def violations(self) -> list[Violation]:
+        """The alerts that the auditor of this process found to be forgotten when it last looked."""
+        return self._auditor.violations
 
     @property
     def healthy(self) -> bool:
@@ -91,7 +107,13 @@ class Escalating:
         return time.monotonic() - self.last_round < 30
 
     def run(self) -> None:
-        """Climb until `stop` is set; a database that is away is waited for, and no error ends it."""
+        """Climb and audit until `stop` is set; a database that is away is waited for, and no error ends it."""
+        auditor = threading.Thread(target=self._auditor.run, name="audit", daemon=True)
+        auditor.start()
+        self._climb_on()
+        auditor.join(30)
+
+    def _climb_on(self) -> None:
         pause = _PAUSE_SECONDS
         while not self._stop.is_set():
             began = time.monotonic()
@@ -112,36 +134,40 @@ class Escalating:
                 pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
 
     def once(self) -> int:
-        """Do what is due by now, some hundred things at most; return how much that was.
+        """Do what is due by now, some ten things of each sort at most; return how much that was.
 
         Raises:
             psycopg.OperationalError: the database is away.
         """
         now = micros(self._clock)
-        return self._steps(now) + self._messages(now) + self._calls(now)
+        begun = self._storms(now) + self._shifts(now) + self._steps(now)
+        return begun + self._messages(now) + self._calls(now) + self._silences(now)
 
     def look_after(self) -> None:
-        """Ask the auditor whether anybody is forgotten, and say so as loudly as a log can."""
-        with self._passing_over("audit"):
-            with self._books() as book:
-                self.violations = audit(book.watched(), micros(self._clock), int(TOLERANCE * self._clock.speed))
-            self._metrics.forgotten.set(len(self.violations))
-            for violation in self.violations:
-                if violation.alert not in self._reported:
-                    log.critical("an alert is being forgotten", alert=str(violation.alert), detail=violation.detail)
-            self._reported = frozenset(violation.alert for violation in self.violations)
+        """Have the auditor look once, whichever process audits."""
+        self._auditor.once()
 
     def _climb(self, listener: psycopg.Connection) -> None:
-        audited = 0.0
         while not self._stop.is_set():
             busy = self.once()
-            if time.monotonic() - audited > _AUDIT_SECONDS:  # also in a burst
-                audited = time.monotonic()
-                self.look_after()
             self._alive()
             if not busy:
                 for _ in listener.notifies(timeout=_LOOK_SECONDS, stop_after=1):
                     pass
+
+    def _storms(self, now: int) -> int:
+        seen = 0
+        with self._passing_over("storm"), self._books() as book:
+            seen += look(book, now, STORMS)
+        return seen
+
+    def _shifts(self, now: int) -> int:
+        """Tell those whose shift ends or begins what is still held."""
+        told = 0
+        if self._hand_overs is not None:
+            with self._passing_over("hand-over"):
+                told = self._hand_overs(now)
+        return told
 
     def _steps(self, now: int) -> int:
         done = 0
@@ -152,7 +178,7 @@ class Escalating:
                     due = book.next_due(now)
                     if due is None:
                         break
-                    carry_out(book, due, now, cap=self._cap)
+                    carry_out(book, due, now, self._choice, self._cap)
             except Exception as error:
                 if due is None or _is_away(error):
                     raise
@@ -174,7 +200,7 @@ class Escalating:
             tried += 1
             # One that could not be recorded is tried again when its claim has run out.
             with self._passing_over("message", alert=str(message.alert), step=message.step, message=str(message.id)):
-                deliver(self._books, self._channels, message, now)
+                deliver(self._books, self._channels, message, now, self._limits)
                 self._metrics.sent.inc()
         return tried
 
@@ -190,6 +216,15 @@ class Escalating:
                 del self._aside[call]
         self._metrics.missed.inc(missed)
         return missed
+
+    def _silences(self, now: int) -> int:
+        """Have messages fail that their provider tells nothing of."""
+        given_up = 0
+        for message in unreported(self._books, now, self._limits.patience):
+            with self._passing_over("report", message=str(message)):
+                given_up += give_up(self._books, message, now)
+        self._metrics.unreported.inc(given_up)
+        return given_up
 
     @contextmanager
     def _passing_over(self, what: str, **about: object) -> Iterator[None]:

@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool
 
 from dashboards.context import Check
 from ingest.mqtt import Endpoint
-from shouwang import wiring
+from shouwang import auditing, wiring
 from shouwang.clock import LiveClock
 from shouwang.engine import Engine
 from shouwang.errors import NoInstanceError
@@ -52,14 +52,26 @@ def run_escalate(settings: Settings, metrics_port: int | None) -> None:
     with open_pool(database, size=4, name="shouwang escalate") as pool, wiring.told_to_stop(stop.set):
         _serve_metrics(metrics_port, metrics)
         log.info("escalation is at work")
-        wiring.escalating(database, pool, LiveClock(), stop, metrics, settings.cap).run()
+        loop = wiring.escalating(
+            database, pool, LiveClock(), stop, metrics, settings.cap, settings.heartbeat_url, settings
+        )
+        loop.run()
 
 
 def run_web(settings: Settings) -> None:
     """Serve API and pages until told to stop; any number of these may run."""
     database, metrics = _database(settings), CollectorRegistry()
     with open_pool(database, size=16, name="shouwang web") as pool:
-        app = wiring.web(database, pool, LiveClock(), lambda: {"database": check(pool)}, metrics, embedded=False)
+        app = wiring.web(
+            database,
+            pool,
+            LiveClock(),
+            lambda: {"database": check(pool), "audit": auditing.check(pool)},
+            metrics,
+            embedded=False,
+            ladders=wiring.policies(settings.policies),
+            settings=settings,
+        )
         server = wiring.server(app)
 
         def leave() -> None:

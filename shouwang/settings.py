@@ -8,7 +8,9 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from alerts.cap import Cap
+from alerts.limits import Limits
 from detectors.finding import Severity
+from registry.instants import MINUTE
 
 
 class Settings(BaseSettings):
@@ -40,6 +42,24 @@ class Settings(BaseSettings):
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="how much is logged")
     log_json: bool = Field(default=False, description="log lines as JSON, for a log collector")
     quarantine_days: int = Field(default=30, ge=1, description="how long refused payloads are kept")
+    public_url: str | None = Field(default=None, description="where the outside world reaches this service, https://…")
+    texts_an_hour: int = Field(default=6, ge=1, description="SMS and messages to one person in an hour")
+    calls_an_hour: int = Field(default=4, ge=1, description="automated calls to one person in an hour")
+    report_minutes: int = Field(default=30, ge=1, description="how long a provider has to say what became of a message")
+    webhook_secret: str | None = Field(default=None, description="what webhooks to others are signed with, whsec_…")
+    twilio_account_sid: str | None = Field(default=None, description="the Twilio account, AC…")
+    twilio_auth_token: str | None = Field(default=None, description="its auth token; webhooks are checked with it too")
+    twilio_from: str | None = Field(default=None, description="the number or messaging service that SMS come from")
+    twilio_caller_id: str | None = Field(default=None, description="the number that calls come from")
+    twilio_api_url: str | None = Field(default=None, description="another base URL than Twilio's, for tests")
+    twilio_two_way: bool = Field(default=True, description="false where nobody can reply to an SMS: texts carry a link")
+    link_secret: str | None = Field(default=None, description="what the links in texts are signed with")
+    heartbeat_url: str | None = Field(default=None, description="fetched every minute while all is well")
+
+    @property
+    def limits(self) -> Limits:
+        """How much one person is sent in an hour, and how long a provider's report is waited for."""
+        return Limits(self.texts_an_hour, self.calls_an_hour, self.report_minutes * MINUTE)
 
     @property
     def cap(self) -> Cap:

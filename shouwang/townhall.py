@@ -30,12 +30,13 @@ from shouwang.clock import Clock, LiveClock, TownClock
 from shouwang.engine import Engine
 from shouwang.errors import WrongTimeError
 from shouwang.wiring import Threads
+from simulators.duties import duties
 from simulators.events import Event, Happening, event, parse
 from simulators.gateway import Gateways
 from simulators.people import react
 from simulators.story import cast, story
 from simulators.town import Town
-from storage import engine_state, registry
+from storage import engine_state, oncall, registry
 from storage.alerts import PostgresAlertBook
 from storage.handsets import Unanswered, unanswered
 from storage.visits import helped
@@ -184,6 +185,7 @@ class TownHall:
             with self._pool.connection() as conn:
                 if not deed.learned:
                     registry.save(conn, town.registry)
+                    oncall.save(conn, duties(town.registry, deed.start.astimezone(_ZONE).date()))
                 ids = registry.add_sensors(conn, town.sensors)
         deed.write(self._data_dir)
         engine.read_registry()

@@ -16,7 +16,7 @@ from rich.console import Console
 from dashboards.context import Check, Readiness
 from ingest.broker import EmbeddedBroker
 from ingest.mqtt import Endpoint, Subscriber
-from shouwang import wiring
+from shouwang import auditing, wiring
 from shouwang.engine import Engine
 from shouwang.errors import SettingsError
 from shouwang.instance import Instance, sole_tenant
@@ -66,6 +66,7 @@ class _Embedded:
     def __init__(self, settings: Settings, options: Options, console: Console, house: ExitStack) -> None:
         ladders = wiring.policies(settings.policies)
         self._settings, self._console, self._house = settings, console, house
+        self._ladders = ladders
         # Asked for first, so that a port which is taken is not found out after a month has been learned.
         self._web = house.enter_context(wiring.listener(settings.http_host, settings.http_port))
         self._servers: dict[str, Callable[[], bool]] = {}
@@ -90,13 +91,23 @@ class _Embedded:
         self._client = wiring.subscriber(Endpoint.parse(self._broker), settings.mqtt_client_id, clock)
         self._listening = wiring.listening(self._client, engine, self._listen_no_more, self._metrics)
         self._escalating = wiring.escalating(
-            self._database, self._pool, clock, self._climb_no_more, self._metrics, settings.cap
+            self._database,
+            self._pool,
+            clock,
+            self._climb_no_more,
+            self._metrics,
+            settings.cap,
+            settings.heartbeat_url,
+            settings,
+            town=options.town is not None,
         )
 
     def run(self) -> list[str]:
         """Serve until told to stop, then stop in good order; return the loops that fell over."""
         fell: list[str] = []
-        app = wiring.web(self._database, self._pool, self._clock, self._ready, self._metrics, embedded=True)
+        app = wiring.web(
+            self._database, self._pool, self._clock, self._ready, self._metrics, embedded=True, ladders=self._ladders
+        )
         server = wiring.server(app)
 
         def leave() -> None:
@@ -157,6 +168,7 @@ class _Embedded:
             "broker": _well(self._client.connected, "the broker's connection is gone"),
             "engine": _well(self._listening.healthy, "the engine does not go round; its log says why"),
             "escalation": _well(self._escalating.healthy, "the ladders stand still; the log says why"),
+            "audit": auditing.check(self._pool),
         }
 
     def _announce(self, address: str) -> Instance:

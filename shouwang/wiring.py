@@ -18,9 +18,14 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from psycopg_pool import ConnectionPool
 
-from alerts.book import AlertBook
+from alerts.book import AlertBook, Books
 from alerts.cap import Cap
+from alerts.channels.apprise import AppriseChannel
+from alerts.channels.choice import HANDSET, Channels
 from alerts.channels.handset import RINGS, HandsetChannel
+from alerts.channels.port import Channel
+from alerts.channels.webhook import WebhookChannel
+from alerts.model import Medium
 from alerts.policy import Policies
 from alerts.policy_file import built_in, parse
 from dashboards.app import create_app
@@ -29,19 +34,25 @@ from dashboards.live import Broadcaster
 from ingest.decoders import TOPICS
 from ingest.mqtt import Endpoint, Subscriber
 from registry.instants import SECOND
+from shouwang import telephony
 from shouwang.clock import Clock, micros
 from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError, PortTakenError, SettingsError
 from shouwang.escalating import Escalating, EscalationMetrics
+from shouwang.handing_over import HandingOver
+from shouwang.heartbeat import Heartbeat
 from shouwang.listening import IngestMetrics, Listening
 from shouwang.settings import Settings
 from storage.alerts import PostgresAlertBook, books_on
 from storage.database import connect
 from storage.migrate import check_schema
+from storage.unreachable import unreachable_households
 
 log = structlog.get_logger(__name__)
 
 _STAND_BY_SECONDS = 1.0
+_NAMED = 5
+"""How many households a warning names."""
 _SEEN_SECONDS = 5
 """How long a call rings at least in real time, however fast the town's clock runs, so that somebody can see it."""
 
@@ -122,12 +133,74 @@ def escalating(
     stop: threading.Event,
     metrics: CollectorRegistry,
     cap: Cap | None = None,
+    heartbeat: str | None = None,
+    settings: Settings | None = None,
+    *,
+    town: bool = False,
 ) -> Escalating:
-    """Return the loop that climbs the ladders, with every channel there is; `cap` limits the visits of a day."""
+    """Return the loop that climbs the ladders, with every channel there is; `cap` limits the visits of a day.
+
+    `heartbeat` is the URL that the auditor asks for while all is well. In a `town` nobody outside it is reached, nor
+    without `settings`.
+
+    Raises:
+        SettingsError: that is no URL.
+    """
     opened = books_on(pool)
+    warn_of_the_unreachable(pool)
+    ways = channels(None if town else settings, opened, clock)
+    return Escalating(
+        database,
+        opened,
+        ways,
+        clock,
+        stop,
+        EscalationMetrics(metrics),
+        cap,
+        Heartbeat(heartbeat) if heartbeat else None,
+        settings.limits if settings else None,
+        HandingOver(pool, Channels.of(ways)),
+    )
+
+
+def warn_of_the_unreachable(pool: ConnectionPool) -> None:
+    """Log how many households there are none of whose people can be told anything, and which are the first."""
+    with pool.connection() as conn:
+        count, first = unreachable_households(conn, _NAMED)
+    if count:
+        log.warning(
+            "nobody of these households can be reached: give their people a telephone or an address; "
+            "`shouwang policy check` says more",
+            households=count,
+            first=first,
+        )
+
+
+def channels(settings: Settings | None, opened: Books, clock: Clock) -> dict[str, Channel]:
+    """Return the channels that are configured, in order of preference; without settings only simulated telephones.
+
+    Those also take SMS and calls where no provider of telephony is configured, so that somebody can look around.
+
+    Raises:
+        SettingsError: something is missing that a configured channel needs.
+    """
     rings = max(RINGS, int(_SEEN_SECONDS * clock.speed * SECOND))
-    channels = {HandsetChannel.name: HandsetChannel(opened, rings)}
-    return Escalating(database, opened, channels, clock, stop, EscalationMetrics(metrics), cap)
+    if settings is None:
+        return {HANDSET: HandsetChannel(opened, rings)}
+    made: dict[str, Channel] = {}
+    twilio = telephony.twilio_channel(settings)
+    if twilio is not None:
+        made[twilio.name] = twilio
+    links = telephony.links(settings)
+    link = None if links is None else links.to
+    made[AppriseChannel.name] = AppriseChannel(link)
+    if settings.webhook_secret:
+        source = settings.public_url or "urn:shouwang"
+        made[WebhookChannel.name] = WebhookChannel(settings.webhook_secret, source, link)
+    if not any(Medium.SMS in channel.media for channel in made.values()):
+        log.warning("no provider of telephony is configured: simulated telephones take SMS and calls")
+        made[HANDSET] = HandsetChannel(opened, rings, frozenset({Medium.SMS, Medium.CALL}))
+    return made
 
 
 def web(
@@ -138,8 +211,16 @@ def web(
     metrics: CollectorRegistry,
     *,
     embedded: bool,
+    ladders: Policies | None = None,
+    settings: Settings | None = None,
 ) -> FastAPI:
-    """Return the dashboard."""
+    """Return the dashboard; `ladders` are those it shows, the built-in ones if none are given.
+
+    Without `settings` it takes no webhooks and opens no signed links.
+
+    Raises:
+        SettingsError: something is missing that a configured channel needs.
+    """
 
     def book(conn: psycopg.Connection) -> AlertBook:
         return PostgresAlertBook(conn)
@@ -154,6 +235,9 @@ def web(
             events=Broadcaster(database),
             book=book,
             metrics=metrics,
+            twilio=None if settings is None else telephony.signatures(settings),
+            links=None if settings is None else telephony.links(settings),
+            policies=ladders or built_in(),
         )
     )
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from alerts.assignment import Candidate
 from alerts.model import Medium, People, Place, Recipient, Role
+from alerts.oncall.rota import everybody
 from registry.instants import to_datetime, to_micros
+from storage import oncall
 from storage.errors import StorageError
 
-_PLACE = "SELECT id AS household, area, zone, address FROM household WHERE id = %(household)s"
+PLACE_COLUMNS = "id AS household, area, zone, address, category = 'disabled' AND risk = 'high' AS dependent"
+_PLACE = f"SELECT {PLACE_COLUMNS} FROM household WHERE id = %(household)s"
 
 _PEOPLE = """
 WITH home AS (SELECT * FROM household WHERE id = %(household)s)
@@ -30,14 +36,33 @@ UNION ALL
  ORDER BY length(person.area) DESC, person.id COLLATE "C"
  LIMIT 1)
 UNION ALL
-(SELECT 'duty_officer', 0, person.*
- FROM home JOIN person ON person.role = 'duty_officer' AND starts_with(home.area, person.area)
- ORDER BY length(person.area) DESC
- FETCH FIRST 1 ROWS WITH TIES)
+SELECT 'caseworker', 1, person.*
+FROM home JOIN person ON person.role = 'caseworker' AND starts_with(home.area, person.area)
+UNION ALL
+SELECT 'duty_officer', dense_rank() OVER (ORDER BY length(person.area) DESC) - 1, person.*
+FROM home JOIN person ON person.role = 'duty_officer' AND starts_with(home.area, person.area)
 ORDER BY as_role, position, id
 """
 """Whose household has no caseworker has one of the smallest area around it that has any: the first by id, so that it is
-always the same. Duty officers are all those of the smallest area around the household that has any."""
+always the same; the others of the areas around are at position 1. Duty officers are all those of the areas around: at
+position 0 those of the smallest that has any, at 1 those of the next larger one, and so on."""
+
+_CREW = """
+WITH home AS (SELECT area, caseworker FROM household WHERE id = %(household)s),
+crew AS (
+    SELECT person.*, person.id = home.caseworker IS TRUE AS own
+    FROM home JOIN person
+      ON person.id = home.caseworker OR person.role = 'caseworker' AND starts_with(home.area, person.area)
+)
+SELECT crew.*, in_hand.urgent, in_hand.tasks
+FROM crew CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE task.kind IN ('visit', 'call_task')) AS urgent, count(*) AS tasks
+    FROM task WHERE task.assignee = crew.id AND task.status IN ('open', 'accepted')
+) in_hand
+ORDER BY crew.id COLLATE "C"
+"""
+
+_STAFF = "SELECT * FROM person WHERE id = ANY (%(ids)s) AND role IN ('caseworker', 'duty_officer')"
 
 _NEWEST_READING = """
 SELECT max(newest.time) AS time
@@ -67,21 +92,61 @@ def place(conn: Connection[Any], household: str) -> Place:
     return Place(**row)
 
 
-def people(conn: Connection[Any], household: str) -> People:
-    """Return everybody an alert of a household may concern."""
+def people(conn: Connection[Any], household: str, at: int) -> People:
+    """Return everybody an alert of a household may concern at an instant (microseconds UTC)."""
     rows = conn.cursor(row_factory=dict_row).execute(_PEOPLE, {"household": household}).fetchall()
-    by_role: dict[Role, list[Recipient]] = {role: [] for role in Role}
+    by_place: dict[tuple[Role, int], list[Recipient]] = defaultdict(list)
     for row in rows:
         role = Role(row["as_role"])
-        by_role[role].append(
-            Recipient(row["id"], row["name"], role, row["phone"], row["language"], Medium(row["channel"]))
-        )
+        position = 0 if role is Role.CONTACT else row["position"]
+        by_place[role, position].append(_recipient(row, role))
+    own = next(iter(by_place[Role.CASEWORKER, 0]), None)
+    levels = sorted(position for role, position in by_place if role is Role.DUTY_OFFICER)
     return People(
-        residents=tuple(by_role[Role.RESIDENT]),
-        contacts=tuple(by_role[Role.CONTACT]),
-        caseworker=next(iter(by_role[Role.CASEWORKER]), None),
-        duty_officers=tuple(by_role[Role.DUTY_OFFICER]),
+        residents=tuple(by_place[Role.RESIDENT, 0]),
+        contacts=tuple(by_place[Role.CONTACT, 0]),
+        caseworker=own,
+        duty_officers=tuple(by_place[Role.DUTY_OFFICER, 0]),
+        above=tuple(tuple(by_place[Role.DUTY_OFFICER, level]) for level in levels if level),
+        colleagues=tuple(one for one in by_place[Role.CASEWORKER, 1] if own is None or one.person != own.person),
+        on_call=_on_call(conn, household, at),
     )
+
+
+def _on_call(conn: Connection[Any], household: str, at: int) -> tuple[Recipient, ...]:
+    """Return who is on call for the smallest area around a household whose schedules name somebody, first line first.
+
+    Who is no longer registered cannot be told, so the next larger area is asked instead.
+    """
+    row = conn.cursor(row_factory=dict_row).execute(_PLACE, {"household": household}).fetchone()
+    schedules = [] if row is None else oncall.around(conn, row["area"], at)
+    for area in dict.fromkeys(one.area for one in schedules):
+        named = [person for one in schedules if one.area == area for person in everybody(one, at)]
+        if found := staff(conn, named):
+            return found
+    return ()
+
+
+def staff(conn: Connection[Any], ids: Sequence[str]) -> tuple[Recipient, ...]:
+    """Return those of `ids` who are members of staff, in this order, each once."""
+    rows = conn.cursor(row_factory=dict_row).execute(_STAFF, {"ids": list(ids)}).fetchall() if ids else []
+    by_id = {row["id"]: _recipient(row, Role(row["role"])) for row in rows}
+    return tuple(by_id[person] for person in dict.fromkeys(ids) if person in by_id)
+
+
+def _recipient(row: Mapping[str, Any], role: Role) -> Recipient:
+    return Recipient(
+        row["id"], row["name"], role, row["phone"], row["language"], Medium(row["channel"]), row["address"]
+    )
+
+
+def crew(conn: Connection[Any], household: str) -> list[Candidate]:
+    """Return the caseworkers of the areas around a household, its own among them, and what each has in hand."""
+    rows = conn.cursor(row_factory=dict_row).execute(_CREW, {"household": household}).fetchall()
+    return [
+        Candidate(_recipient(row, Role.CASEWORKER), row["area"] or "", row["own"], row["urgent"], row["tasks"])
+        for row in rows
+    ]
 
 
 def newest_reading(conn: Connection[Any], household: str) -> int | None:

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from alerts.model import (
     Alert,
     AlertEvent,
+    FalseAlarm,
     HandsetMessage,
     Medium,
     MessageStatus,
@@ -58,8 +59,13 @@ def to_alert(row: Row) -> Alert:
         closed_at=_micros(row["closed_at"]),
         outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
         note=row["note"],
+        why=_false_alarm(row["why"]),
         event_count=row["event_count"],
         step_count=row["step_count"],
+        woken_at=_micros(row["woken_at"]),
+        storm=row["storm"],
+        flaps=tuple(row["flaps"]),
+        part_of=row["part_of"],
     )
 
 
@@ -88,8 +94,13 @@ def from_alert(alert: Alert) -> dict[str, Any]:
         "closed_at": _moment(alert.closed_at),
         "outcome": alert.outcome and alert.outcome.value,
         "note": alert.note,
+        "why": alert.why and alert.why.value,
         "event_count": alert.event_count,
         "step_count": alert.step_count,
+        "woken_at": _moment(alert.woken_at),
+        "storm": alert.storm,
+        "flaps": Jsonb(list(alert.flaps)),
+        "part_of": alert.part_of,
     }
 
 
@@ -193,6 +204,9 @@ def to_notification(row: Row) -> Notification:
         attempts=row["attempts"],
         sent_at=_micros(row["sent_at"]),
         error=row["error"],
+        reference=row["reference"],
+        address=row["address"],
+        answer=row["answer"],
     )
 
 
@@ -215,6 +229,9 @@ def from_notification(notification: Notification) -> dict[str, Any]:
         "attempts": notification.attempts,
         "sent_at": _moment(notification.sent_at),
         "error": notification.error,
+        "reference": notification.reference,
+        "address": notification.address,
+        "answer": notification.answer,
     }
 
 
@@ -237,6 +254,12 @@ def to_task(row: Row) -> Task:
         done_by=row["done_by"],
         outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
         note=row["note"],
+        why=_false_alarm(row["why"]),
+        follow_up=row["follow_up"],
+        refused=tuple(row["refused"]),
+        offered_to=row["offered_to"],
+        reference=row["reference"],
+        partner_address=row["partner_address"],
     )
 
 
@@ -259,6 +282,12 @@ def from_task(task: Task) -> dict[str, Any]:
         "done_by": task.done_by,
         "outcome": task.outcome and task.outcome.value,
         "note": task.note,
+        "why": task.why and task.why.value,
+        "follow_up": task.follow_up,
+        "refused": list(task.refused),
+        "offered_to": task.offered_to,
+        "reference": task.reference,
+        "partner_address": task.partner_address,
     }
 
 
@@ -292,6 +321,10 @@ def from_message(message: HandsetMessage) -> dict[str, Any]:
         "answer": message.answer,
         "answered_at": _moment(message.answered_at),
     }
+
+
+def _false_alarm(code: str | None) -> FalseAlarm | None:
+    return None if code is None else FalseAlarm(code)
 
 
 def _micros(moment: datetime | None) -> int | None:

@@ -17,7 +17,7 @@ _VISITS = """
 SELECT DISTINCT ON (alert.id) alert.id, alert.kind, alert.severity, alert.score, task.created_at,
        task.status = 'open' AS waiting
 FROM task JOIN alert ON alert.id = task.alert
-WHERE task.kind = 'visit' AND task.status <> 'cancelled' AND task.created_at > %(since)s
+WHERE task.kind = 'visit' AND NOT task.follow_up AND task.status <> 'cancelled' AND task.created_at > %(since)s
 ORDER BY alert.id, task.created_at
 """
 _WAITING_FOR_ROOM = "SELECT count(*) AS waiting FROM alert WHERE status = 'suppressed' AND suppressed_why = 'cap'"

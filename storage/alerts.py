@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from psycopg import Connection, Cursor
+from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
+from alerts.assignment import Candidate
 from alerts.audit import Watched
 from alerts.book import AlertBook, Books, Due
 from alerts.change import Change
@@ -25,6 +26,8 @@ from alerts.model import Alert, Asked, HandsetMessage, Notification, People, Pla
 from detectors.finding import Finding, Kind
 from registry.instants import to_datetime, to_micros
 from storage import alert_findings, alert_people, alert_rows, alert_visits, lessons
+from storage.alert_outbox import OutboxTables
+from storage.alert_storms import PostgresStorms
 
 ALERTS = "alerts"
 """Notified with an alert's id on every change of it."""
@@ -46,22 +49,28 @@ _LOCK_HOUSEHOLD = "SELECT 1 FROM household WHERE id = %(household)s FOR NO KEY U
 _OPEN_ALERT = """
 SELECT * FROM alert WHERE household = %(household)s AND kind = %(kind)s AND status <> 'closed' FOR UPDATE
 """
+# Whoever works on a closed alert may wait for its household, so it is not waited for.
+_LATELY_CLOSED = """
+SELECT * FROM alert WHERE household = %(household)s AND kind = %(kind)s AND closed_at > %(since)s
+ORDER BY closed_at DESC LIMIT 1
+FOR UPDATE SKIP LOCKED
+"""
 _LOCK_ALERT = "SELECT 1 FROM alert WHERE id = %(id)s FOR UPDATE"
 _FIND_ALERT = "SELECT * FROM alert WHERE id = %(id)s FOR UPDATE"
 _FIND_FREE = "SELECT * FROM alert WHERE id = %(id)s FOR UPDATE SKIP LOCKED"
 _KNOWN = "SELECT 1 FROM alert WHERE id = %(id)s"
 
-_SAVE_ALERT = """
+SAVE_ALERT = """
 INSERT INTO alert (
     id, household, kind, rule, severity, status, onset, raised_at, opened_at, score, facts, sources, policy,
     held_by, suppressed_why, returned_at, acknowledged_at, shelved_until, help_at, closed_at, outcome, note,
-    event_count, step_count
+    event_count, step_count, why, woken_at, storm, flaps, part_of
 )
 VALUES (
     %(id)s, %(household)s, %(kind)s, %(rule)s, %(severity)s, %(status)s, %(onset)s, %(raised_at)s, %(opened_at)s,
     %(score)s, %(facts)s, %(sources)s, %(policy)s, %(held_by)s, %(suppressed_why)s, %(returned_at)s,
     %(acknowledged_at)s, %(shelved_until)s, %(help_at)s, %(closed_at)s, %(outcome)s, %(note)s, %(event_count)s,
-    %(step_count)s
+    %(step_count)s, %(why)s, %(woken_at)s, %(storm)s, %(flaps)s, %(part_of)s
 )
 ON CONFLICT (id) DO UPDATE SET
     rule = excluded.rule, severity = excluded.severity, score = excluded.score, facts = excluded.facts,
@@ -69,7 +78,8 @@ ON CONFLICT (id) DO UPDATE SET
     held_by = excluded.held_by, suppressed_why = excluded.suppressed_why, returned_at = excluded.returned_at,
     acknowledged_at = excluded.acknowledged_at, shelved_until = excluded.shelved_until,
     help_at = excluded.help_at, closed_at = excluded.closed_at, outcome = excluded.outcome,
-    note = excluded.note, event_count = excluded.event_count, step_count = excluded.step_count
+    note = excluded.note, why = excluded.why, event_count = excluded.event_count, step_count = excluded.step_count,
+    woken_at = excluded.woken_at, storm = excluded.storm, flaps = excluded.flaps, part_of = excluded.part_of
 """
 _SAVE_EVENT = """
 INSERT INTO alert_event (alert, seq, at, actor, kind, detail)
@@ -79,7 +89,7 @@ VALUES (%(alert)s, %(seq)s, %(at)s, %(actor)s, %(kind)s, %(detail)s)
 _CANCEL_STEPS = """
 UPDATE step SET status = 'cancelled' WHERE alert = %(alert)s AND status = 'pending' AND no <> ALL (%(but)s)
 """
-_SAVE_STEP = """
+SAVE_STEP = """
 INSERT INTO step (alert, no, due, action, status, ran_at, result)
 VALUES (%(alert)s, %(no)s, %(due)s, %(action)s, %(status)s, %(ran_at)s, %(result)s)
 ON CONFLICT (alert, no) DO UPDATE SET
@@ -89,7 +99,7 @@ _NEXT_DUE = """
 SELECT step.alert, step.no FROM step JOIN alert ON alert.id = step.alert
 WHERE step.status = 'pending' AND step.due <= %(now)s
   AND (step.aside_until IS NULL OR step.aside_until <= %(now)s)
-ORDER BY alert.severity DESC, step.due, step.alert, step.no
+ORDER BY step.rank DESC, step.due, step.alert, step.no
 LIMIT 1
 FOR UPDATE OF alert, step SKIP LOCKED
 """
@@ -101,21 +111,24 @@ _STEP = "SELECT * FROM step WHERE alert = %(alert)s AND no = %(no)s"
 
 _CANCEL_TASKS = """
 UPDATE task SET status = 'cancelled'
-WHERE alert = %(alert)s AND status IN ('open', 'accepted') AND kind = ANY (%(kinds)s) AND id <> ALL (%(but)s)
+WHERE alert = %(alert)s AND kind = ANY (%(kinds)s) AND id <> ALL (%(but)s)
+  AND (status = 'open' OR (status = 'accepted' AND (kind <> 'visit' OR %(closed)s)))
 """
 _SAVE_TASK = """
 INSERT INTO task (
     id, alert, step, kind, household, area, assignee, status, created_at, due, accepted_at, accepted_by, done_at,
-    done_by, outcome, note
+    done_by, outcome, note, why, follow_up, refused, offered_to, reference, partner_address
 )
 VALUES (
     %(id)s, %(alert)s, %(step)s, %(kind)s, %(household)s, %(area)s, %(assignee)s, %(status)s, %(created_at)s,
-    %(due)s, %(accepted_at)s, %(accepted_by)s, %(done_at)s, %(done_by)s, %(outcome)s, %(note)s
+    %(due)s, %(accepted_at)s, %(accepted_by)s, %(done_at)s, %(done_by)s, %(outcome)s, %(note)s, %(why)s,
+    %(follow_up)s, %(refused)s, %(offered_to)s, %(reference)s, %(partner_address)s
 )
 ON CONFLICT (id) DO UPDATE SET
     assignee = excluded.assignee, status = excluded.status, accepted_at = excluded.accepted_at,
     accepted_by = excluded.accepted_by, done_at = excluded.done_at, done_by = excluded.done_by,
-    outcome = excluded.outcome, note = excluded.note
+    outcome = excluded.outcome, note = excluded.note, why = excluded.why, refused = excluded.refused,
+    offered_to = excluded.offered_to, reference = excluded.reference, partner_address = excluded.partner_address
 """
 _TASKS = "SELECT * FROM task WHERE alert = %(alert)s AND status IN ('open', 'accepted') ORDER BY created_at, id"
 _TASK = "SELECT * FROM task WHERE id = %(id)s"
@@ -128,22 +141,23 @@ WHERE alert = %(alert)s AND status = 'queued' AND id <> ALL (%(but)s)
 _SAVE_NOTIFICATION = """
 INSERT INTO notification (
     id, alert, step, person, role, phone, channel, medium, language, text, status, attempts, next_attempt_at,
-    created_at, sent_at, error
+    created_at, sent_at, error, reference, address, answer
 )
 VALUES (
     %(id)s, %(alert)s, %(step)s, %(person)s, %(role)s, %(phone)s, %(channel)s, %(medium)s, %(language)s, %(text)s,
-    %(status)s, %(attempts)s, %(next_attempt_at)s, %(created_at)s, %(sent_at)s, %(error)s
+    %(status)s, %(attempts)s, %(next_attempt_at)s, %(created_at)s, %(sent_at)s, %(error)s, %(reference)s, %(address)s,
+    %(answer)s
 )
 ON CONFLICT (id) DO UPDATE SET
     status = excluded.status, next_attempt_at = excluded.next_attempt_at, sent_at = excluded.sent_at,
-    error = excluded.error
+    error = excluded.error, channel = excluded.channel, reference = excluded.reference, answer = excluded.answer
 """
 _CLAIM = """
 UPDATE notification SET attempts = attempts + 1, next_attempt_at = %(lease_until)s
 WHERE id = (
     SELECT notification.id FROM notification JOIN alert ON alert.id = notification.alert
     WHERE notification.status = 'queued' AND notification.next_attempt_at <= %(now)s
-    ORDER BY alert.severity DESC, notification.next_attempt_at, notification.created_at, notification.id
+    ORDER BY notification.rank DESC, notification.next_attempt_at, notification.created_at, notification.id
     LIMIT 1
     FOR UPDATE OF notification SKIP LOCKED
 )
@@ -182,19 +196,23 @@ GROUP BY alert.id
 _NOTIFY = "SELECT pg_notify(%(channel)s, %(payload)s)"
 
 
-class PostgresAlertBook:
+class PostgresAlertBook(PostgresStorms, OutboxTables):
     """An alert book on one connection, within whatever transaction its caller has opened."""
 
-    def __init__(self, conn: Connection[Any]) -> None:
-        self._conn = conn
+    many = 50
+    """From how many findings on they are taken all at once."""
 
     def place(self, household: str) -> Place:
         """Return where a registered household is."""
         return alert_people.place(self._conn, household)
 
-    def people(self, household: str) -> People:
-        """Return whom to tell about a household."""
-        return alert_people.people(self._conn, household)
+    def people(self, household: str, at: int) -> People:
+        """Return whom to tell about a household at an instant."""
+        return alert_people.people(self._conn, household, at)
+
+    def crew(self, household: str) -> Sequence[Candidate]:
+        """Return the caseworkers of the areas around a household, and what each has in hand."""
+        return alert_people.crew(self._conn, household)
 
     def newest_reading(self, household: str) -> int | None:
         """Return the time of the household's newest reading."""
@@ -221,6 +239,24 @@ class PostgresAlertBook:
         source = Jsonb({source_of(finding): finding.onset})
         about = {"household": finding.household, "kind": finding.kind.value, "source": source}
         row = self._run(_PUT_TO_REST, about).fetchone()
+        return None if row is None else alert_rows.to_alert(row)
+
+    @contextmanager
+    def together(self, findings: Sequence[Finding], now: int) -> Iterator[AlertBook]:
+        """Open a book of the same transaction that reads and writes at once what many findings need."""
+        if len(findings) < self.many:
+            yield self
+            return
+        from storage.alert_batches import BatchedAlertBook  # noqa: PLC0415 - it is made of this class
+
+        batched = BatchedAlertBook(self._conn, findings, now)
+        yield batched
+        batched.flush()
+
+    def lately_closed(self, household: str, kind: Kind, since: int) -> Alert | None:
+        """Return the alert of a kind that was closed last in a household, unless somebody is at work on it."""
+        about = {"household": household, "kind": kind.value, "since": to_datetime(since)}
+        row = self._run(_LATELY_CLOSED, about).fetchone()
         return None if row is None else alert_rows.to_alert(row)
 
     def open_alert(self, household: str, kind: Kind) -> Alert | None:
@@ -257,29 +293,34 @@ class PostgresAlertBook:
 
     def save(self, change: Change) -> None:
         """Write a change down and tell whoever listens."""
-        alert = change.alert.id
         with self._conn.pipeline():  # nothing here reads an answer, so none is waited for
-            self._run(_SAVE_ALERT, alert_rows.from_alert(change.alert))
-            if change.cancel_steps:
-                self._run(_CANCEL_STEPS, {"alert": alert, "but": [step.no for step in change.steps]})
-            if change.cancel_notifications:
-                but = [notification.id for notification in change.notifications]
-                self._run(_CANCEL_NOTIFICATIONS, {"alert": alert, "but": but})
-            if change.cancel_tasks:
-                kinds = [kind.value for kind in change.cancel_tasks]
-                self._run(_CANCEL_TASKS, {"alert": alert, "kinds": kinds, "but": [task.id for task in change.tasks]})
-            self._run_each(_SAVE_EVENT, [alert_rows.from_event(event) for event in change.events])
-            self._run_each(_SAVE_STEP, [alert_rows.from_step(step) for step in change.steps])
-            self._run_each(_SAVE_TASK, [alert_rows.from_task(task) for task in change.tasks])
-            if change.alert.status is Status.CLOSED and (real := was_real(change.alert)) is not None:
-                self._run(lessons.SAVE, alert_rows.from_verdict(change.alert, real=real))
-            self._run_each(_SAVE_NOTIFICATION, [alert_rows.from_notification(one) for one in change.notifications])
-            self._run_each(_SAVE_MESSAGE, [alert_rows.from_message(message) for message in change.messages])
-            self._notify(ALERTS, str(alert))
+            self._write(change)
+            self._notify(ALERTS, str(change.alert.id))
             if any(step.status is StepStatus.PENDING and step.due <= change.at for step in change.steps):
                 self._notify(STEPS, "")
             if change.notifications:
                 self._notify(NOTIFICATIONS, "")
+
+    def _write(self, change: Change) -> None:
+        alert = change.alert.id
+        self._run(SAVE_ALERT, alert_rows.from_alert(change.alert))
+        if change.cancel_steps:
+            self._run(_CANCEL_STEPS, {"alert": alert, "but": [step.no for step in change.steps]})
+        if change.cancel_notifications:
+            but = [notification.id for notification in change.notifications]
+            self._run(_CANCEL_NOTIFICATIONS, {"alert": alert, "but": but})
+        if change.cancel_tasks:
+            kinds = [kind.value for kind in change.cancel_tasks]
+            but = [task.id for task in change.tasks]
+            closed = change.alert.status is Status.CLOSED
+            self._run(_CANCEL_TASKS, {"alert": alert, "kinds": kinds, "but": but, "closed": closed})
+        self._run_each(_SAVE_EVENT, [alert_rows.from_event(event) for event in change.events])
+        self._run_each(SAVE_STEP, [alert_rows.from_step(step) for step in change.steps])
+        self._run_each(_SAVE_TASK, [alert_rows.from_task(task) for task in change.tasks])
+        if change.alert.status is Status.CLOSED and (real := was_real(change.alert)) is not None:
+            self._run(lessons.SAVE, alert_rows.from_verdict(change.alert, real=real))
+        self._run_each(_SAVE_NOTIFICATION, [alert_rows.from_notification(one) for one in change.notifications])
+        self._run_each(_SAVE_MESSAGE, [alert_rows.from_message(message) for message in change.messages])
 
     def next_due(self, now: int) -> Due | None:
         """Return the pending step of the most severe alert that has been due longest, locked with its alert."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from alerts.assignment import Candidate
 from alerts.audit import Watched
 from alerts.book import AlertBook, Due
 from alerts.change import Change
+from alerts.channels.choice import HANDSET, Way
 from alerts.lessons import was_real
 from alerts.lifecycle import source_of
 from alerts.model import (
@@ -17,6 +19,7 @@ from alerts.model import (
     AlertEvent,
     Asked,
     HandsetMessage,
+    Medium,
     Notification,
     NotificationStatus,
     People,
@@ -30,8 +33,12 @@ from alerts.model import (
     TaskStatus,
 )
 from alerts.policy import Do
+from alerts.storm import LONGEST, TELL_AGAIN, Around, Limits, Storm
 from detectors.finding import Finding, Kind, Phase
 from detectors.verdict import Verdict
+from registry.instants import MINUTE
+
+_NOT_SENT = frozenset({NotificationStatus.FAILED, NotificationStatus.CANCELLED})
 
 
 @dataclass
@@ -42,15 +49,25 @@ class MemoryBook:
     neighbours: dict[str, People] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
     absences: list[tuple[str, int, int]] = field(default_factory=list)
+    work_announced: list[tuple[str, int, int]] = field(default_factory=list)
+    tempests: dict[UUID, Storm] = field(default_factory=dict)
+    levels: dict[str, str] = field(
+        default_factory=lambda: {"4401": "city", "440103": "street", "440103001": "community"}
+    )
     findings: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     by_id: dict[UUID, Alert] = field(default_factory=dict)
     timeline: list[AlertEvent] = field(default_factory=list)
     ladder: dict[tuple[UUID, int], Step] = field(default_factory=dict)
     outbox: dict[UUID, Notification] = field(default_factory=dict)
     work: dict[UUID, Task] = field(default_factory=dict)
+    answers_for: dict[str, str] = field(default_factory=dict)
     aside: dict[tuple[UUID, int], int] = field(default_factory=dict)
     drawer: dict[UUID, HandsetMessage] = field(default_factory=dict)
     verdicts: dict[UUID, Verdict] = field(default_factory=dict)
+    forbidden: dict[str, set[Way]] = field(default_factory=dict)
+    forbidden_since: dict[tuple[str, Way], int] = field(default_factory=dict)
+    wrong: dict[tuple[str, str], str] = field(default_factory=dict)
+    let_pass: dict[UUID, int] = field(default_factory=dict)
 
     @contextmanager
     def opened(self) -> Iterator[AlertBook]:
@@ -59,8 +76,23 @@ class MemoryBook:
     def place(self, household: str) -> Place:
         return self.places[household]
 
-    def people(self, household: str) -> People:
+    def people(self, household: str, at: int) -> People:  # noqa: ARG002 - no schedules here
         return self.neighbours[household]
+
+    def crew(self, household: str) -> Sequence[Candidate]:
+        around = self.people(household, 0)
+        own = around.caseworker
+        undone = [one for one in self.work.values() if one.status in (TaskStatus.OPEN, TaskStatus.ACCEPTED)]
+        return [
+            Candidate(
+                one,
+                self.answers_for.get(one.person, ""),
+                one is own,
+                sum(task.assignee == one.person and task.kind in (TaskKind.VISIT, TaskKind.CALL) for task in undone),
+                sum(task.assignee == one.person for task in undone),
+            )
+            for one in ((own,) if own else ()) + around.colleagues
+        ]
 
     def newest_reading(self, household: str) -> int | None:
         return self.newest.get(household)
@@ -68,6 +100,85 @@ class MemoryBook:
     def absence_end(self, household: str, at: int) -> int | None:
         ends = [end for who, start, end in self.absences if who == household and start <= at < end]
         return max(ends, default=None)
+
+    def maintenance_end(self, household: str, kind: Kind, at: int) -> int | None:  # noqa: ARG002 - of every kind here
+        ends = [end for who, start, end in self.work_announced if who == household and start <= at < end]
+        return max(ends, default=None)
+
+    @contextmanager
+    def together(self, findings: Sequence[Finding], now: int) -> Iterator[AlertBook]:  # noqa: ARG002 - nothing to read
+        yield self
+
+    def lately_closed(self, household: str, kind: Kind, since: int) -> Alert | None:
+        closed = [
+            one
+            for one in self.by_id.values()
+            if (one.household, one.kind) == (household, kind) and one.closed_at is not None and one.closed_at > since
+        ]
+        return max(closed, key=lambda one: one.closed_at or 0, default=None)
+
+    def areas(self, area: str) -> Sequence[Around]:
+        return [Around(code, level) for code, level in self.levels.items() if area.startswith(code)][::-1]
+
+    def homes(self, area: str) -> int:
+        return sum(one.area.startswith(area) for one in self.places.values())
+
+    def woken(self, kinds: Sequence[Kind], area: str, since: int) -> Sequence[UUID]:
+        return [
+            one.id
+            for one in self.by_id.values()
+            if one.woken_at is not None
+            and one.woken_at > since
+            and one.storm is None
+            and one.kind in kinds
+            and self.places[one.household].area.startswith(area)
+        ]
+
+    def storms(self, family: str) -> Sequence[Storm]:
+        return [one for one in self.tempests.values() if one.family == family and one.ended_at is None]
+
+    def storm(self, storm: UUID) -> Storm | None:
+        found = self.tempests.get(storm)
+        return self.storm(found.part_of) if found is not None and found.part_of is not None else found
+
+    def save_storm(self, storm: Storm) -> None:
+        self.tempests[storm.id] = storm
+
+    def storms_due(self, now: int, limits: Limits) -> Sequence[Storm]:
+        return [
+            one
+            for one in self.tempests.values()
+            if one.ended_at is None
+            and (
+                one.told_at is None
+                or (one.held_by is None and one.told_at <= now - TELL_AGAIN)
+                or one.heard_at <= now - limits.within
+                or one.began_at <= now - LONGEST
+            )
+        ]
+
+    def waiting_in(self, storm: UUID, limit: int) -> Sequence[UUID]:
+        return [one.id for one in self._stormy(storm)][:limit]
+
+    def crowd(self, storm: UUID) -> int:
+        return len(self._stormy(storm))
+
+    def line_up(self, storm: UUID, now: int, a_minute: int) -> None:
+        for place, alert in enumerate(self._stormy(storm)):
+            for step in self.pending(alert.id):
+                if step.action.do is Do.STORM_ENDED:
+                    due = now + place // a_minute * MINUTE
+                    self.ladder[alert.id, step.no] = replace(step, due=due)
+
+    def _stormy(self, storm: UUID) -> list[Alert]:
+        parts = {storm}
+        for _ in self.tempests:
+            parts |= {one.id for one in self.tempests.values() if one.part_of in parts}
+        held = [one for one in self.by_id.values() if one.storm in parts and one.status is Status.SUPPRESSED]
+        return sorted(held, key=lambda one: (*self._rank(one), one.opened_at, one.id))
+
+    def _rank(self, alert: Alert) -> tuple[int, bool, bool]:
+        return (-alert.severity, alert.help_at is None, alert.kind is not Kind.SMOKE)
 
     def record(self, finding: Finding) -> bool:
         key = (
@@ -126,7 +237,8 @@ class MemoryBook:
     def visits(self, since: int) -> Sequence[Asked]:
         first: dict[UUID, Asked] = {}
         for task in sorted(self.work.values(), key=lambda one: one.created_at):
-            if task.kind is TaskKind.VISIT and task.status is not TaskStatus.CANCELLED and task.created_at > since:
+            asks = task.kind is TaskKind.VISIT and not task.follow_up and task.status is not TaskStatus.CANCELLED
+            if asks and task.created_at > since:
                 alert = self.by_id[task.alert]
                 waiting = task.status is TaskStatus.OPEN
                 asked = Asked(alert.id, alert.kind, alert.severity, alert.score, task.created_at, waiting)
@@ -157,7 +269,8 @@ class MemoryBook:
                 if one.alert == alert.id and one.status is NotificationStatus.QUEUED:
                     self.outbox[one.id] = replace(one, status=NotificationStatus.CANCELLED)
         for task in self.tasks(alert.id):
-            if task.kind in change.cancel_tasks:
+            gone = task.kind is TaskKind.VISIT and task.status is TaskStatus.ACCEPTED  # somebody is on their way
+            if task.kind in change.cancel_tasks and (alert.status is Status.CLOSED or not gone):
                 self.work[task.id] = replace(task, status=TaskStatus.CANCELLED)
         for event in change.events:
             last = max((one.seq for one in self.timeline if one.alert == alert.id), default=0)
@@ -178,7 +291,7 @@ class MemoryBook:
 
     def next_due(self, now: int) -> Due | None:
         due = [
-            (-self.by_id[step.alert].severity, step.due, step.alert, step.no)
+            (self._rank(self.by_id[step.alert]), step.due, step.alert, step.no)
             for step in self.ladder.values()
             if step.status is StepStatus.PENDING
             and step.due <= now
@@ -213,7 +326,7 @@ class MemoryBook:
             return None
         first = min(
             queued,
-            key=lambda one: (-self.by_id[one.alert].severity, one.next_attempt_at, one.created_at, one.id),
+            key=lambda one: (self._rank(self.by_id[one.alert]), one.next_attempt_at, one.created_at, one.id),
         )
         claimed = replace(first, attempts=first.attempts + 1, next_attempt_at=lease_until)
         self.outbox[first.id] = claimed
@@ -224,6 +337,58 @@ class MemoryBook:
 
     def notification(self, notification: UUID) -> Notification | None:
         return self.outbox.get(notification)
+
+    def opted_out(self, people: Sequence[str]) -> Mapping[str, frozenset[Way]]:
+        return {one: frozenset(self.forbidden[one]) for one in people if one in self.forbidden}
+
+    def forbid(self, person: str, way: Way, now: int) -> bool:
+        self.forbidden_since.setdefault((person, way), now)
+        ways = self.forbidden.setdefault(person, set())
+        new = way not in ways
+        ways.add(way)
+        return new
+
+    def allow(self, person: str, way: Way) -> bool:
+        known = way in self.forbidden.get(person, set())
+        self.forbidden.get(person, set()).discard(way)
+        return known
+
+    def note_wrong(self, person: str, channel: str, address: str, now: int) -> bool:  # noqa: ARG002 - the port's own
+        new = self.wrong.get((person, channel)) != address
+        self.wrong[person, channel] = address
+        return new
+
+    def admit(self, notification: UUID, now: int) -> None:
+        self.let_pass.setdefault(notification, now)
+
+    def admitted(self, person: str, media: Iterable[Medium], since: int) -> Sequence[int]:
+        media = set(media)
+        counted = [self.outbox[one] for one, at in self.let_pass.items() if at > since]
+        return sorted(
+            self.let_pass[one.id]
+            for one in counted
+            if one.person == person and one.medium in media and one.status not in _NOT_SENT
+        )
+
+    def told_of(self, alert: UUID, person: str) -> bool:
+        let_pass = [self.outbox[one] for one in self.let_pass]
+        return any((one.alert, one.person) == (alert, person) and one.status not in _NOT_SENT for one in let_pass)
+
+    def hold_back(self, notification: UUID) -> None:
+        one = self.outbox[notification]
+        self.outbox[notification] = replace(one, attempts=one.attempts - 1)
+
+    def said_again(self, notification: Notification) -> bool:
+        def words(one: Notification) -> tuple[object, ...]:
+            return one.alert, one.person, one.medium, one.text
+
+        others = [one for one in self.outbox.values() if one.status not in _NOT_SENT]
+        mine = words(notification)
+        return any(words(one) == mine and one.created_at > notification.created_at for one in others)
+
+    def unreported(self, before: int) -> Sequence[UUID]:
+        sent = [one for one in self.outbox.values() if one.status is NotificationStatus.SENT]
+        return [one.id for one in sent if one.channel != HANDSET and (one.sent_at or 0) <= before]
 
     def lay(self, message: HandsetMessage) -> None:
         self.drawer.setdefault(message.id, message)

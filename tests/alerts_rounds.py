@@ -10,31 +10,50 @@ from collections.abc import Mapping
 
 from alerts.book import AlertBook, Books
 from alerts.cap import Cap
+from alerts.channels.choice import ONLY_HANDSETS, Channels
 from alerts.channels.port import Channel
-from alerts.delivery import claim, deliver, miss, rung_out
-from alerts.escalation import carry_out
+from alerts.delivery import claim, deliver, give_up, miss, rung_out, unreported
+from alerts.escalation import STORMS, carry_out
+from alerts.limits import Limits
+from alerts.storm import Limits as StormLimits
+from alerts.storms import look
 
 
-def run_due(book: AlertBook, now: int, limit: int = 100, cap: Cap | None = None) -> int:
+def run_due(
+    book: AlertBook,
+    now: int,
+    limit: int = 100,
+    cap: Cap | None = None,
+    channels: Channels = ONLY_HANDSETS,
+    storms: StormLimits = STORMS,
+) -> int:
     """Carry out up to `limit` due steps within the caller's transaction; return how many there were."""
+    look(book, now, storms)
     for done in range(limit):
         due = book.next_due(now)
         if due is None:
             return done
-        carry_out(book, due, now, cap=cap)
+        carry_out(book, due, now, channels, cap, storms)
     return limit
 
 
-def deliver_due(books: Books, channels: Mapping[str, Channel], now: int, limit: int = 100) -> int:
+def deliver_due(
+    books: Books, channels: Mapping[str, Channel], now: int, limit: int = 100, limits: Limits | None = None
+) -> int:
     """Send up to `limit` queued messages; return how many were tried."""
     for done in range(limit):
         notification = claim(books, now)
         if notification is None:
             return done
-        deliver(books, channels, notification, now)
+        deliver(books, channels, notification, now, limits)
     return limit
 
 
 def miss_calls(books: Books, now: int) -> int:
     """Mark calls on handsets that rang out as missed; return how many."""
     return sum(miss(books, call, now) for call in rung_out(books, now))
+
+
+def give_up_silent(books: Books, now: int, limits: Limits) -> int:
+    """Have messages fail that their provider told nothing of in time; return how many."""
+    return sum(give_up(books, one, now) for one in unreported(books, now, limits.patience))

@@ -14,7 +14,18 @@ from detectors.finding import Kind
 from detectors.verdict import Verdict
 from registry.instants import to_micros
 from storage import alert_rows
-from tests.alerts_world import HOME, MUTE, NEIGHBOURS, PLACES, WANG, ZHAO
+from tests.alerts_world import (
+    ANSWER_FOR,
+    FARTHER,
+    HOME,
+    MUTE,
+    NEIGHBOURS,
+    PLACES,
+    QIAN,
+    SUN,
+    WANG,
+    ZHAO,
+)
 
 
 class Tables:
@@ -72,9 +83,7 @@ def settle_street(conn: psycopg.Connection) -> None:
             (place.household, place.area, place.zone, place.address),
         )
     for household, people in NEIGHBOURS.items():
-        # A duty officer further away exists too, and is not the one to call.
-        far = ("farther", "远", "duty_officer", "4401", "+8613800000009", "zh_CN", "call")
-        staff = [one for one in (WANG, ZHAO) if household == HOME]
+        staff = [one for one in (WANG, ZHAO, QIAN, SUN, FARTHER) if household == HOME]
         for one in (*people.residents, *people.contacts, *staff):
             conn.execute(
                 "INSERT INTO person (id, name, role, household, area, phone, language, channel) "
@@ -84,17 +93,11 @@ def settle_street(conn: psycopg.Connection) -> None:
                     one.name,
                     one.role.value,
                     household if one.role.value == "resident" else None,
-                    "44010300" if one in staff else None,
+                    ANSWER_FOR[one.person] if one in staff else None,
                     one.phone,
                     one.language,
                     one.medium.value,
                 ),
-            )
-        if household == HOME:
-            conn.execute(
-                "INSERT INTO person (id, name, role, area, phone, language, channel) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                far,
             )
     for household, people in NEIGHBOURS.items():
         for position, contact in enumerate(people.contacts, 1):

@@ -11,15 +11,18 @@ from alerts import desk
 from alerts.audit import audit
 from alerts.book import Books
 from alerts.cap import Cap
+from alerts.channels.choice import ONLY_HANDSETS, Channels
 from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import Channel
-from alerts.escalation import take
+from alerts.escalation import STORMS, take
+from alerts.limits import Limits
 from alerts.model import (
     Alert,
     AlertEvent,
     HandsetMessage,
     Medium,
     Notification,
+    NotificationStatus,
     People,
     Place,
     Recipient,
@@ -33,7 +36,7 @@ from alerts.policy_file import built_in
 from detectors.finding import Finding, Kind, Phase, Severity
 from detectors.verdict import Verdict
 from registry.instants import HOUR, SECOND, to_micros
-from tests.alerts_rounds import deliver_due, miss_calls, run_due
+from tests.alerts_rounds import deliver_due, give_up_silent, miss_calls, run_due
 
 NOON = to_micros(datetime(2026, 3, 10, 4, 0, tzinfo=UTC))
 """Twelve o'clock in Shanghai."""
@@ -43,6 +46,14 @@ SON = Recipient("son", "李明", Role.CONTACT, "+8613800000002", "zh_CN", Medium
 DAUGHTER = Recipient("daughter", "Li Hua", Role.CONTACT, "+8613800000003", "en", Medium.SMS)
 WANG = Recipient("wang", "王社工", Role.CASEWORKER, "+8613800000004", "zh_CN", Medium.SMS)
 ZHAO = Recipient("zhao", "赵值班", Role.DUTY_OFFICER, "+8613800000005", "zh_CN", Medium.CALL)
+
+FARTHER = Recipient("farther", "远", Role.DUTY_OFFICER, "+8613800000009", "zh_CN", Medium.CALL)
+QIAN = Recipient("qian", "钱社工", Role.CASEWORKER, "+8613800000006", "zh_CN", Medium.SMS)
+SUN = Recipient("sun", "孙社工", Role.CASEWORKER, "+8613800000007", "en", Medium.SMS)
+ANSWER_FOR: Mapping[str, str] = {
+    "wang": "44010300", "zhao": "44010300", "qian": "44010300", "sun": "4401", "farther": "4401",
+}  # fmt: skip
+"""The areas that the staff answer for."""
 
 OFFICER = "token:desk"
 """Who acts at the desk without being one of the neighbours."""
@@ -57,13 +68,15 @@ PLACES: Mapping[str, Place] = {
     MUTE: Place(MUTE, "440103001", "Asia/Shanghai", "和平路2号"),
 }
 NEIGHBOURS: Mapping[str, People] = {
-    HOME: People((LI,), (SON, DAUGHTER), WANG, (ZHAO,)),
+    HOME: People((LI,), (SON, DAUGHTER), WANG, (ZHAO,), above=((FARTHER,),), colleagues=(QIAN, SUN)),
     EMPTY: People(),
     MUTE: People(
         (Recipient("old", "陈爷爷", Role.RESIDENT, None, "zh_CN", Medium.SMS),),
         (Recipient("far", "陈远", Role.CONTACT, None, "zh_CN", Medium.SMS),),
         WANG,
         (ZHAO,),
+        above=((FARTHER,),),
+        colleagues=(QIAN, SUN),
     ),
 }
 
@@ -116,6 +129,7 @@ class World:
         *,
         reads: Callable[[str, int], None],
         leaves: Callable[[str, int, int], None],
+        works: Callable[[str, int, int], None] = lambda *_: None,
         now: int = NOON,
     ) -> None:
         self.books = books
@@ -123,27 +137,33 @@ class World:
         self.now = now
         self.policies: Policies = built_in()
         self.cap: Cap | None = None
+        self.storms = STORMS
+        self.limits = Limits()
+        self.choice: Channels = ONLY_HANDSETS
         self.channels: dict[str, Channel] = {"handset": HandsetChannel(books)}
         self.reads = reads
         """Gives a household a reading at an instant."""
+        self.works = works
+        """Announces work at a household from one instant to another."""
         self.leaves = leaves
         """Registers a household's absence from one instant to another."""
 
     def take(self, *findings: Finding) -> list[UUID]:
         with self.books() as book:
-            return take(book, findings, self.now, self.policies)
+            return take(book, findings, self.now, self.policies, self.storms)
 
     def run(self) -> None:
         """Do all that is due now, and let the auditor look: nobody may be forgotten."""
-        while self._climbs() or deliver_due(self.books, self.channels, self.now):
+        while self._climbs() or deliver_due(self.books, self.channels, self.now, limits=self.limits):
             pass
         miss_calls(self.books, self.now)
+        give_up_silent(self.books, self.now, self.limits)
         with self.books() as book:
             assert audit(book.watched(), self.now, 0) == []
 
     def _climbs(self) -> int:
         with self.books() as book:
-            return run_due(book, self.now, 10, cap=self.cap)
+            return run_due(book, self.now, 10, self.cap, self.choice, self.storms)
 
     def wait(self, duration: int) -> None:
         """Let time pass, stopping wherever something is due."""
@@ -188,4 +208,9 @@ class World:
         ]
         dues += [one.next_attempt_at for one in self.shelves.all_notifications() if one.status.value == "queued"]
         dues += [one.rings_until for one in self.shelves.all_messages() if one.rings_until is not None]
+        dues += [
+            (one.sent_at or 0) + self.limits.patience
+            for one in self.shelves.all_notifications()
+            if one.status is NotificationStatus.SENT
+        ]
         return min((due for due in dues if due > self.now), default=None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from alerts.channels.choice import HANDSET
 from alerts.channels.port import Receipt
 from alerts.model import HandsetMessage, Medium, MessageStatus, Notification
 from registry.instants import SECOND
@@ -25,12 +26,18 @@ class Handsets(Protocol):
 class HandsetChannel:
     """Delivers to simulated telephones; handing a message over twice delivers it once."""
 
-    name = "handset"
+    name = HANDSET
 
-    def __init__(self, handsets: Callable[[], AbstractContextManager[Handsets]], rings: int = RINGS) -> None:
+    def __init__(
+        self,
+        handsets: Callable[[], AbstractContextManager[Handsets]],
+        rings: int = RINGS,
+        media: frozenset[Medium] = frozenset(Medium),
+    ) -> None:
         """`rings` is how long a call rings, in microseconds of the engine's clock."""
         self._handsets = handsets
         self._rings = rings
+        self.media = media
 
     def send(self, notification: Notification, now: int) -> Receipt:
         """Lay an SMS on the telephone, or let it ring."""
@@ -47,4 +54,4 @@ class HandsetChannel:
         )
         with self._handsets() as handsets:
             handsets.lay(message)
-        return Receipt(str(notification.id))
+        return Receipt(str(notification.id), final=not rings)

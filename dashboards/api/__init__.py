@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from dashboards.api import alerts, areas, handsets, incidents, quarantine, registry, sensors, tasks
+from dashboards.api import alerts, areas, handsets, incidents, maintenance, oncall, quarantine, registry, sensors, tasks
 
 
 def router() -> APIRouter:
     """Return everything below `/api/v1`."""
     every = APIRouter(prefix="/api/v1")
-    for topic in (alerts, tasks, incidents, registry, areas, sensors, quarantine, handsets):
+    for topic in (alerts, tasks, incidents, maintenance, registry, areas, sensors, quarantine, handsets, oncall):
         every.include_router(topic.router())
     return every

@@ -35,6 +35,12 @@ class Closing(Asked):
     note: Note = Field(default="", examples=["She was in the garden all morning"])
 
 
+class Merging(Asked):
+    """Close an alert as part of another."""
+
+    into: UUID = Field(description="The alert of the same household that goes on")
+
+
 def router() -> APIRouter:
     """Return the addresses of alerts."""
     routes = APIRouter(tags=["alerts"])
@@ -148,6 +154,31 @@ def router() -> APIRouter:
                 asked.note,
                 to_micros(given.now()),
             )
+        return _story(view, alert_id, language)
+
+    @routes.post(
+        "/alerts/{alert_id}/merge",
+        summary="Close an alert as part of another of its household: the same cause",
+        responses=documented(404, 409),
+    )
+    def merge(
+        alert_id: UUID, asked: Merging, who: Officer, view: Scoped, conn: Conn, given: Given, language: Language
+    ) -> AlertStory:
+        required(view, alert_id)
+        required(view, asked.into)
+        with conn.transaction():
+            desk.merge(given.book(conn), alert_id, asked.into, who.actor, to_micros(given.now()))
+        return _story(view, alert_id, language)
+
+    @routes.post(
+        "/alerts/{alert_id}/split",
+        summary="Take an alert out of the one it was merged into: it climbs its ladder anew",
+        responses=documented(404, 409),
+    )
+    def split(alert_id: UUID, who: Officer, view: Scoped, conn: Conn, given: Given, language: Language) -> AlertStory:
+        required(view, alert_id)
+        with conn.transaction():
+            desk.split(given.book(conn), alert_id, who.actor, to_micros(given.now()))
         return _story(view, alert_id, language)
 
     return routes

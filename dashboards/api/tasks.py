@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from alerts import desk
-from alerts.model import Outcome
+from alerts.model import FalseAlarm, Outcome
 from dashboards import present
-from dashboards.access import Caller, Caseworker, Conn, Scoped, Viewer
+from dashboards.access import Caller, Caseworker, Conn, Officer, Scoped, Viewer
 from dashboards.context import Given
 from dashboards.languages import Language
 from dashboards.paging import Page, Paged
@@ -38,6 +38,41 @@ class Found(Asked):
 
     outcome: Outcome = Field(examples=["found_well"])
     note: Note = Field(default="", examples=["Spoke to her at the door"])
+    why: FalseAlarm | None = Field(default=None, description="Of a false alarm: why there was nothing behind it")
+    follow_up_on: date | None = Field(
+        default=None,
+        ge=date(2000, 1, 1),
+        le=date(2199, 12, 31),
+        description="The day, where the household is, on which somebody should call on them again",
+        examples=["2026-11-12"],
+    )
+
+
+class Refused(Asked):
+    """Give a task back; the next in line is asked at once."""
+
+    reason: Word = Field(examples=["At another visit until noon"])
+    person: Word | None = Field(
+        default=None, description="Who refuses; for duty officers: whoever has the task, if left out"
+    )
+
+
+class Handover(Asked):
+    """Offer a task to another person of the area; until they accept, it stays where it is."""
+
+    person: Word = Field(examples=["cw-07"])
+    note: Note = Field(default="", examples=["She knows the family"])
+
+
+class Transfer(Asked):
+    """Give a task to a partner organisation."""
+
+    organisation: Word = Field(examples=["Red Cross, West District"])
+    reference: Annotated[str, StringConstraints(max_length=200)] = Field(default="", examples=["RC-2026-118"])
+    address: Annotated[str, StringConstraints(max_length=200)] = Field(
+        default="", description="How to reach them", examples=["+86 20 8333 0000"]
+    )
+    note: Note = Field(default="", examples=["They bring a hot meal at noon anyway"])
 
 
 def router() -> APIRouter:
@@ -95,7 +130,65 @@ def router() -> APIRouter:
     ) -> Task:
         required(view, task_id)
         with conn.transaction():
-            desk.record_outcome(given.book(conn), task_id, who.actor, asked.outcome, asked.note, to_micros(given.now()))
+            desk.record_outcome(
+                given.book(conn),
+                task_id,
+                who.actor,
+                asked.outcome,
+                asked.note,
+                to_micros(given.now()),
+                asked.why,
+                asked.follow_up_on,
+            )
+        return present.task(required(view, task_id), language)
+
+    @routes.post(
+        "/tasks/{task_id}/refuse",
+        summary="Give a task back: the next in line is asked, or the duty officer called",
+        responses=documented(404, 409),
+    )
+    def refuse(
+        task_id: UUID, asked: Refused, who: Caseworker, view: Scoped, conn: Conn, given: Given, language: Language
+    ) -> Task:
+        person = refuser(view, required(view, task_id), who, asked.person)
+        with conn.transaction():
+            desk.refuse(given.book(conn), task_id, who.actor, person, asked.reason, to_micros(given.now()))
+        return present.task(required(view, task_id), language)
+
+    @routes.post(
+        "/tasks/{task_id}/handover",
+        summary="Offer a task to somebody else of the area, who is told",
+        responses=documented(404, 409),
+    )
+    def handover(
+        task_id: UUID, asked: Handover, who: Caseworker, view: Scoped, conn: Conn, given: Given, language: Language
+    ) -> Task:
+        required(view, task_id)
+        with conn.transaction():
+            now = to_micros(given.now())
+            desk.hand_over(given.book(conn), task_id, who.actor, giver(who), asked.person, asked.note, now)
+        return present.task(required(view, task_id), language)
+
+    @routes.post(
+        "/tasks/{task_id}/transfer",
+        summary="Give a task to a partner organisation; its due time goes on",
+        responses=documented(404, 409),
+    )
+    def transfer(
+        task_id: UUID, asked: Transfer, who: Officer, view: Scoped, conn: Conn, given: Given, language: Language
+    ) -> Task:
+        required(view, task_id)
+        with conn.transaction():
+            desk.transfer(
+                given.book(conn),
+                task_id,
+                who.actor,
+                asked.organisation,
+                asked.reference,
+                asked.note,
+                asked.address,
+                to_micros(given.now()),
+            )
         return present.task(required(view, task_id), language)
 
     return routes
@@ -111,6 +204,26 @@ def required(view: View, task: UUID) -> Row:
     if row is None:
         raise not_found("task")
     return row
+
+
+def giver(who: Caller) -> str | None:
+    """Return for whom a caller hands tasks over: a caseworker for themselves, a duty officer for anybody."""
+    return None if who.may("officer") else who.person
+
+
+def refuser(view: View, task: Row, who: Caller, asked: str | None) -> str | None:
+    """Return who refuses a task: the caller, or whom a duty officer names; None is whoever has it.
+
+    Raises:
+        Refusal: (403) a caseworker speaks for somebody else; (404) the one named is not in the caller's area.
+    """
+    if asked is None:
+        return None if who.may("officer") and who.person not in (task["assignee"], task["offered_to"]) else who.person
+    if asked != who.person and not who.may("officer"):
+        raise Refusal(403, f"body.person: only a duty officer can refuse for {asked}; leave it out to refuse yourself")
+    if people.person(view, asked) is None:
+        raise not_found("person")
+    return asked
 
 
 def taker(view: View, task: Row, who: Caller, asked: str | None) -> str | None:

@@ -15,7 +15,7 @@ from dashboards.context import Given
 from dashboards.languages import Language
 from dashboards.pages.frame import Framed, frame
 from dashboards.pages.signin import sign_in
-from storage.views import Row, View, alerts, handsets, incidents, tasks
+from storage.views import Row, View, alerts, handsets, incidents, service, tasks
 
 _ALERTS: Final = 100
 _BESIDE: Final = 12
@@ -69,6 +69,7 @@ def _alerts(view: View) -> dict[str, object]:
         "shown": len(rows),
         "incidents": incidents.listed(view, limit=_INCIDENTS, status="open"),
         "endangered": endangered,
+        "flaws": service.flaws(view),
     }
 
 

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from alerts.model import SYSTEMS_OWN, Outcome
-from dashboards import phrases, present
+from dashboards import performance_words, phrases, present
 from dashboards.access import Caller, Viewer
 from dashboards.context import Given, context_of
 from dashboards.languages import ENGLISH, Language, Translate, preferred, translator
@@ -107,6 +107,11 @@ def error(request: Request, status: int, advice: str) -> Response | None:
     )
 
 
+def bare(template: str, language: str, **values: object) -> str:
+    """Return a page for somebody who is not signed in, filled with values."""
+    return _fill(template, language, **values)
+
+
 def _fill(template: str, language: str, **values: object) -> str:
     _ = translator(language)
     return _TEMPLATES.get_template(template).render(_=_, lang="zh-CN" if language != ENGLISH else "en", **values)
@@ -146,6 +151,11 @@ def span(_: Translate, length: timedelta) -> str:
     if minutes:
         return _("{minutes} min").format(minutes=minutes)
     return _("{seconds} s").format(seconds=seconds)
+
+
+@pass_context
+def _seconds(around: Surroundings, length: float) -> str:
+    return span(around["_"], timedelta(seconds=length))
 
 
 def _epoch(when: datetime) -> int:
@@ -194,10 +204,15 @@ _WORDS: Final = {
     "kind": phrases.KINDS,
     "severity": phrases.SEVERITIES,
     "outcome": phrases.OUTCOMES,
+    "why": phrases.FALSE_ALARMS,
     "role": phrases.ROLES,
     "task": phrases.TASKS,
     "cause": phrases.CAUSES,
     "effect": phrases.EFFECTS,
+    "band": performance_words.BANDS,
+    "band_meaning": performance_words.BAND_MEANINGS,
+    "target": performance_words.TARGETS,
+    "flaw": performance_words.FLAWS,
 }
 
 _TEMPLATES: Final = Environment(
@@ -218,5 +233,6 @@ _TEMPLATES.filters.update(
     actor=_actor,
     why_quiet=_why_quiet,
     event=_event,
+    seconds=_seconds,
     severity_word=severity_word,
 )

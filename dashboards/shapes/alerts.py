@@ -34,7 +34,10 @@ class Alert(Shown):
     held_by: str | None = Field(description="Who holds it: `person:ID`, `token:NAME`")
     next_step_at: datetime | None = Field(description="When the ladder goes on, null if nothing is pending")
     next_step: str | None = Field(description="What happens then, in words")
-    suppressed_why: str | None = Field(description="`backlog`, `absence` or `cap` while suppressed")
+    suppressed_why: str | None = Field(
+        description="`backlog`, `absence`, `cap`, `storm` or `maintenance` while suppressed"
+    )
+    part_of: UUID | None = Field(description="The alert of the household that it was merged into")
     acknowledged_at: datetime | None
     returned_at: datetime | None = Field(description="When the condition ended by itself")
     shelved_until: datetime | None
@@ -73,10 +76,10 @@ class Notification(Shown):
     role: str
     phone: str
     channel: str
-    medium: Literal["sms", "call"]
+    medium: Literal["sms", "call", "message"]
     language: str
     text: str
-    status: Literal["queued", "sent", "answered", "missed", "failed", "cancelled"]
+    status: Literal["queued", "sent", "delivered", "answered", "missed", "failed", "cancelled"]
     attempts: int
     created_at: datetime
     sent_at: datetime | None
@@ -90,7 +93,7 @@ class Task(Shown):
 
     id: UUID
     alert: UUID
-    kind: Literal["visit", "review", "maintenance", "call_task"]
+    kind: Literal["visit", "review", "maintenance", "call_task", "contact"]
     household: str
     area: str
     address: str
@@ -105,6 +108,13 @@ class Task(Shown):
     done_at: datetime | None
     outcome: str | None
     note: str | None
+    why: str | None = Field(description="Of a false alarm: why there was nothing behind it")
+    follow_up: bool = Field(description="Whether it was planned when its alert was closed")
+    offered_to: str | None = Field(description="Whom it was handed over to and who has not accepted yet")
+    refused: list[str] = Field(description="People who refused it and will not be asked again")
+    partner: str | None = Field(description="The organisation it was transferred to")
+    reference: str | None = Field(description="That organisation's own reference")
+    partner_address: str | None = Field(description="How to reach that organisation")
 
 
 class AlertStory(Alert):
@@ -121,7 +131,7 @@ class Incident(Shown):
 
     id: UUID
     area: str = Field(description="The smallest area around it, empty where the homes have none")
-    cause: Literal["power", "water", "radio", "gateway"]
+    cause: Literal["power", "water", "radio", "gateway", "unknown"]
     gateway: str | None = Field(description="The gateway that fell silent")
     status: Literal["open", "ended"]
     onset: datetime = Field(description="When it began")

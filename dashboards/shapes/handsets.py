@@ -19,7 +19,7 @@ class Call(Shown):
     person: str | None
     person_name: str | None
     role: str
-    medium: Literal["sms", "call"]
+    medium: Literal["sms", "call", "message"]
     text: str
     language: str
     at: datetime

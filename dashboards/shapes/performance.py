@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from alerts.performance import Band, Wait
 from dashboards.shapes.registry import Area
 
 
@@ -14,9 +15,45 @@ class Delay(BaseModel):
 
     count: int = Field(description="Alerts for which it happened")
     median_seconds: float | None
+    p90_seconds: float | None
+    p99_seconds: float | None
     target_seconds: float
     target_share: float = Field(description="The share that should happen within the target")
     share_in_time: float | None = Field(description="The share of `count` that did")
+
+
+class Waits(BaseModel):
+    """How long people waited for each thing. A visit is counted from when it was asked for."""
+
+    alerts: int
+    first_notification: Delay
+    acknowledgement: Delay
+    visit: Delay
+    closing: Delay
+
+
+class Target(BaseModel):
+    """A share of alerts for which something must happen in time, and whether it did; see docs/performance.md."""
+
+    name: str = Field(examples=["urgent_60s"])
+    wait: Wait
+    severity: str | None = Field(description="The severity it is for, null for every one")
+    target_seconds: float
+    target_share: float
+    count: int = Field(description="Alerts it was for: it happened in time, or was still needed when time was up")
+    in_time: int
+    share: float | None
+    met: bool | None = Field(description="Null where there was nothing to meet it with; one miss is always allowed")
+
+
+class AreaPerformance(BaseModel):
+    """How an area did against the targets."""
+
+    area: Area
+    alerts: int
+    households: int
+    band: Band | None = Field(description="Of the worst target; null where no target had anything to be met with")
+    targets: list[Target]
 
 
 class Visits(BaseModel):
@@ -41,5 +78,10 @@ class Performance(BaseModel):
     by_outcome: dict[str, int]
     first_notification: Delay
     acknowledgement: Delay
+    visit: Delay
     closing: Delay
+    severities: dict[str, Waits] = Field(description="The same waits by severity")
     visits: Visits
+    band: Band | None = Field(description="Of the worst target; null where no target had anything to be met with")
+    targets: list[Target]
+    children: list[AreaPerformance] = Field(description="The areas right below this one, by code")

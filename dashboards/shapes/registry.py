@@ -57,6 +57,7 @@ class Person(Shown):
     phone: str | None
     language: str
     channel: PreferredChannel
+    address: str | None = Field(description="How the address of their messenger begins; the rest is a secret")
 
 
 class NewPerson(Asked):
@@ -70,6 +71,11 @@ class NewPerson(Asked):
     phone: Word | None = Field(default=None, description="E.164", examples=["+8613812345678"])
     language: Word = Field(default="zh_CN", examples=["zh_CN", "en"])
     channel: PreferredChannel = "sms"
+    address: Note | None = Field(
+        default=None,
+        description="Where messages go: an Apprise URL, or https:// of a program that is told by a webhook",
+        examples=["wecombot://key"],
+    )
 
 
 class Contact(Shown):

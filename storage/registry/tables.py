@@ -38,7 +38,7 @@ _LOAD: Mapping[str, str] = {
     "households": """
         SELECT id, area, zone, language, category, risk, address, caseworker, note FROM household
     """,
-    "people": "SELECT id, name, role, household, area, phone, language, channel FROM person",
+    "people": "SELECT id, name, role, household, area, phone, language, channel, address FROM person",
     "contacts": "SELECT household, position, person, relation FROM contact",
     "devices": "SELECT id, household, gateway, model FROM device",
     "absences": "SELECT household, starts, ends, reason FROM absence",
@@ -63,14 +63,15 @@ _SAVE: Mapping[str, str] = {
             caseworker = excluded.caseworker, note = excluded.note
     """,
     "people": """
-        INSERT INTO person (id, name, role, household, area, phone, language, channel)
+        INSERT INTO person (id, name, role, household, area, phone, language, channel, address)
         SELECT * FROM unnest(
             %(id)s::text[], %(name)s::text[], %(role)s::text[], %(household)s::text[], %(area)s::text[],
-            %(phone)s::text[], %(language)s::text[], %(channel)s::text[]
+            %(phone)s::text[], %(language)s::text[], %(channel)s::text[], %(address)s::text[]
         )
         ON CONFLICT (id) DO UPDATE SET
             name = excluded.name, role = excluded.role, household = excluded.household, area = excluded.area,
-            phone = excluded.phone, language = excluded.language, channel = excluded.channel
+            phone = excluded.phone, language = excluded.language, channel = excluded.channel,
+            address = excluded.address
     """,
     "contacts": """
         INSERT INTO contact (household, position, person, relation)

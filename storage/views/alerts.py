@@ -12,7 +12,7 @@ _COLUMNS = """
 SELECT a.id, a.household, h.area, area.name AS area_name, h.zone, h.address, h.category, h.risk,
        a.kind, a.rule, a.severity, a.status, a.onset, a.raised_at, a.opened_at, a.score, a.facts, a.sources,
        a.held_by, holder.name AS held_by_name, a.suppressed_why, a.acknowledged_at, a.returned_at,
-       a.shelved_until, a.closed_at, a.outcome, a.note,
+       a.shelved_until, a.closed_at, a.outcome, a.note, a.part_of, a.storm,
        upcoming.no AS next_step, upcoming.due AS next_step_at, upcoming.action AS next_action
 FROM alert a
 JOIN household h ON h.id = a.household
@@ -21,6 +21,7 @@ LEFT JOIN person holder ON holder.id = substring(a.held_by FROM '^person:(.+)$')
 LEFT JOIN LATERAL (
     SELECT s.no, s.due, s.action FROM step s
     WHERE s.alert = a.id AND s.status = 'pending' AND a.status <> 'closed'
+      AND s.action ->> 'do' NOT IN ('remind', 'overdue', 'tell')  -- these watch over people, the ladder does not go on
     ORDER BY s.due, s.no LIMIT 1
 ) upcoming ON true
 WHERE starts_with(h.area, %(scope)s)
@@ -80,7 +81,8 @@ ORDER BY s.due, s.no
 
 _NOTIFICATIONS = """
 SELECT n.id, n.step, n.person, p.name AS person_name, n.role, n.phone, n.channel, n.medium, n.language, n.text,
-       n.status, n.attempts, n.created_at, n.sent_at, n.error, m.answer, m.answered_at
+       n.status, n.attempts, n.created_at, n.sent_at, n.error,
+       coalesce(m.answer, n.answer) AS answer, m.answered_at
 FROM notification n
 JOIN alert a ON a.id = n.alert
 JOIN household h ON h.id = a.household

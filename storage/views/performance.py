@@ -2,47 +2,122 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
+from alerts.performance import TARGETS, Result, Target, Wait
+from detectors.finding import Severity
 from storage.views import Row, View
 
-# What was over before it arrived, or was expected during an absence, made nobody wait and is counted apart.
+# What was over before it arrived, or is expected during an absence, makes nobody wait and is counted apart. What was
+# kept quiet first is counted from when its ladder started. Answered is what a person did first: took it, took its task
+# on, closed it, or gave an answer that was understood. Over is when nothing was left to answer: it ended by itself.
 _CHOSEN = """
 WITH chosen AS (
-    SELECT a.id, a.kind, a.severity, a.status, a.outcome, a.suppressed_why IS NOT NULL AS quiet,
+    SELECT a.id, a.kind, a.severity, a.status, a.outcome, h.area, a.suppressed_why IS NOT NULL AS quiet,
+           extract(epoch FROM %(now)s - began.at)::double precision AS age,
+           extract(epoch FROM story.over_at - began.at)::double precision AS over_after,
            extract(epoch FROM (
                SELECT min(n.sent_at) FROM notification n WHERE n.alert = a.id
-           ) - a.opened_at)::double precision AS notified_after,
-           extract(epoch FROM a.acknowledged_at - a.opened_at)::double precision AS acknowledged_after,
-           extract(epoch FROM a.closed_at - a.opened_at)::double precision AS closed_after
-    FROM alert a JOIN household h ON h.id = a.household
+           ) - began.at)::double precision AS notified_after,
+           extract(epoch FROM story.answered_at - began.at)::double precision AS acknowledged_after,
+           extract(epoch FROM a.closed_at - began.at)::double precision AS closed_after,
+           visit.asked_at IS NOT NULL AS visit_asked,
+           extract(epoch FROM visit.visited_at - visit.asked_at)::double precision AS visited_after,
+           extract(epoch FROM %(now)s - visit.asked_at)::double precision AS visit_age,
+           extract(epoch FROM least(story.over_at, a.closed_at) - visit.asked_at)::double precision AS visit_over_after
+    FROM alert a
+    JOIN household h ON h.id = a.household
+    CROSS JOIN LATERAL (
+        SELECT min(e.at) FILTER (WHERE e.kind IN ('acknowledged', 'task_accepted')
+                   OR (e.kind = 'answered' AND e.detail ->> 'meaning' <> 'unclear')
+                   OR (e.kind = 'closed' AND e.actor <> 'system')) AS answered_at,
+               min(e.at) FILTER (WHERE e.kind = 'returned' OR (e.kind = 'closed' AND e.actor = 'system')) AS over_at,
+               bool_or(e.kind = 'suppressed' AND e.detail ->> 'why' <> 'cap') AS waited,
+               min(e.at) FILTER (WHERE e.kind = 'ladder_started') AS started_at
+        FROM alert_event e WHERE e.alert = a.id
+    ) story
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN story.waited THEN coalesce(story.started_at, a.opened_at) ELSE a.opened_at END AS at
+    ) began
+    CROSS JOIN LATERAL (
+        SELECT min(t.created_at) AS asked_at, min(t.done_at) AS visited_at
+        FROM task t WHERE t.alert = a.id AND t.kind = 'visit' AND NOT t.follow_up
+    ) visit
     WHERE starts_with(h.area, %(scope)s) AND starts_with(h.area, %(area)s)
       AND a.opened_at >= %(start)s AND a.opened_at < %(stop)s
+      AND (%(kind)s::text IS NULL OR a.kind = %(kind)s)
+      AND (%(severity)s::integer IS NULL OR a.severity = %(severity)s)
 )
 """
 
-_DELAYS = (
-    _CHOSEN
-    + """
-SELECT count(*) AS alerts,
+COLUMNS = {
+    Wait.NOTIFICATION: "notified",
+    Wait.ACKNOWLEDGEMENT: "acknowledged",
+    Wait.VISIT: "visited",
+    Wait.CLOSING: "closed",
+}
+"""What the columns of each wait begin with."""
+
+
+def _delay(column: str) -> str:
+    percentiles = "".join(
+        f",\n       percentile_cont({part}) WITHIN GROUP (ORDER BY {column}_after) FILTER (WHERE NOT quiet) "
+        f"AS {column}_{name}"
+        for part, name in ((0.5, "median"), (0.9, "p90"), (0.99, "p99"))
+    )
+    return (
+        f"count({column}_after) FILTER (WHERE NOT quiet) AS {column}{percentiles},\n"
+        f"       avg(({column}_after <= %({column}_target)s)::integer) FILTER (WHERE NOT quiet)::double precision "
+        f"AS {column}_within"
+    )
+
+
+_DELAYS = f"""{_CHOSEN}
+SELECT severity, count(*) AS alerts,
        count(*) FILTER (WHERE status <> 'closed') AS open,
        count(*) FILTER (WHERE quiet) AS suppressed,
-       count(notified_after) FILTER (WHERE NOT quiet) AS notified,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY notified_after) FILTER (WHERE NOT quiet) AS notified_median,
-       avg((notified_after <= %(notified_target)s)::integer) FILTER (WHERE NOT quiet)::double precision
-           AS notified_within,
-       count(acknowledged_after) FILTER (WHERE NOT quiet) AS acknowledged,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY acknowledged_after) FILTER (WHERE NOT quiet)
-           AS acknowledged_median,
-       avg((acknowledged_after <= %(acknowledged_target)s)::integer) FILTER (WHERE NOT quiet)::double precision
-           AS acknowledged_within,
-       count(closed_after) FILTER (WHERE NOT quiet) AS closed,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY closed_after) FILTER (WHERE NOT quiet) AS closed_median,
-       avg((closed_after <= %(closed_target)s)::integer) FILTER (WHERE NOT quiet)::double precision
-           AS closed_within
+       {", ".join(_delay(column) for column in COLUMNS.values())}
 FROM chosen
+GROUP BY GROUPING SETS ((), (severity))
+ORDER BY severity NULLS FIRST
 """
+
+
+def _counted(target: Target) -> str:
+    """Count those that are due: it happened in time, or the time was up while there still was a need for it."""
+    visit = target.wait is Wait.VISIT
+    value = f"{COLUMNS[target.wait]}_after"
+    age, over = ("visit_age", "visit_over_after") if visit else ("age", "over_after")
+    asked = "visit_asked AND " if visit else ""
+    of = "" if target.severity is None else f"severity = {target.severity.value} AND "
+    need = f"{age} >= {target.seconds} AND coalesce({over} > {target.seconds}, true)"
+    return (
+        f"count(*) FILTER (WHERE NOT quiet AND {of}{asked}(coalesce({value} <= {target.seconds}, false) OR ({need}))) "
+        f"AS {target.name}_count,\n"
+        f"       count(*) FILTER (WHERE NOT quiet AND {of}{value} <= {target.seconds}) AS {target.name}_in_time"
+    )
+
+
+# The area itself and those right below it: areas are codes, and one lies in another whose code its own begins with.
+_RESULTS = f"""{_CHOSEN},
+shown AS (
+    SELECT one.code, one.level, one.name FROM area one
+    WHERE starts_with(one.code, %(area)s) AND starts_with(one.code, %(scope)s) AND NOT EXISTS (
+        SELECT FROM area between_them
+        WHERE starts_with(one.code, between_them.code) AND between_them.code NOT IN (one.code, %(area)s)
+          AND starts_with(between_them.code, %(area)s)
+    )
 )
+SELECT shown.code, shown.level, shown.name, count(chosen.id) AS alerts,
+       (SELECT count(*) FROM household h WHERE starts_with(h.area, shown.code)) AS households,
+       {", ".join(_counted(target) for target in TARGETS)}
+FROM shown LEFT JOIN chosen ON starts_with(chosen.area, shown.code)
+GROUP BY shown.code, shown.level, shown.name
+ORDER BY shown.code
+"""
+
+_EVERYWHERE = f"{_CHOSEN} SELECT {', '.join(_counted(target) for target in TARGETS)} FROM chosen"
 
 _COUNTS = (
     _CHOSEN
@@ -67,6 +142,25 @@ FROM verdict
 WHERE visited AND household IN (SELECT id FROM watched) AND at >= %(start)s AND at < %(stop)s
 """
 
+_TOP = """
+SELECT one.code, one.level, one.name FROM area one
+WHERE starts_with(one.code, %(scope)s) AND NOT EXISTS (
+    SELECT FROM area above
+    WHERE starts_with(one.code, above.code) AND above.code <> one.code AND starts_with(above.code, %(scope)s)
+)
+ORDER BY one.code
+"""
+
+DAY_SECONDS = 86400.0
+USUAL: dict[Wait, tuple[float, float]] = {
+    Wait.NOTIFICATION: (60.0, 0.975),
+    Wait.ACKNOWLEDGEMENT: (2700.0, 0.9),
+    Wait.VISIT: (2700.0, 0.9),
+    Wait.CLOSING: (DAY_SECONDS, 0.9),
+}
+"""Within how many seconds, and for which share, of alerts of every severity. 60 s and 45 min are what telecare services
+reach (DESIGN §7); for the end of an alert there is no published figure: a day is what a review may take."""
+
 
 def delays(
     view: View,
@@ -74,21 +168,37 @@ def delays(
     *,
     start: datetime,
     stop: datetime,
-    notified_target: float,
-    acknowledged_target: float,
-    closed_target: float,
-) -> Row:
-    """Return counts of the alerts opened in [start, stop), and for each delay (seconds) median and share in time."""
-    [row] = view.rows(
-        _DELAYS,
-        area=area,
-        start=start,
-        stop=stop,
-        notified_target=notified_target,
-        acknowledged_target=acknowledged_target,
-        closed_target=closed_target,
-    )
-    return row
+    now: datetime,
+    kind: str | None = None,
+    severity: int | None = None,
+) -> list[Row]:
+    """Return counts of the alerts opened in [start, stop), and of each wait (seconds) percentiles and share in time.
+
+    The first row (`severity` null) is of all of them, the others are of one severity each.
+    """
+    limits = {f"{COLUMNS[wait]}_target": seconds for wait, (seconds, _) in USUAL.items()}
+    about = {"area": area, "start": start, "stop": stop, "now": now, "kind": kind, "severity": severity}
+    return view.rows(_DELAYS, **about, **limits)
+
+
+def results(
+    view: View,
+    area: str,
+    *,
+    start: datetime,
+    stop: datetime,
+    now: datetime,
+    kind: str | None = None,
+    severity: int | None = None,
+) -> list[Row]:
+    """Return an area and those right below it, by code, each with its number of alerts and its `results` by target."""
+    about = {"area": area, "start": start, "stop": stop, "now": now, "kind": kind, "severity": severity}
+    rows = view.rows(_RESULTS, **about)
+    for row in rows:
+        row["results"] = [
+            Result(target, row.pop(f"{target.name}_count"), row.pop(f"{target.name}_in_time")) for target in TARGETS
+        ]
+    return rows
 
 
 def visits(view: View, area: str, *, start: datetime, stop: datetime) -> Row:
@@ -97,6 +207,42 @@ def visits(view: View, area: str, *, start: datetime, stop: datetime) -> Row:
     return row
 
 
-def counts(view: View, area: str, *, start: datetime, stop: datetime) -> list[Row]:
+def counts(
+    view: View,
+    area: str,
+    *,
+    start: datetime,
+    stop: datetime,
+    now: datetime,
+    kind: str | None = None,
+    severity: int | None = None,
+) -> list[Row]:
     """Return the number of alerts by kind, by severity and by outcome: one of the three is set in each row."""
-    return view.rows(_COUNTS, area=area, start=start, stop=stop)
+    about = {"area": area, "start": start, "stop": stop, "now": now, "kind": kind, "severity": severity}
+    return view.rows(_COUNTS, **about)
+
+
+def tops(view: View) -> list[Row]:
+    """Return the areas that lie in no other the reader may see."""
+    return view.rows(_TOP)
+
+
+def quantiles(view: View, *, now: datetime, length: timedelta) -> Iterator[tuple[str, str, str, float]]:
+    """Yield (what, severity, quantile, seconds) of the alerts of the last `length`, everywhere."""
+    for row in delays(view, "", start=now - length, stop=now, now=now):
+        severity = "all" if row["severity"] is None else Severity(row["severity"]).label
+        for wait, column in COLUMNS.items():
+            for quantile, name in (("0.5", "median"), ("0.9", "p90"), ("0.99", "p99")):
+                seconds = row[f"{column}_{name}"]
+                if seconds is not None:
+                    yield wait.value, severity, quantile, seconds
+
+
+def shares(view: View, *, now: datetime, length: timedelta) -> Iterator[tuple[str, float]]:
+    """Yield each target that had anything to be met with in the last `length`, and the share that met it."""
+    about = {"area": "", "start": now - length, "stop": now, "now": now, "kind": None, "severity": None}
+    [row] = view.rows(_EVERYWHERE, **about)
+    for target in TARGETS:
+        result = Result(target, row[f"{target.name}_count"], row[f"{target.name}_in_time"])
+        if result.share is not None:
+            yield target.name, result.share

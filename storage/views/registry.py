@@ -27,7 +27,8 @@ LIMIT %(limit)s
 
 # Staff belong to an area, residents to a household, contacts to the households that name them.
 _PEOPLE = """
-SELECT p.id, p.name, p.role, p.household, p.area, p.phone, p.language, p.channel
+SELECT p.id, p.name, p.role, p.household, p.area, p.phone, p.language, p.channel,
+       CASE WHEN p.address IS NOT NULL THEN split_part(p.address, '://', 1) || '://…' END AS address
 FROM person p
 LEFT JOIN household home ON home.id = p.household
 WHERE (%(scope)s = ''

@@ -11,13 +11,16 @@ from storage.views import Row, View
 _COLUMNS = """
 SELECT t.id, t.alert, t.step, t.kind, t.household, t.area, area.name AS area_name, h.zone, h.address,
        t.assignee, p.name AS assignee_name, t.status, t.created_at, t.due, t.accepted_at, t.accepted_by,
-       taker.name AS accepted_by_name, t.done_at, t.outcome, t.note,
+       taker.name AS accepted_by_name, t.done_at, t.outcome, t.note, t.why, t.follow_up, t.refused, t.offered_to,
+       other.name AS offered_to_name, t.reference, t.partner_address,
+       CASE WHEN starts_with(t.accepted_by, 'partner:') THEN substring(t.accepted_by FROM 9) END AS partner,
        a.kind AS alert_kind, a.severity, a.status AS alert_status, a.facts
 FROM task t
 JOIN alert a ON a.id = t.alert
 JOIN household h ON h.id = t.household
 LEFT JOIN area ON area.code = t.area
 LEFT JOIN person p ON p.id = t.assignee
+LEFT JOIN person other ON other.id = t.offered_to
 LEFT JOIN person taker ON taker.id = substring(t.accepted_by FROM '^person:(.+)$')
 WHERE starts_with(h.area, %(scope)s)
 """
@@ -27,7 +30,7 @@ _LIST = (
     + """
   AND starts_with(h.area, %(area)s)
   AND (%(statuses)s::text[] IS NULL OR t.status = ANY(%(statuses)s))
-  AND (%(assignee)s::text IS NULL OR t.assignee = %(assignee)s)
+  AND (%(assignee)s::text IS NULL OR t.assignee = %(assignee)s OR t.offered_to = %(assignee)s)
   AND (%(after_at)s::timestamptz IS NULL OR (t.created_at, t.id) < (%(after_at)s, %(after_id)s::uuid))
 ORDER BY t.created_at DESC, t.id DESC
 LIMIT %(limit)s
@@ -48,6 +51,22 @@ ORDER BY coalesce(t.done_at, t.created_at) DESC, t.id
 LIMIT %(limit)s
 """
 )
+
+
+_COLLEAGUES = """
+SELECT h.id AS household, p.id, p.name, p.role
+FROM household h JOIN person p ON p.role IN ('caseworker', 'duty_officer') AND starts_with(h.area, p.area)
+WHERE starts_with(h.area, %(scope)s) AND h.id = ANY(%(households)s)
+ORDER BY h.id, length(p.area) DESC, p.role, p.name, p.id
+"""
+
+
+def colleagues(view: View, households: Sequence[str]) -> dict[str, list[Row]]:
+    """Return the staff of the areas around each household, the nearest first: who a task can be handed over to."""
+    found: dict[str, list[Row]] = {household: [] for household in households}
+    for row in view.rows(_COLLEAGUES, households=list(households)):
+        found[row["household"]].append(row)
+    return found
 
 
 def listed(

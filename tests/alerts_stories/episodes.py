@@ -43,7 +43,7 @@ class Episodes:
         alert = world.alert()
         assert alert.status is Status.UNACKNOWLEDGED
         assert world.sent(world.now - MINUTE) == [(120, "li", "call"), (120, "li", "sms")]
-        assert [step.no for step in world.steps()] == list(range(1, 15))
+        assert [step.no for step in world.steps()] == list(range(1, 17))
         assert world.story().count("raised_again") == 1
         (review,) = world.shelves.all_tasks()
         assert review.status is TaskStatus.CANCELLED
@@ -116,12 +116,14 @@ class Episodes:
             desk.acknowledge(book, world.alert().id, OFFICER, world.now)
         world.take(replace(finding(cleared=True), time=world.now))
         world.wait(2 * DAY)
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
         world.reads(HOME, world.now)
         late = finding(at=world.now - 2 * HOUR, onset=world.now - 3 * HOUR)
         world.take(late)
         assert world.alert().held_by == OFFICER
         world.take(replace(finding(cleared=True, at=world.now - HOUR), onset=late.onset))
-        world.wait(HOUR)
+        world.wait(30 * MINUTE)
         assert (world.alert().status, world.alert().held_by) == (Status.ACKNOWLEDGED, OFFICER)
         before = len(world.sent())
         world.reads(HOME, world.now)
@@ -138,11 +140,13 @@ class Episodes:
         with world.books() as book:
             desk.acknowledge(book, world.alert().id, OFFICER, world.now)
         world.take(replace(finding(cleared=True), time=world.now))
-        world.leaves(HOME, NOON, NOON + 2 * DAY)
+        world.leaves(HOME, NOON, NOON + DAY + 30 * MINUTE)
         world.wait(DAY)
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
         world.reads(HOME, world.now)
         world.take(finding(at=world.now))
-        world.wait(DAY - SECOND)
+        world.wait(30 * MINUTE - SECOND)
         assert world.alert().held_by == OFFICER
         world.reads(HOME, world.now)
         world.wait(SECOND)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import ChannelError, Receipt
-from alerts.model import Notification
+from alerts.model import Medium, Notification
 
 
 class Flaky:
     """A channel that does what a test tells it to."""
 
     name = "handset"
+    media = frozenset(Medium)
 
     def __init__(self, error: BaseException | None, inner: HandsetChannel | None = None) -> None:
         self.error = error
@@ -30,6 +33,7 @@ class Deaf:
     """A handset channel that never gets through to one person."""
 
     name = "handset"
+    media = frozenset(Medium)
 
     def __init__(self, person: str, inner: HandsetChannel) -> None:
         self._person = person
@@ -39,3 +43,26 @@ class Deaf:
         if notification.person == self._person:
             raise ChannelError("no such number")
         return self._inner.send(notification, now)
+
+
+class Provider:
+    """A provider of telephony that takes what it is given, unless `says` objects, and tells later what became of it."""
+
+    name = "provider"
+    media = frozenset({Medium.SMS, Medium.CALL})
+
+    def __init__(
+        self, says: Callable[[Notification, int], ChannelError | None] = lambda *_: None, *, final: bool = False
+    ) -> None:
+        self.says = says
+        self.final = final
+        self.tried: list[tuple[int, Notification]] = []
+        self.took: list[tuple[int, str, str]] = []
+
+    def send(self, notification: Notification, now: int) -> Receipt:
+        self.tried.append((now, notification))
+        error = self.says(notification, now)
+        if error is not None:
+            raise error
+        self.took.append((now, notification.person, notification.medium.value))
+        return Receipt(f"ref-{len(self.took)}", final=self.final)

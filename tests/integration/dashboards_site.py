@@ -146,8 +146,8 @@ class SiteClock:
 
 
 @contextmanager
-def open_site(database: str) -> Iterator[Site]:
-    """Register the town in an empty database and serve a dashboard over it."""
+def open_site(database: str, **more: Any) -> Iterator[Site]:
+    """Register the town in an empty database and serve a dashboard over it; `more` is of its context."""
     with open_pool(database, size=6) as pool:
         with pool.connection() as conn:
             save(conn, TOWN)
@@ -161,6 +161,7 @@ def open_site(database: str) -> Iterator[Site]:
                 embedded=True,
                 events=Broadcaster(database, pause=0.01),
                 book=PostgresAlertBook,
+                **more,
             )
         )
         with TestClient(app, base_url="http://shouwang.test", raise_server_exceptions=False) as client:

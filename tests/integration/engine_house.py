@@ -200,5 +200,6 @@ def forget(database: str) -> None:
         conn.execute("SET session_replication_role = replica")
         conn.execute(
             "TRUNCATE reading, batch, quarantine, detector_state, engine_clock, alert, finding, alert_event, step, "
-            "notification, handset_message, task, verdict, sensor RESTART IDENTITY"
+            "notification, handset_message, task, verdict, sensor, storm, oncall_handover, twilio_event "
+            "RESTART IDENTITY"
         )

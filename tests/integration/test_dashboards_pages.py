@@ -189,11 +189,14 @@ def test_a_form_of_unreasonable_size_is_refused(site: Site) -> None:
 
 def test_health_readiness_and_metrics_need_no_token(site: Site) -> None:
     assert site.client.get("/healthz").json() == {"status": "alive"}
-    assert site.client.get("/readyz").json() == {"ready": True, "parts": {"database": {"ok": True, "why": ""}}}
+    database = {"ok": True, "why": "", "degraded": False}
+    assert site.client.get("/readyz").json() == {"ready": True, "parts": {"database": database}}
     site.ready["broker"] = Check(ok=False, why="start the broker")
     unready = site.client.get("/readyz")
     assert unready.status_code == 503
-    assert unready.json()["parts"]["broker"] == {"ok": False, "why": "start the broker"}
+    assert unready.json()["parts"]["broker"] == {"ok": False, "why": "start the broker", "degraded": False}
+    site.ready = {"audit": Check(ok=True, why="1 messages are stuck", degraded=True)}
+    assert site.client.get("/readyz").status_code == 200, "degraded is not unready"
     site.get("/api/v1/alerts")
     metrics = site.client.get("/metrics").text
     assert 'shouwang_http_requests_total{method="GET",route="/api/v1/alerts",status="200"} 1.0' in metrics

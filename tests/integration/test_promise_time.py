@@ -27,6 +27,8 @@ _PACED = {
     "shouwang/instance.py": "how long a service that is being restarted is waited for",
     "shouwang/listening.py": "how often the loop goes round",
     "shouwang/escalating.py": "how often the loop goes round",
+    "shouwang/auditing.py": "how often answers are measured anew",
+    "shouwang/heartbeat.py": "how often somebody outside is told that all is well",
     "shouwang/up.py": "how long a predecessor and the last messages are waited for",
     "shouwang/replaying.py": "how fast a recording is published",
 }
@@ -35,6 +37,7 @@ _DATED_BY_THE_DATABASE = {
     "storage/tokens.py": "access ends in the real world",
     "storage/migrate.py": "when a migration was applied",
     "storage/migrations/0001_house.sql": "when a token was made",
+    "storage/audit.py": "whether anybody audits at all",
 }
 _SQL_CLOCK = re.compile(
     r"\bnow\(\)|\b(current_timestamp|current_date|current_time|localtimestamp|clock_timestamp|statement_timestamp"

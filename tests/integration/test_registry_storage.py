@@ -122,7 +122,7 @@ def test_an_import_knows_what_is_registered(sampled: Connection[Any], tmp_path: 
 
 def test_contacts_change_places(sampled: Connection[Any]) -> None:
     def order() -> list[str]:
-        return [one.person for one in people(sampled, "YZ-0001").contacts]
+        return [one.person for one in people(sampled, "YZ-0001", 0).contacts]
 
     assert order() == ["zhang-min", "zhang-wei"]
     swapped = Registry(
@@ -134,7 +134,7 @@ def test_contacts_change_places(sampled: Connection[Any]) -> None:
     moved = Registry(contacts=(Contact("YZ-0001", 1, "zhang-min"), Contact("YZ-0001", 3, "zhang-wei")))
     assert registry.save(sampled, moved).tables["contacts"] == Count(added=1, changed=1)
     assert order() == ["zhang-min", "zhang-wei"]
-    assert [one.person for one in people(sampled, "YZ-0002").contacts] == ["li-na"]
+    assert [one.person for one in people(sampled, "YZ-0002", 0).contacts] == ["li-na"]
 
 
 def test_a_save_of_what_does_not_fit_changes_nothing(sampled: Connection[Any]) -> None:
@@ -173,10 +173,10 @@ def test_each_change_is_seen_as_a_newer_version(sampled: Connection[Any]) -> Non
 
 
 def test_residents_and_contacts_are_found(sampled: Connection[Any]) -> None:
-    assert [one.name for one in people(sampled, "YZ-0001").residents] == ["王秀兰"]
-    assert people(sampled, "nowhere") == People()
-    assert people(sampled, "YZ-0003").contacts == ()
-    assert people(sampled, "YZ-0002").contacts == (
+    assert [one.name for one in people(sampled, "YZ-0001", 0).residents] == ["王秀兰"]
+    assert people(sampled, "nowhere", 0) == People()
+    assert people(sampled, "YZ-0003", 0).contacts == ()
+    assert people(sampled, "YZ-0002", 0).contacts == (
         Recipient("li-na", "李娜", Role.CONTACT, "+12025550113", "zh_CN", Medium.SMS),
     )
 
@@ -191,28 +191,28 @@ def test_residents_and_contacts_are_found(sampled: Connection[Any]) -> None:
     ],
 )
 def test_the_nearest_caseworker_is_found(sampled: Connection[Any], household: str, expected: str | None) -> None:
-    found = people(sampled, household).caseworker
+    found = people(sampled, household, 0).caseworker
     assert (found.person if found else None) == expected
 
 
 def test_of_caseworkers_equally_near_the_first_by_id_is_found(sampled: Connection[Any]) -> None:
     for name in ("Zeta", "alpha", "Alpha"):
         registry.add_person(sampled, Person(name, name, "caseworker", None, "500103003002", None, "en"))
-    found = people(sampled, "YZ-0002").caseworker
+    found = people(sampled, "YZ-0002", 0).caseworker
     assert found is not None
     assert found.person == "Alpha"
 
 
 def test_a_households_own_caseworker_goes_before_a_nearer_one(sampled: Connection[Any]) -> None:
     sampled.execute("UPDATE household SET caseworker = 'liu-yang' WHERE id = 'YZ-0001'")
-    found = people(sampled, "YZ-0001").caseworker
+    found = people(sampled, "YZ-0001", 0).caseworker
     assert found is not None
     assert (found.person, found.role) == ("liu-yang", Role.CASEWORKER)
 
 
 def test_the_nearest_duty_officers_are_found(sampled: Connection[Any]) -> None:
     def found(household: str) -> list[str]:
-        return [one.person for one in people(sampled, household).duty_officers]
+        return [one.person for one in people(sampled, household, 0).duty_officers]
 
     assert [found(one) for one in ("YZ-0001", "YZ-0003", "nowhere")] == [["huang-lei"], ["huang-lei"], []]
     for name in ("b", "a"):
@@ -226,7 +226,7 @@ def test_a_code_is_no_pattern(sampled: Connection[Any]) -> None:
             registry.save(sampled, Registry(areas=(Area("5%", "city", "%"),)))
             registry.save(sampled, Registry(people=(Person(role, "X", role, None, "5%", None, "en"),)))
     registry.add_household(sampled, Household("YZ-0004", "50", "Asia/Shanghai", "en", "other", "low", ""))
-    assert people(sampled, "YZ-0004") == People()
+    assert people(sampled, "YZ-0004", 0) == People()
 
 
 def test_an_absence_holds_from_its_start_until_before_its_end(sampled: Connection[Any]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from datetime import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.errors import PolicyError
-from alerts.policy import Action, Do, Hours, OnReturn, Policy, Rung
+from alerts.policy import Action, Conditions, Do, Hours, OnReturn, Policy, Rung, Until, Written, unroll
 from alerts.policy_file import built_in, parse
 from alerts.wording import MESSAGES
 from detectors.finding import Kind, Severity
@@ -103,7 +107,7 @@ def test_the_first_policy_that_applies_is_taken() -> None:
 @pytest.mark.parametrize(
     ("wrong", "right", "message"),
     [
-        ('who = "resident"', 'who = "neighbour"', r"p\.toml: all\.steps\[1\]\.who is 'neighbour'; write resident"),
+        ('who = "resident"', 'who = "neighbour"', r"p\.toml:7: all\.steps\[1\]\.who is 'neighbour'; write resident"),
         ('who = "resident"', 'who = "contact-0"', r"steps\[1\]\.who is 'contact-0'"),
         ('do = "sms"', 'do = "pigeon"', r"steps\[1\]\.do is 'pigeon'; choose of sms, call"),
         ('do = "sms"', 'do = "settle"', r"steps\[1\]\.do is 'settle'"),
@@ -131,6 +135,33 @@ def test_the_first_policy_that_applies_is_taken() -> None:
         ("on_return", "severities = ['dire']\non_return", r"all\.severities is 'dire'; choose of low, medium"),
         ("on_return", "severity = ['low']\non_return", r"all\.severity is unknown"),
         ("[{", "[ # {", "is not TOML"),
+        ('do = "sms"', 'do = "sms", repeat = 1', r"steps\[1\]\.repeat is 1; write how often in all, from 2 to 20"),
+        ('do = "sms"', 'do = "sms", repeat = true', r"steps\[1\]\.repeat is True; write how often"),
+        ('do = "sms"', 'do = "sms", repeat = 3', r"steps\[1\]\.every is None; write a duration"),
+        ('do = "sms"', 'do = "sms", repeat = 3, every = "5 s"', r"steps\[1\]\.every is shorter than a minute"),
+        ('do = "sms"', 'do = "sms", every = "5 min"', r"steps\[1\]\.every is about repetitions: say how often"),
+        ('do = "sms"', 'do = "sms", until = "answered"', r"steps\[1\]\.until is about repetitions"),
+        (
+            'do = "sms"',
+            'do = "sms", repeat = 2, every = "5 min", until = "noon"',
+            r"steps\[1\]\.until is 'noon'; choose",
+        ),
+        (
+            'who = "resident", do = "sms"',
+            'who = "on_call", do = "visit", within = "1 h", repeat = 2, every = "5 min"',
+            r"steps\[1\]\.repeat is for messages; a task that is overdue is recalled by itself",
+        ),
+        ('do = "sms"', 'do = "sms", hours = "8-8"', r"steps\[1\]\.hours begins and ends"),
+        ('do = "sms"', 'do = "sms", severities = ["dire"]', r"steps\[1\]\.severities is 'dire'; choose of low"),
+        ('do = "sms"', 'do = "sms", severities = []', r"steps\[1\]\.severities is missing; write a list"),
+        ('do = "sms"', 'do = "sms", language = "Chinese"', r"steps\[1\]\.language is 'Chinese'; write one as the reg"),
+        (
+            'do = "sms"',
+            'do = "sms", if_channel = "visit"',
+            r"steps\[1\]\.if_channel is 'visit'; choose of sms, call, mes",
+        ),
+        ('do = "sms"', 'do = "sms", hours = "8-20"', r"steps\[1\]\.hours is a condition on the step that is due last"),
+        ('do = "sms"', 'do = "sms", language = "zh"', r"steps\[1\]\.language is a condition on the step that is due"),
         ("steps = [{", "steps = []\nother = [{", "all.other is unknown"),
     ],
 )
@@ -179,9 +210,9 @@ def test_steps_stand_in_the_order_they_are_due() -> None:
 
 
 def test_no_steps_is_no_policy() -> None:
-    with pytest.raises(PolicyError, match=r"p\.toml: all\.steps is missing or empty"):
+    with pytest.raises(PolicyError, match=r"p\.toml:2: all\.steps is missing or empty"):
         parse(EVERYTHING[: EVERYTHING.index("steps")], "p.toml")
-    with pytest.raises(PolicyError, match=r"p\.toml: version is no policy"):
+    with pytest.raises(PolicyError, match=r"p\.toml:1: version is no policy"):
         parse("version = 1\n", "p.toml")
 
 
@@ -200,12 +231,24 @@ def test_hours_over_midnight_are_the_rest_of_the_day(start: time, end: time, mom
         assert (moment in Hours(start, end)) != (moment in Hours(end, start))
 
 
+_MINUTES = st.times().map(lambda moment: moment.replace(second=0, microsecond=0, fold=0))
+_CONDITIONS = st.builds(
+    Conditions,
+    st.none() | st.builds(Hours, _MINUTES, _MINUTES),
+    st.frozensets(st.sampled_from(Severity)),
+    st.sampled_from(["", "zh", "zh_CN", "en"]),
+    st.none() | st.sampled_from([Do.SMS, Do.CALL, Do.MESSAGE]),
+)
 _ACTIONS = st.builds(
     Action,
     st.sampled_from(Do),
-    st.sampled_from(["resident", "contact-1", "caseworker"]),
+    st.sampled_from(["resident", "contact-1", "caseworker", "on_call"]),
     st.sampled_from(sorted(MESSAGES)),
     st.integers(0, 10**6).map(lambda seconds: seconds * SECOND),
+    _CONDITIONS,
+    st.sampled_from(Until),
+    st.lists(st.integers(1, 40), max_size=3).map(tuple),
+    st.booleans(),
 )
 _POLICIES = st.builds(
     Policy,
@@ -219,4 +262,113 @@ _POLICIES = st.builds(
 
 @given(_POLICIES)
 def test_a_policy_survives_being_stored(policy: Policy) -> None:
-    assert Policy.from_json(policy.to_json()) == policy
+    assert Policy.from_json(json.loads(json.dumps(policy.to_json()))) == policy
+
+
+def test_what_an_earlier_version_stored_is_still_read() -> None:
+    step = {"after": 60, "do": "call", "who": "resident", "message": "check", "within": 0}
+    stored = {"name": "old", "on_return": "review", "repeat": 900, "steps": [step]}
+    rung = Rung(MINUTE, Action(Do.CALL, "resident", "check"))
+    assert Policy.from_json(stored) == Policy("old", OnReturn.REVIEW, 15 * MINUTE, (rung,))
+    assert rung.action.to_json() == {key: step[key] for key in ("do", "who", "message", "within")}
+
+
+_STEPS = st.lists(
+    st.builds(
+        Written,
+        st.builds(Rung, st.integers(0, 60).map(lambda minutes: minutes * MINUTE), _ACTIONS),
+        st.integers(1, 5),
+        st.integers(1, 20).map(lambda minutes: minutes * MINUTE),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(_STEPS)
+def test_unrolled_each_repetition_is_one_rung_in_the_order_they_are_due(steps: list[Written]) -> None:
+    rungs = unroll(steps)
+    dues = [rung.after for rung in rungs]
+    assert dues == sorted(dues)
+    assert len(rungs) == sum(step.times for step in steps)
+    wanted = sorted(step.rung.after + n * step.every for step in steps for n in range(step.times))
+    assert dues == wanted
+
+
+@given(_STEPS)
+def test_unrolled_a_repetition_points_at_every_time_before_it_and_at_nothing_else(steps: list[Written]) -> None:
+    numbered = [
+        Written(Rung(step.rung.after, replace(step.rung.action, who=f"step-{at}")), step.times, step.every)
+        for at, step in enumerate(steps)
+    ]
+    rungs = unroll(numbered)
+    for at, rung in enumerate(rungs):
+        if rung.action.until is Until.ANSWERED:
+            before = [place for place in range(at) if rungs[place].action.who == rung.action.who]
+            assert sorted(at - back for back in rung.action.earlier) == before
+
+
+@pytest.mark.parametrize("layout", ["one line", "a line a step", "tables", "commented"])
+def test_an_error_names_its_line_however_the_file_is_laid_out(layout: str) -> None:
+    good = '{ after = "0 min", who = "resident", do = "sms", message = "check" }'
+    bad = '{ after = "1 min", who = "resident", do = "pigeon", message = "check" }'
+    head = EVERYTHING[: EVERYTHING.index("steps")]
+    text, line = {
+        "one line": (f"{head}steps = [{good}, {bad}]", 7),
+        "a line a step": (f"{head}steps = [\n    {good},\n    {bad},\n]\n", 9),
+        "tables": (
+            head + "".join(f"[[all.steps]]\n{step[2:-2].replace(', ', chr(10))}\n" for step in (good, bad)),
+            15,
+        ),
+        "commented": (f"{head}steps = [  # two {{ of them }}\n    {good},\n\n    {bad},\n]\n", 10),
+    }[layout]
+    with pytest.raises(PolicyError, match=rf"^p\.toml:{line}: all\.steps\[2\]\.do is 'pigeon'"):
+        parse(text, "p.toml")
+
+
+def test_every_wrong_policy_is_told_of_at_once() -> None:
+    first = EVERYTHING.replace("[all]", "[first]").replace('"15 min"', '"soon"')
+    with pytest.raises(PolicyError) as told:
+        parse(first + EVERYTHING.replace('"sms"', '"pigeon"'), "p.toml")
+    assert [line.split(" is ")[0] for line in str(told.value).splitlines()] == [
+        "p.toml:5: first.repeat",
+        "p.toml:14: all.steps[1].do",
+    ]
+
+
+def test_a_step_may_ask_for_hours_severities_language_and_channel() -> None:
+    asked = (
+        'steps = [{ after = "0 min", who = "on_call", do = "message", message = "officer", hours = "22:30-06", '
+        'severities = ["high", "urgent"], language = "zh", if_channel = "message" }, {'
+    )
+    rungs = parse(EVERYTHING.replace("steps = [{", asked), "p.toml").rules[0].policy.rungs
+    assert rungs[0].action.when == Conditions(
+        Hours(time(22, 30), time(6)), frozenset({Severity.HIGH, Severity.URGENT}), "zh", Do.MESSAGE
+    )
+    assert not rungs[1].action.when
+
+
+def test_a_step_that_repeats_is_as_many_rungs_each_knowing_those_before_it() -> None:
+    again = 'repeat = 3, every = "5 min"'
+    asked = (
+        f'steps = [{{ after = "0 min", who = "resident", do = "call", message = "check", {again} }}, '
+        '{ after = "7 min", who = "contact-1", do = "call", message = "contact" }, {'
+    )
+    late = EVERYTHING.replace('after = "0 min"', 'after = "10 min"').replace("steps = [{", asked)
+    rungs = parse(late, "p.toml").rules[0].policy.rungs
+    assert [(rung.after // MINUTE, rung.action.who, rung.action.earlier) for rung in rungs] == [
+        (0, "resident", ()),
+        (5, "resident", (1,)),
+        (7, "contact-1", ()),
+        (10, "resident", (3, 2)),
+        (10, "resident", ()),
+    ]
+    until = parse(late.replace(again, f'{again}, until = "acknowledged"'), "p.toml").rules[0].policy.rungs
+    assert [rung.action.earlier for rung in until] == [()] * 5
+
+
+def test_the_examples_of_the_documentation_are_right() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
+    policy, steps = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert parse(policy + EVERYTHING, "p.toml").rules[0].policy.name == "inactivity-night"
+    assert len(parse(EVERYTHING[: EVERYTHING.index("steps")] + steps, "p.toml").rules[0].policy.rungs) == 6

@@ -174,7 +174,7 @@ def problems(known: Registry = KNOWN, /, **tables: str | bytes) -> list[str]:
             "p2,Li,contact,,,12345,en,sms",
             '2: phone: "12345" is not a telephone number; write it as +8613123456789, or within CN as 131 2345 6789',
         ),
-        ("people", "p2,Li,contact,,,,en,letter", '2: channel: "letter" is not a channel; write sms or call'),
+        ("people", "p2,Li,contact,,,,en,letter", '2: channel: "letter" is not a channel; write sms, call or message'),
         (
             "people",
             "case,Chen,contact,,,,en,sms",

@@ -14,13 +14,13 @@ from registry.refusals import InvalidValueError, RegistryFileError
 HEADERS = {
     "areas": "code,level,name",
     "households": "id,area,zone,language,category,risk,address,caseworker,note",
-    "people": "id,name,role,household,area,phone,language,channel",
+    "people": "id,name,role,household,area,phone,language,channel,address",
     "contacts": "household,position,person,relation",
     "devices": "id,household,gateway,model",
     "absences": "household,starts,ends,reason",
 }
 
-PERSON = "p2,Li,contact,,,,zh_CN,sms"
+PERSON = "p2,Li,contact,,,,zh_CN,sms,"
 
 
 def problems(**tables: bytes) -> list[str]:

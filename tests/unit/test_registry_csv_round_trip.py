@@ -36,6 +36,7 @@ _ids = st.text(st.sampled_from("abcXYZ019-_.:仪表\"',;=\ufeff"), min_size=1, m
 _languages = st.sampled_from(["zh_CN", "en", "yue", "zh_Hant_HK"])
 _zones = st.sampled_from(["Asia/Shanghai", "Asia/Urumqi", "Europe/Berlin", "America/St_Johns", "UTC"])
 _phones = st.none() | st.integers(100, 199).map(lambda number: f"+12025550{number}")
+_addresses = st.sampled_from(["https://example.org/hook?x=1", "https://[2001:db8::1]:8443/"])
 _moments = st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 30)).map(  # noqa: DTZ001 (zone follows)
     lambda naive: naive.replace(tzinfo=UTC)
 )
@@ -54,7 +55,7 @@ def registries(draw: st.DrawFn) -> Registry:
     codes = st.sampled_from([area.code for area in areas])
     staff = [
         Person(f"s-{id_}", draw(_names), draw(st.sampled_from(["caseworker", "duty_officer"])), None,
-               draw(codes), draw(_phones), draw(_languages), draw(st.sampled_from(CHANNELS)))
+               draw(codes), draw(_phones), draw(_languages), draw(st.sampled_from(CHANNELS)), draw(_addresses))
         for id_ in draw(st.lists(_ids, max_size=3, unique=True))
     ]  # fmt: skip
     caseworkers = [person.id for person in staff if person.role == "caseworker"]
@@ -93,6 +94,15 @@ def test_a_spreadsheet_may_change_what_carries_no_meaning(drawn: Registry) -> No
 
     files = {name: through_a_spreadsheet(content) for name, content in write_files(drawn).items()}
     assert read_files(files) == drawn
+
+
+def test_a_file_without_addresses_leaves_those_that_are_registered() -> None:
+    known = Registry(people=(Person("p", "P", "contact", None, None, None, "en", "sms", "https://example.org/"),))
+    lines = write_files(known)["people.csv"].decode().splitlines()
+    old = "\n".join(line.rpartition(",")[0] for line in lines).encode()
+    assert b"address" not in old
+    assert read_files({"people.csv": old}, known) == known
+    assert read_files({"people.csv": old}).people[0].address is None
 
 
 def test_the_columns_of_a_file_may_stand_in_any_order() -> None:

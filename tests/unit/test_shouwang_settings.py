@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from alerts.cap import Cap
+from alerts.limits import Limits
 from detectors.budget import FALSE_VISITS
 from shouwang.settings import Settings
 
@@ -32,6 +33,7 @@ def test_everything_has_a_default() -> None:
     assert (settings.log_level, settings.log_json, settings.quarantine_days) == ("info", False, 30)
     assert settings.false_visits_per_1000_days == 1000 * FALSE_VISITS
     assert settings.cap == Cap()
+    assert settings.limits == Limits()
 
 
 def test_options_come_before_the_environment_and_that_before_the_file(
@@ -55,6 +57,9 @@ def test_options_come_before_the_environment_and_that_before_the_file(
         ("SHOUWANG_FALSE_VISITS_PER_1000_DAYS", "0", "false_visits_per_1000_days"),
         ("SHOUWANG_VISITS_PER_1000_A_DAY", "-1", "visits_per_1000_a_day"),
         ("SHOUWANG_VISITS_ALWAYS_FROM", "dire", "visits_always_from"),
+        ("SHOUWANG_TEXTS_AN_HOUR", "0", "texts_an_hour"),
+        ("SHOUWANG_CALLS_AN_HOUR", "none", "calls_an_hour"),
+        ("SHOUWANG_REPORT_MINUTES", "0", "report_minutes"),
     ],
 )
 def test_a_value_that_will_not_do_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str) -> None:
@@ -84,4 +89,5 @@ def test_the_example_lists_every_setting_with_its_default() -> None:
     assert set(listed) == {name.upper() for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
         if field.default is not None:
-            assert listed[name.upper()] == str(field.default).replace("False", "false"), name
+            default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+            assert listed[name.upper()] == default, name

@@ -1,0 +1,1 @@
+"""What providers tell us: addresses without a login, where the signature on each request is what lets it in."""

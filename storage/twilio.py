@@ -1,0 +1,84 @@
+"""What Twilio's webhooks said, and which message somebody's SMS answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Connection
+
+_NOTE = """
+INSERT INTO twilio_event (sid, what, at) VALUES (%(sid)s, %(what)s, %(at)s) ON CONFLICT (sid, what) DO NOTHING
+"""
+_ANSWER = "SELECT answer FROM twilio_event WHERE sid = %(sid)s AND what = %(what)s"
+_COMPLETE = """
+UPDATE twilio_event SET notification = %(notification)s, phone = %(phone)s, said = %(said)s, answer = %(answer)s
+WHERE sid = %(sid)s AND what = %(what)s
+"""
+_MACHINE = """
+SELECT 1 FROM twilio_event
+WHERE sid = %(sid)s AND what IN ('machine', 'voice') AND (said LIKE 'machine%%' OR said = 'fax')
+"""
+_STRANGER_TOLD = """
+SELECT 1 FROM twilio_event
+WHERE phone = %(phone)s AND notification IS NULL AND answer <> '' AND at > %(since)s
+LIMIT 1
+"""
+# Not what was called off before it left; one that is still queued may have left all the same, after a timeout.
+_ANSWERABLE = """
+SELECT notification.id
+FROM notification JOIN alert ON alert.id = notification.alert
+WHERE notification.phone = %(phone)s AND notification.channel = %(channel)s
+  AND notification.attempts > 0 AND (notification.status <> 'cancelled' OR notification.sent_at IS NOT NULL)
+ORDER BY alert.status <> 'closed' DESC, notification.created_at DESC, notification.id
+LIMIT %(limit)s
+"""
+_PEOPLE = "SELECT id FROM person WHERE phone = %(phone)s ORDER BY id"
+
+
+class Said(NamedTuple):
+    """What a webhook said and was answered, to be kept under its provider's id."""
+
+    answer: str = ""
+    notification: UUID | None = None
+    phone: str = ""
+    said: str = ""
+
+
+def first_answer(conn: Connection[Any], sid: str, what: str, at: datetime) -> str | None:
+    """Claim a webhook for the caller's transaction: None the first time, else what it was answered then.
+
+    A second one at the same moment waits for the first to commit.
+    """
+    about = {"sid": sid, "what": what, "at": at}
+    if conn.execute(_NOTE, about).rowcount:
+        return None
+    row = conn.execute(_ANSWER, about).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def complete(conn: Connection[Any], sid: str, what: str, said: Said) -> None:
+    """Keep what a claimed webhook said and was answered."""
+    conn.execute(_COMPLETE, {"sid": sid, "what": what, **said._asdict()})
+
+
+def machine_took(conn: Connection[Any], call: str) -> bool:
+    """Say whether Twilio has told that a machine took a call."""
+    return conn.execute(_MACHINE, {"sid": call}).fetchone() is not None
+
+
+def stranger_told(conn: Connection[Any], phone: str, since: datetime) -> bool:
+    """Say whether an unknown number was written back to since an instant: two machines must not talk for ever."""
+    return conn.execute(_STRANGER_TOLD, {"phone": phone, "since": since}).fetchone() is not None
+
+
+def answerable(conn: Connection[Any], phone: str, channel: str, limit: int = 50) -> list[UUID]:
+    """Return the messages that went to a number, those of open alerts first, each the newest first."""
+    about = {"phone": phone, "channel": channel, "limit": limit}
+    return [row[0] for row in conn.execute(_ANSWERABLE, about)]
+
+
+def people(conn: Connection[Any], phone: str) -> list[str]:
+    """Return the ids of everybody who has this number."""
+    return [row[0] for row in conn.execute(_PEOPLE, {"phone": phone})]
