@@ -19,6 +19,8 @@ ENGLISH: Final = "en"
 
 
 _CHINESE: Final[Mapping[str, str]] = {
+    "Handsets": "模拟电话",
+    "{n}× real time": "{n} 倍速",
     "No sign of life": "无生活迹象",
     "Smoke": "烟雾",
     "No heating": "屋内未供暖",
