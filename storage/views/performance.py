@@ -80,7 +80,7 @@ SELECT severity, count(*) AS alerts,
        {", ".join(_delay(column) for column in COLUMNS.values())}
 FROM chosen
 GROUP BY GROUPING SETS ((), (severity))
-ORDER BY severity NULLS FIRST
+ORDER BY grouping(severity) DESC, severity
 """
 
 
