@@ -37,5 +37,6 @@ def set_up(level: str, *, json: bool) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
-        cache_logger_on_first_use=True,
+        # Not cached: who configures anew while the process runs (a test that listens) is heard by every module.
+        cache_logger_on_first_use=False,
     )
