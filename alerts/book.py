@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from alerts.assignment import Candidate
-from alerts.audit import Watched
 from alerts.change import Change
-from alerts.model import Alert, Asked, HandsetMessage, Notification, People, Place, Step, Task
-from alerts.outbox import Outbox
-from alerts.storm import StormBook
+from alerts.checks.audit import Watched
+from alerts.messages.outbox import Outbox
+from alerts.model import Alert, Asked, HandsetMessage, Notification, Step, Task
+from alerts.people import People, Place
+from alerts.storms.storm import StormBook
+from alerts.tasks.assignment import Candidate
 from detectors.finding import Finding, Kind
 
 
@@ -109,7 +110,7 @@ class AlertBook(Outbox, StormBook, Protocol):
         ...
 
     def waiting_for_room(self) -> int:
-        """Return how many open alerts wait because of the limit of visits (`alerts.cap`)."""
+        """Return how many open alerts wait because of the limit of visits (`alerts.tasks.cap`)."""
         ...
 
     def known(self, alert: UUID) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from alerts.ladders.policy import Action, Do, OnReturn
 from alerts.model import (
     SYSTEM,
     Alert,
@@ -20,7 +21,6 @@ from alerts.model import (
     Task,
     TaskKind,
 )
-from alerts.policy import Action, Do, OnReturn
 from registry.instants import DAY
 
 REVIEW = Action(Do.REVIEW, who="caseworker", message="review", within=DAY)
@@ -127,6 +127,21 @@ class Draft:
             action = rung.action if at else replace(rung.action, opens=True)
             self.steps[no] = Step(self.alert.id, no, self.now + rung.after, action)
         self.alert = replace(self.alert, woken_at=self.now, step_count=no)
+
+    def climb_anew(self) -> None:
+        """Start the ladder of an alert that others had dealt with, put aside, or kept quiet, and say so."""
+        was = self.alert.status
+        self.cancel_tasks = frozenset({TaskKind.REVIEW})
+        self.start_ladder()
+        if was is Status.SHELVED:
+            self.tell(EventKind.UNSHELVED)
+        self.tell(EventKind.LADDER_STARTED)
+
+    def ask_for_review(self) -> None:
+        """Cancel the ladder and any visit nobody set out for; ask somebody to write down what happened."""
+        self.stop()
+        self.cancel_tasks = frozenset({TaskKind.VISIT})
+        self.plan(REVIEW, self.now)
 
     def follow_up(self) -> None:
         """Plan what comes after the last rung while nobody holds the alert."""

@@ -7,16 +7,15 @@ from datetime import UTC, date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from alerts import answers, lifecycle, merging, storms, visits
-from alerts.answers import Meaning
 from alerts.book import AlertBook
 from alerts.change import Change, Draft
 from alerts.errors import Conflict, NotFound
+from alerts.life import answers, handling, merging
+from alerts.life.answers import Meaning
 from alerts.model import (
     Alert,
     FalseAlarm,
     HandsetMessage,
-    Medium,
     MessageStatus,
     Notification,
     NotificationStatus,
@@ -25,6 +24,9 @@ from alerts.model import (
     Task,
     episode_id,
 )
+from alerts.people import Medium
+from alerts.storms import gate
+from alerts.tasks import visits
 from registry.instants import to_micros
 
 _WORK_BEGINS = time(9)
@@ -37,7 +39,7 @@ def acknowledge(book: AlertBook, alert_id: UUID, actor: str, now: int) -> Alert:
         NotFound: there is no such alert.
         Conflict: it is closed, or somebody else holds it.
     """
-    return _save(book, lifecycle.acknowledge(_alert(book, alert_id), actor, now))
+    return _save(book, handling.acknowledge(_alert(book, alert_id), actor, now))
 
 
 def shelve(book: AlertBook, alert_id: UUID, actor: str, until: int, reason: str, now: int) -> Alert:
@@ -48,7 +50,7 @@ def shelve(book: AlertBook, alert_id: UUID, actor: str, until: int, reason: str,
         Conflict: it is closed.
         Invalid: the time or the reason will not do.
     """
-    return _save(book, lifecycle.shelve(_alert(book, alert_id), actor, until, reason, now))
+    return _save(book, handling.shelve(_alert(book, alert_id), actor, until, reason, now))
 
 
 def unshelve(book: AlertBook, alert_id: UUID, actor: str, now: int) -> Alert:
@@ -58,7 +60,7 @@ def unshelve(book: AlertBook, alert_id: UUID, actor: str, now: int) -> Alert:
         NotFound: there is no such alert.
         Conflict: it is not shelved.
     """
-    return _save(book, lifecycle.unshelve(_alert(book, alert_id), actor, now))
+    return _save(book, handling.unshelve(_alert(book, alert_id), actor, now))
 
 
 def close(book: AlertBook, alert_id: UUID, actor: str, outcome: Outcome, note: str, now: int) -> Alert:
@@ -69,7 +71,7 @@ def close(book: AlertBook, alert_id: UUID, actor: str, outcome: Outcome, note: s
         Conflict: it is closed with something else.
         Invalid: the outcome closes nothing.
     """
-    return _save(book, lifecycle.close(_alert(book, alert_id), actor, outcome, note, now))
+    return _save(book, handling.close(_alert(book, alert_id), actor, outcome, note, now))
 
 
 def merge(book: AlertBook, alert_id: UUID, into_id: UUID, actor: str, now: int) -> Alert:
@@ -247,7 +249,7 @@ def _heard(book: AlertBook, alert: Alert, notification: Notification, said: str,
             return answers.say_fine(alert, actor, said, now)
         case Meaning.HELP if alert.status is not Status.CLOSED:
             return answers.ask_for_help(alert, actor, said, now)
-        case Meaning.ACKNOWLEDGE if storms.take_charge(book, alert, notification.step, actor):
+        case Meaning.ACKNOWLEDGE if gate.take_charge(book, alert, notification.step, actor):
             return answers.note_answer(alert, actor, said, meaning, now)
         case Meaning.ACKNOWLEDGE | Meaning.ESCALATE | Meaning.CLOSE:
             return _taken_up(book, alert, notification, said, meaning, now)

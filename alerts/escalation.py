@@ -8,29 +8,20 @@ from datetime import time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from alerts import again, deadlines, lifecycle
 from alerts.book import AlertBook, Due
-from alerts.cap import Cap, end_wait, make_room, wait_for_room
 from alerts.change import Change, Draft
 from alerts.channels.choice import ONLY_HANDSETS, Channels
-from alerts.conditions import at_this_hour, local_time
-from alerts.model import (
-    SYSTEM,
-    SYSTEMS_OWN,
-    Alert,
-    NotificationStatus,
-    Outcome,
-    Quiet,
-    Status,
-    Step,
-    Suppression,
-    episode_id,
-)
-from alerts.policy import TASKS, Do, Policies
-from alerts.rungs import Surroundings, climb, follow_up, keep_going
-from alerts.storm import Limits
-from alerts.storms import MESSAGE as STORM_MESSAGE
-from alerts.storms import Gate
+from alerts.ladders.conditions import at_this_hour, local_time
+from alerts.ladders.policy import TASKS, Do, Policies
+from alerts.ladders.rungs import Surroundings, climb, follow_up, keep_going
+from alerts.life import again, flapping, handling, lifecycle, quiet
+from alerts.life.quiet import Quiet
+from alerts.model import SYSTEM, SYSTEMS_OWN, Alert, NotificationStatus, Outcome, Status, Step, Suppression, episode_id
+from alerts.storms.gate import MESSAGE as STORM_MESSAGE
+from alerts.storms.gate import Gate
+from alerts.storms.storm import Limits
+from alerts.tasks import deadlines
+from alerts.tasks.cap import Cap, make_room, wait_for_room
 from detectors.finding import Finding, Kind, Phase
 from registry.instants import MINUTE, to_datetime
 
@@ -54,7 +45,7 @@ def take(
     """Make alerts of findings, within the caller's transaction; return the ids of those that changed.
 
     Findings may come in any order and any number of times: each is taken once, in `Finding.order`. `limits` say how
-    many of a kind in an area are a storm, which keeps all but the gravest quiet (`alerts.storms`).
+    many of a kind in an area are a storm, which keeps all but the gravest quiet (`alerts.storms.gate`).
     """
     touched: dict[UUID, None] = {}
     ordered = sorted(findings, key=lambda one: (*one.order(), one.phase, one.onset, one.severity))
@@ -196,17 +187,17 @@ def _carried_out(book: AlertBook, alert: Alert, step: Step, now: int, channels: 
     match step.action.do:
         case Do.SETTLE:
             newest = book.newest_reading(alert.household)
-            change = lifecycle.settle(alert, step, newest, _quiet(book, alert.household, alert.kind, now), now)
+            change = quiet.settle(alert, step, newest, _quiet(book, alert.household, alert.kind, now), now)
         case Do.ABSENCE_ENDED | Do.MAINTENANCE_ENDED:
-            change = lifecycle.end_quiet(alert, step, _quiet(book, alert.household, alert.kind, now), now)
+            change = quiet.end_quiet(alert, step, _quiet(book, alert.household, alert.kind, now), now)
         case Do.STORM_ENDED:
-            change = lifecycle.end_storm(alert, step, now)
+            change = quiet.end_wait(alert, step, Suppression.STORM, now)
         case Do.FLAPPING_ENDED:
-            change = lifecycle.end_flapping(alert, step, now)
+            change = flapping.end_flapping(alert, step, now)
         case Do.UNSHELVE:
-            change = lifecycle.unshelve(alert, SYSTEM, now, step)
+            change = handling.unshelve(alert, SYSTEM, now, step)
         case Do.CAP_ENDED:
-            change = end_wait(alert, step, now)
+            change = quiet.end_wait(alert, step, Suppression.CAP, now)
         case _:
             place, people = book.place(alert.household), book.people(alert.household, now)
             if step.action.message == STORM_MESSAGE and alert.storm is not None:

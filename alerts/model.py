@@ -1,4 +1,4 @@
-"""The values of an alert's life: alerts, their timeline, steps, messages, tasks, and the people concerned."""
+"""The values of an alert's life: alerts, their timeline, steps, messages and tasks."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID, uuid5
 
-from alerts.policy import Action, Policy
+from alerts.ladders.policy import Action, Policy
+from alerts.people import Medium, Role
 from detectors.finding import Fact, Kind, Severity
 
 _NAMESPACE = UUID("8f0a3c52-6d0e-5c1e-9a43-0d2b6c7e51f4")
 
-ABOVE = "duty_officer+"
-"""`duty_officer+1` are the duty officers one level above the nearest that have any, and so on up to the city."""
 SYSTEM = "system"
 """The actor of what nobody did; others are `person:ID`, `token:NAME` and `sensor:DEVICE/QUANTITY`."""
 
@@ -74,23 +73,6 @@ class FalseAlarm(StrEnum):
     DEVICE_FAULT = "device_fault"
     WRONG_HOUSEHOLD = "wrong_household"  # the device hangs in another home than the registry says
     OTHER = "other"
-
-
-class Role(StrEnum):
-    """What somebody is to a household."""
-
-    RESIDENT = "resident"
-    CONTACT = "contact"
-    CASEWORKER = "caseworker"
-    DUTY_OFFICER = "duty_officer"
-
-
-class Medium(StrEnum):
-    """How a message reaches somebody."""
-
-    SMS = "sms"
-    CALL = "call"
-    MESSAGE = "message"  # any messenger, e-mail, or a program that is told by a webhook
 
 
 class StepStatus(StrEnum):
@@ -225,7 +207,7 @@ class Alert:
     woken_at: int | None = None
     """When its ladder last started."""
     storm: UUID | None = None
-    """The storm (`alerts.storms`) that kept it quiet, if any did."""
+    """The storm (`alerts.storms.gate`) that kept it quiet, if any did."""
     flaps: tuple[int, ...] = ()
     """When it began again lately, after it had ended."""
     part_of: UUID | None = None
@@ -350,85 +332,6 @@ class Asked:
     score: float
     at: int
     waiting: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What an alert needs to know of its household: where it is and which time it keeps."""
-
-    household: str
-    area: str
-    zone: str
-    address: str
-    dependent: bool = False
-    """Somebody's life there hangs on the supply: the household is `disabled` at risk `high`."""
-    crowd: int = 0
-    """Of a message about a storm: how many alerts it keeps quiet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """Why what is raised now wakes nobody for the time being, and until when (microseconds UTC)."""
-
-    until: int
-    why: Suppression
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """Somebody who can be told; `role` is what they are to this household, `phone` is E.164 or None.
-
-    `address` is where messages go: an Apprise URL, or https:// for a webhook. It may hold a password.
-    """
-
-    person: str
-    name: str
-    role: Role
-    phone: str | None
-    language: str
-    medium: Medium
-    address: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class People:
-    """Everybody concerned by a household; contacts in the order they are asked."""
-
-    residents: tuple[Recipient, ...] = ()
-    contacts: tuple[Recipient, ...] = ()
-    caseworker: Recipient | None = None
-    duty_officers: tuple[Recipient, ...] = ()
-    on_call: tuple[Recipient, ...] = ()
-    above: tuple[tuple[Recipient, ...], ...] = ()
-    """The duty officers of each larger area around that has any, the nearest first."""
-    colleagues: tuple[Recipient, ...] = ()
-    """The other caseworkers of the areas around."""
-
-    @property
-    def everybody(self) -> tuple[Recipient, ...]:
-        """All of them; who is two things to the household is there twice."""
-        staff = (self.caseworker,) if self.caseworker else ()
-        officers = (*self.on_call, *self.duty_officers, *(one for level in self.above for one in level))
-        return (*self.residents, *self.contacts, *staff, *self.colleagues, *officers)
-
-    def named(self, who: str) -> tuple[Recipient, ...]:
-        """Return whom a policy's `who` means here; nobody where there is no such person."""
-        groups = {
-            "resident": self.residents,
-            "contacts": self.contacts,
-            "caseworker": (self.caseworker,) if self.caseworker else (),
-            "duty_officer": self.duty_officers,
-            "on_call": self.on_call or self.duty_officers,
-        }
-        if who in groups:
-            return groups[who]
-        if who.startswith("contact-"):
-            position = int(who.removeprefix("contact-"))
-            return self.contacts[position - 1 : position]
-        if who.startswith(ABOVE):
-            level = int(who.removeprefix(ABOVE))
-            return next(iter(self.above[level - 1 : level]), ())
-        return tuple(one for one in self.everybody if f"person:{one.person}" == who)[:1]
 
 
 def episode_id(household: str, kind: Kind, onset: int, again: int = 0) -> UUID:

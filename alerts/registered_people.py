@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from alerts.model import Medium, People, Place, Recipient, Role
+from alerts.people import Medium, People, Place, Recipient, Role
 from registry.model import Household, Person, Registry
 
 

@@ -16,9 +16,9 @@ from starlette.requests import HTTPConnection
 
 from alerts.book import AlertBook
 from alerts.channels.twilio.signature import Signatures
-from alerts.links import AnswerLinks
-from alerts.policy import Policies
-from alerts.policy_file import built_in
+from alerts.ladders.policy import Policies
+from alerts.ladders.policy_file import built_in
+from alerts.messages.links import AnswerLinks
 
 
 class Check(NamedTuple):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.channels.choice import Channels
-from alerts.model import People, Recipient
-from alerts.policy import SENDS, TASKS, Action, Policies, Policy, Rule, Rung
-from alerts.wording import example
+from alerts.ladders.policy import SENDS, TASKS, Action, Policies, Policy, Rule, Rung
+from alerts.messages.wording import example
+from alerts.people import People, Recipient
 from dashboards.languages import CHINESE, translator
 from dashboards.phrases import KINDS, SEVERITIES
 from detectors.finding import Kind, Severity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from alerts.model import ABOVE
+from alerts.people import ABOVE
 from dashboards.languages import Translate
 
 STATUSES: Final[Mapping[str, str]] = {

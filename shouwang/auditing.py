@@ -19,10 +19,11 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from psycopg_pool import ConnectionPool
 
-from alerts.audit import TOLERANCE, Flaw, Violation, examine, summed_up
 from alerts.channels.choice import HANDSET, Channels
 from alerts.channels.port import Channel, ChannelError
-from alerts.model import Notification, NotificationStatus, Recipient
+from alerts.checks.audit import TOLERANCE, Flaw, Violation, examine, summed_up
+from alerts.model import Notification, NotificationStatus
+from alerts.people import Recipient
 from dashboards.context import Check
 from registry.instants import DAY, MINUTE, to_datetime
 from shouwang.clock import Clock, LiveClock, micros

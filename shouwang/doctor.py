@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 import psycopg
 
-from alerts.policy import Policies
+from alerts.ladders.policy import Policies
 from detectors.rules import load
 from ingest.mqtt import Endpoint, Subscriber
 from registry.errors import ShouwangError

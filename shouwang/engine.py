@@ -16,7 +16,7 @@ import psycopg
 import structlog
 
 from alerts.escalation import take
-from alerts.policy import Policies
+from alerts.ladders.policy import Policies
 from detectors.area_incidents import AreaIncidents
 from detectors.budget import FALSE_VISITS
 from detectors.columns.bank import StateError

@@ -16,15 +16,15 @@ import psycopg
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from alerts.audit import Violation
 from alerts.book import Books, Due
-from alerts.cap import Cap
 from alerts.channels.choice import Channels
 from alerts.channels.port import Channel
-from alerts.delivery import claim, deliver, give_up, miss, rung_out, unreported
+from alerts.checks.audit import Violation
 from alerts.escalation import STORMS, carry_out
-from alerts.limits import Limits
-from alerts.storms import look
+from alerts.messages.delivery import claim, deliver, give_up, miss, rung_out, unreported
+from alerts.messages.limits import Limits
+from alerts.storms.gate import look
+from alerts.tasks.cap import Cap
 from registry.instants import MINUTE
 from shouwang.auditing import AuditMetrics, Auditor
 from shouwang.clock import Clock, micros

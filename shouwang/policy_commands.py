@@ -33,7 +33,7 @@ def check(
     People are those of --registry, or of the database of the settings, or of the instance in --data-dir. Exit code 1:
     an error. 2: warnings, with --strict.
     """
-    from alerts.reach import warnings
+    from alerts.ladders.reach import warnings
     from shouwang import wiring
     from shouwang.policy_pictures import everybody
 

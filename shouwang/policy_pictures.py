@@ -12,8 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from alerts.model import People, Place
-from alerts.policy import TASKS, Do, Policies, Rule
+from alerts.ladders.policy import TASKS, Do, Policies, Rule
+from alerts.people import People, Place
 from alerts.registered_people import neighbourhood
 from dashboards.ladders import Line, Picture
 from dashboards.languages import CHINESE

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from alerts.cap import Cap
-from alerts.limits import Limits
+from alerts.messages.limits import Limits
+from alerts.tasks.cap import Cap
 from detectors.finding import Severity
 from registry.instants import MINUTE
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from alerts.channels.twilio import TwilioChannel
 from alerts.channels.twilio.signature import Signatures
-from alerts.links import LEAST_SECRET, AnswerLinks
+from alerts.messages.links import LEAST_SECRET, AnswerLinks
 from shouwang.errors import SettingsError
 from shouwang.settings import Settings
 

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from alerts import desk
 from alerts.errors import AlertError
-from alerts.model import Medium, Role
+from alerts.people import Medium, Role
 from detectors.finding import Kind, Phase
 from ingest.mqtt import Endpoint
 from registry.instants import to_datetime, to_micros

@@ -19,15 +19,15 @@ from prometheus_client import CollectorRegistry
 from psycopg_pool import ConnectionPool
 
 from alerts.book import AlertBook, Books
-from alerts.cap import Cap
 from alerts.channels.apprise import AppriseChannel
 from alerts.channels.choice import HANDSET, Channels
 from alerts.channels.handset import RINGS, HandsetChannel
 from alerts.channels.port import Channel
 from alerts.channels.webhook import WebhookChannel
-from alerts.model import Medium
-from alerts.policy import Policies
-from alerts.policy_file import built_in, parse
+from alerts.ladders.policy import Policies
+from alerts.ladders.policy_file import built_in, parse
+from alerts.people import Medium
+from alerts.tasks.cap import Cap
 from dashboards.app import create_app
 from dashboards.context import Context, Readiness
 from dashboards.live import Broadcaster

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerts.model import Medium, Outcome, Role
+from alerts.model import Outcome
+from alerts.people import Medium, Role
 from registry.instants import SECOND, to_micros
 from simulators.chance import scattered
 from simulators.detector import FIRES

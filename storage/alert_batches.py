@@ -18,9 +18,10 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from alerts.change import Change
-from alerts.lessons import was_real
-from alerts.lifecycle import source_of
-from alerts.model import Alert, Place, Status, Step, StepStatus
+from alerts.life.lessons import was_real
+from alerts.life.lifecycle import source_of
+from alerts.model import Alert, Status, Step, StepStatus
+from alerts.people import Place
 from detectors.finding import Finding, Kind
 from registry.instants import HOUR, to_datetime, to_micros
 from storage import alert_rows

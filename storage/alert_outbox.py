@@ -1,4 +1,4 @@
-"""Which messages may leave, and by which way: the port `alerts.outbox.Outbox` on PostgreSQL."""
+"""Which messages may leave, and by which way: the port `alerts.messages.outbox.Outbox` on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from uuid import UUID
 from psycopg import Connection
 
 from alerts.channels.choice import HANDSET, Way
-from alerts.model import Medium, Notification
+from alerts.model import Notification
+from alerts.people import Medium
 from registry.instants import to_datetime, to_micros
 
 _OPTED_OUT = "SELECT person, channel, medium FROM opted_out WHERE person = ANY (%(people)s)"

@@ -9,9 +9,9 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from alerts.assignment import Candidate
-from alerts.model import Medium, People, Place, Recipient, Role
 from alerts.oncall.rota import everybody
+from alerts.people import Medium, People, Place, Recipient, Role
+from alerts.tasks.assignment import Candidate
 from registry.instants import to_datetime, to_micros
 from storage import oncall
 from storage.errors import StorageError

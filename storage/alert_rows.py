@@ -8,17 +8,16 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from alerts.ladders.policy import Action, Policy
 from alerts.model import (
     Alert,
     AlertEvent,
     FalseAlarm,
     HandsetMessage,
-    Medium,
     MessageStatus,
     Notification,
     NotificationStatus,
     Outcome,
-    Role,
     Status,
     Step,
     StepStatus,
@@ -27,7 +26,7 @@ from alerts.model import (
     TaskKind,
     TaskStatus,
 )
-from alerts.policy import Action, Policy
+from alerts.people import Medium, Role
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import to_datetime, to_micros
 

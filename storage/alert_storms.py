@@ -1,4 +1,4 @@
-"""Storms and announced work as alerts ask for them: the part `alerts.storm.StormBook` of the book on PostgreSQL."""
+"""Storms and announced work as alerts ask for them: `alerts.storms.storm.StormBook` on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
-from alerts.storm import LONGEST, TELL_AGAIN, Around, Limits, Storm
+from alerts.storms.storm import LONGEST, TELL_AGAIN, Around, Limits, Storm
 from detectors.finding import Kind
 from registry.instants import to_datetime, to_micros
 

@@ -1,4 +1,4 @@
-"""Which visits alerts ask for: what the daily limit of `alerts.cap` is measured by."""
+"""Which visits alerts ask for: what the daily limit of `alerts.tasks.cap` is measured by."""
 
 from __future__ import annotations
 

@@ -16,13 +16,14 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
-from alerts.assignment import Candidate
-from alerts.audit import Watched
 from alerts.book import AlertBook, Books, Due
 from alerts.change import Change
-from alerts.lessons import was_real
-from alerts.lifecycle import source_of
-from alerts.model import Alert, Asked, HandsetMessage, Notification, People, Place, Status, Step, StepStatus, Task
+from alerts.checks.audit import Watched
+from alerts.life.lessons import was_real
+from alerts.life.lifecycle import source_of
+from alerts.model import Alert, Asked, HandsetMessage, Notification, Status, Step, StepStatus, Task
+from alerts.people import People, Place
+from alerts.tasks.assignment import Candidate
 from detectors.finding import Finding, Kind
 from registry.instants import to_datetime, to_micros
 from storage import alert_findings, alert_people, alert_rows, alert_visits, lessons

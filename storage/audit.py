@@ -10,8 +10,9 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
-from alerts.audit import Held, Looked, Ran, Told, Underway, Undone
-from alerts.model import Medium, NotificationStatus, Recipient, Role
+from alerts.checks.audit import Held, Looked, Ran, Told, Underway, Undone
+from alerts.model import NotificationStatus
+from alerts.people import Medium, Recipient, Role
 from registry.instants import to_datetime, to_micros
 from storage.alerts import PostgresAlertBook
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, dict_row
 
-from alerts.model import Recipient
 from alerts.oncall.handover import HandOver
+from alerts.people import Recipient
 from registry.instants import to_datetime
 from storage import alert_people
 

@@ -7,23 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from alerts.assignment import Candidate
-from alerts.audit import Watched
 from alerts.book import AlertBook, Due
 from alerts.change import Change
 from alerts.channels.choice import HANDSET, Way
-from alerts.lessons import was_real
-from alerts.lifecycle import source_of
+from alerts.checks.audit import Watched
+from alerts.ladders.policy import Do
+from alerts.life.lessons import was_real
+from alerts.life.lifecycle import source_of
 from alerts.model import (
     Alert,
     AlertEvent,
     Asked,
     HandsetMessage,
-    Medium,
     Notification,
     NotificationStatus,
-    People,
-    Place,
     Status,
     Step,
     StepStatus,
@@ -32,8 +29,9 @@ from alerts.model import (
     TaskKind,
     TaskStatus,
 )
-from alerts.policy import Do
-from alerts.storm import LONGEST, TELL_AGAIN, Around, Limits, Storm
+from alerts.people import Medium, People, Place
+from alerts.storms.storm import LONGEST, TELL_AGAIN, Around, Limits, Storm
+from alerts.tasks.assignment import Candidate
 from detectors.finding import Finding, Kind, Phase
 from detectors.verdict import Verdict
 from registry.instants import MINUTE

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alerts.book import AlertBook, Books
-from alerts.cap import Cap
 from alerts.channels.choice import ONLY_HANDSETS, Channels
 from alerts.channels.port import Channel
-from alerts.delivery import claim, deliver, give_up, miss, rung_out, unreported
 from alerts.escalation import STORMS, carry_out
-from alerts.limits import Limits
-from alerts.storm import Limits as StormLimits
-from alerts.storms import look
+from alerts.messages.delivery import claim, deliver, give_up, miss, rung_out, unreported
+from alerts.messages.limits import Limits
+from alerts.storms.gate import look
+from alerts.storms.storm import Limits as StormLimits
+from alerts.tasks.cap import Cap
 
 
 def run_due(

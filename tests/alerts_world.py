@@ -8,31 +8,18 @@ from typing import Protocol
 from uuid import UUID
 
 from alerts import desk
-from alerts.audit import audit
 from alerts.book import Books
-from alerts.cap import Cap
 from alerts.channels.choice import ONLY_HANDSETS, Channels
 from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import Channel
+from alerts.checks.audit import audit
 from alerts.escalation import STORMS, take
-from alerts.limits import Limits
-from alerts.model import (
-    Alert,
-    AlertEvent,
-    HandsetMessage,
-    Medium,
-    Notification,
-    NotificationStatus,
-    People,
-    Place,
-    Recipient,
-    Role,
-    Step,
-    StepStatus,
-    Task,
-)
-from alerts.policy import Policies
-from alerts.policy_file import built_in
+from alerts.ladders.policy import Policies
+from alerts.ladders.policy_file import built_in
+from alerts.messages.limits import Limits
+from alerts.model import Alert, AlertEvent, HandsetMessage, Notification, NotificationStatus, Step, StepStatus, Task
+from alerts.people import Medium, People, Place, Recipient, Role
+from alerts.tasks.cap import Cap
 from detectors.finding import Finding, Kind, Phase, Severity
 from detectors.verdict import Verdict
 from registry.instants import HOUR, SECOND, to_micros

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 import apprise
 
 from alerts.channels.port import ChannelError, Link, Receipt, Trouble
-from alerts.model import Medium, Notification
+from alerts.model import Notification
+from alerts.people import Medium
 
 TIMEOUT_SECONDS = 20.0
 """For the whole of it; a connection and an answer have 4 s each by Apprise's own defaults (`cto`, `rto` in the URL)."""

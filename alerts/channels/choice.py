@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alerts.model import Medium, Recipient
+from alerts.people import Medium, Recipient
 
 if TYPE_CHECKING:
     from alerts.channels.port import Channel

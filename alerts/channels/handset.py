@@ -8,7 +8,8 @@ from typing import Protocol
 
 from alerts.channels.choice import HANDSET
 from alerts.channels.port import Receipt
-from alerts.model import HandsetMessage, Medium, MessageStatus, Notification
+from alerts.model import HandsetMessage, MessageStatus, Notification
+from alerts.people import Medium
 from registry.instants import SECOND
 
 RINGS = 30 * SECOND

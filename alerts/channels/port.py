@@ -9,7 +9,8 @@ from typing import Protocol
 from uuid import UUID
 
 from alerts.errors import AlertError
-from alerts.model import Medium, Notification
+from alerts.model import Notification
+from alerts.people import Medium
 
 
 class Trouble(StrEnum):
@@ -27,7 +28,7 @@ class Receipt:
     """What a channel says of a message it took; `reference` is its provider's id, '' where there is none.
 
     `final` says that nothing more will be heard of it: it counts as delivered. Otherwise the provider will tell what
-    became of it (`alerts.delivery.note_result`), and a message it never tells of has failed.
+    became of it (`alerts.messages.delivery.note_result`), and a message it never tells of has failed.
     """
 
     reference: str = ""
@@ -48,7 +49,7 @@ class ChannelError(AlertError):
 
 
 Link = Callable[[UUID, int], str]
-"""Makes the link by which a message can be answered, from its id and the present (`alerts.links`)."""
+"""Makes the link by which a message can be answered, from its id and the present (`alerts.messages.links`)."""
 
 
 class Channel(Protocol):

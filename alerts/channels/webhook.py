@@ -22,7 +22,8 @@ from typing import IO
 from alerts.channels.choice import WEBHOOK
 from alerts.channels.port import ChannelError, Link, Receipt, Trouble
 from alerts.errors import AlertError
-from alerts.model import Medium, Notification
+from alerts.model import Notification
+from alerts.people import Medium
 from registry.instants import SECOND, to_datetime
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"

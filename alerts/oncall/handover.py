@@ -16,12 +16,13 @@ from zoneinfo import ZoneInfo
 from alerts.book import AlertBook
 from alerts.change import Draft
 from alerts.channels.choice import Channels, Way
-from alerts.model import Alert, EventKind, Medium, Notification, NotificationStatus, Recipient, notification_id
+from alerts.ladders.policy import Action, Do
+from alerts.messages.wording import mention
+from alerts.model import Alert, EventKind, Notification, NotificationStatus, notification_id
 from alerts.oncall.civil import local
 from alerts.oncall.rota import shifts
 from alerts.oncall.schedule import Schedule
-from alerts.policy import Action, Do
-from alerts.wording import mention
+from alerts.people import Medium, Recipient
 from registry.instants import HOUR
 
 LATE = HOUR

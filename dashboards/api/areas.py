@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
 
-from alerts.performance import Result, Wait, band
+from alerts.checks.performance import Result, Wait, band
 from dashboards.access import Scoped, Viewer
 from dashboards.context import Given
 from dashboards.paging import Page, Paged

@@ -14,11 +14,12 @@ from psycopg import Connection
 from starlette.responses import HTMLResponse, Response
 
 from alerts import desk
-from alerts.answers import understand
-from alerts.links import AnswerLinks, ExpiredLinkError, ForgedLinkError
-from alerts.model import Alert, Notification, Role, Status
-from alerts.replies import phrase, reply_to
-from alerts.wording import is_chinese
+from alerts.life.answers import understand
+from alerts.messages.links import AnswerLinks, ExpiredLinkError, ForgedLinkError
+from alerts.messages.replies import phrase, reply_to
+from alerts.messages.wording import is_chinese
+from alerts.model import Alert, Notification, Status
+from alerts.people import Role
 from dashboards.access import Conn
 from dashboards.context import Context, Given
 from dashboards.languages import CHINESE, ENGLISH, preferred

@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from alerts.performance import Band
+from alerts.checks.performance import Band
 from dashboards.access import Scoped
 from dashboards.api.areas import measured
 from dashboards.pages.frame import Framed

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from alerts.performance import Band, Wait
+from alerts.checks.performance import Band, Wait
 from dashboards.shapes.registry import Area
 
 

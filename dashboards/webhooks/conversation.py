@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from alerts import desk
-from alerts.answers import Meaning, understand
 from alerts.book import AlertBook
 from alerts.channels.twilio import paths, voice
-from alerts.delivery import note_result
-from alerts.model import Alert, Notification, NotificationStatus, Role, Status
-from alerts.replies import keys_of, phrase, reply_to
+from alerts.life.answers import Meaning, understand
+from alerts.messages.delivery import note_result
+from alerts.messages.replies import keys_of, phrase, reply_to
+from alerts.model import Alert, Notification, NotificationStatus, Status
+from alerts.people import Role
 from dashboards.problems import Refusal
 
 _CALMS = frozenset({Meaning.FINE, Meaning.ACKNOWLEDGE, Meaning.CLOSE})

@@ -9,13 +9,13 @@ from uuid import UUID
 from psycopg import Connection
 
 from alerts import desk
-from alerts.answers import Meaning
 from alerts.book import AlertBook
 from alerts.channels.twilio import voice
 from alerts.channels.twilio.channel import NAME
 from alerts.channels.twilio.reference import reference_of, referred, without_reference
-from alerts.model import Medium
-from alerts.replies import REPLIES, phrase, reply_to
+from alerts.life.answers import Meaning
+from alerts.messages.replies import REPLIES, phrase, reply_to
+from alerts.people import Medium
 from registry.instants import to_micros
 from storage import twilio
 from storage.twilio import Said

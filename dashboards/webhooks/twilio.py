@@ -18,7 +18,7 @@ from starlette.responses import Response
 from alerts.channels.port import Trouble
 from alerts.channels.twilio import paths
 from alerts.channels.twilio.faults import told, trouble_of, trouble_of_call
-from alerts.delivery import note_result
+from alerts.messages.delivery import note_result
 from alerts.model import NotificationStatus
 from dashboards.access import Conn
 from dashboards.context import Context, Given

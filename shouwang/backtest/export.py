@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from alerts.episodes import Episode
+from alerts.life.episodes import Episode
 from detectors.explanation import sentence
 from detectors.finding import Phase
 from registry.instants import SECOND, to_datetime

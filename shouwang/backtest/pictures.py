@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from alerts.episodes import Episode
+from alerts.life.episodes import Episode
 from detectors.finding import Kind
 from registry.instants import to_datetime, to_micros
 from shouwang.backtest.report import Report

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from alerts.episodes import Episode, fold
+from alerts.life.episodes import Episode, fold
 from detectors.finding import Finding, Kind
 from detectors.incident import Incident
 from shouwang.backtest.roster import YEAR, Watched

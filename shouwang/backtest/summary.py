@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from alerts.episodes import Episode
+from alerts.life.episodes import Episode
 from detectors.finding import Kind
 from registry.instants import DAY, HOUR
 from shouwang.backtest.inject import EXPECTED, Befallen

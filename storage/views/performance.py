@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from alerts.performance import TARGETS, Result, Target, Wait
+from alerts.checks.performance import TARGETS, Result, Target, Wait
 from detectors.finding import Severity
 from storage.views import Row, View
 

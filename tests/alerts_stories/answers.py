@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from alerts import desk
-from alerts.answers import Meaning
 from alerts.errors import Conflict, Invalid
+from alerts.life.answers import Meaning
 from alerts.model import MessageStatus, Outcome, Status, StepStatus, TaskKind, TaskStatus
 from detectors.finding import Kind, Severity
 from registry.instants import HOUR, MINUTE, SECOND

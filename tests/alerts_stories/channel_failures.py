@@ -7,10 +7,11 @@ import pytest
 from alerts import desk
 from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import ChannelError
-from alerts.delivery import MOST_ATTEMPTS
-from alerts.model import Medium, NotificationStatus, Status, StepStatus
-from alerts.policy import Do
-from alerts.policy_file import parse
+from alerts.ladders.policy import Do
+from alerts.ladders.policy_file import parse
+from alerts.messages.delivery import MOST_ATTEMPTS
+from alerts.model import NotificationStatus, Status, StepStatus
+from alerts.people import Medium
 from detectors.finding import Kind
 from registry.instants import DAY, HOUR, MINUTE
 from tests.alerts_stories.failing_channels import Deaf, Flaky

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.policy import Conditions as When
-from alerts.policy import Do, Hours, Policies
-from alerts.policy_file import parse
+from alerts.ladders.policy import Conditions as When
+from alerts.ladders.policy import Do, Hours, Policies
+from alerts.ladders.policy_file import parse
 from detectors.finding import Kind, Severity
 from registry.instants import HOUR, MINUTE
 from tests.alerts_world import MUTE, NOON, World, finding

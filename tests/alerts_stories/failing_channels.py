@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import ChannelError, Receipt
-from alerts.model import Medium, Notification
+from alerts.model import Notification
+from alerts.people import Medium
 
 
 class Flaky:

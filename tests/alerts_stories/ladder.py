@@ -7,8 +7,8 @@ import pytest
 from alerts import desk
 from alerts.channels.port import ChannelError
 from alerts.errors import Conflict
+from alerts.ladders.policy import Do
 from alerts.model import NotificationStatus, Status, StepStatus, TaskKind, TaskStatus
-from alerts.policy import Do
 from detectors.finding import Kind
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from tests.alerts_stories.failing_channels import Flaky

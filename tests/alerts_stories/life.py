@@ -8,7 +8,7 @@ import pytest
 
 from alerts import desk
 from alerts.errors import Conflict, Invalid
-from alerts.lifecycle import FLAPPING_WITHIN, FLAPS
+from alerts.life.flapping import FLAPPING_WITHIN, FLAPS
 from alerts.model import EventKind, Outcome, Status, StepStatus, Suppression
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import HOUR, MINUTE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.audit import audit
+from alerts.checks.audit import audit
 from alerts.model import StepStatus
 from detectors.finding import Kind, Severity
 from registry.instants import HOUR, MINUTE, SECOND

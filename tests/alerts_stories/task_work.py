@@ -8,10 +8,10 @@ from datetime import date
 import pytest
 
 from alerts import desk
-from alerts.assignment import MOST_AT_ONCE
 from alerts.errors import Conflict, Invalid
+from alerts.ladders.policy import Do
 from alerts.model import AlertEvent, FalseAlarm, Outcome, Status, Task, TaskKind, TaskStatus
-from alerts.policy import Do
+from alerts.tasks.assignment import MOST_AT_ONCE
 from detectors.finding import Kind, Severity
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from tests.alerts_world import HOME, MUTE, NOON, OFFICER, World, finding

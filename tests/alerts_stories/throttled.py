@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from alerts import desk
-from alerts.delivery import SAID_AGAIN
-from alerts.limits import Limits
+from alerts.messages.delivery import SAID_AGAIN
+from alerts.messages.limits import Limits
 from alerts.model import NotificationStatus
 from detectors.finding import Kind, Severity
 from registry.instants import HOUR, MINUTE, SECOND

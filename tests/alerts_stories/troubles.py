@@ -11,9 +11,10 @@ import pytest
 from alerts import desk
 from alerts.channels.choice import Channels
 from alerts.channels.port import ChannelError, Trouble
-from alerts.delivery import GIVE_UP_AFTER, NO_REPORT, note_result
 from alerts.errors import NotFound
-from alerts.model import Medium, Notification, NotificationStatus, Outcome, Status, TaskKind, TaskStatus
+from alerts.messages.delivery import GIVE_UP_AFTER, NO_REPORT, note_result
+from alerts.model import Notification, NotificationStatus, Outcome, Status, TaskKind, TaskStatus
+from alerts.people import Medium
 from detectors.finding import Kind
 from registry.instants import HOUR, MINUTE, SECOND
 from tests.alerts_stories.failing_channels import Provider

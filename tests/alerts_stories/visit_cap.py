@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from alerts import desk
-from alerts.cap import Cap
 from alerts.model import Outcome, Status, Suppression, TaskKind, TaskStatus
+from alerts.tasks.cap import Cap
 from detectors.finding import Finding, Kind, Severity
 from registry.instants import DAY, MINUTE, SECOND
 from tests.alerts_world import EMPTY, HOME, MUTE, NOON, World, finding

@@ -21,10 +21,10 @@ import numpy as np
 import psycopg
 import pytest
 
-from alerts.delivery import LEASE, SAID_AGAIN
 from alerts.escalation import take
-from alerts.policy import Action, Do, OnReturn, Policies, Policy, Rule, Rung
-from alerts.storm import Limits
+from alerts.ladders.policy import Action, Do, OnReturn, Policies, Policy, Rule, Rung
+from alerts.messages.delivery import LEASE, SAID_AGAIN
+from alerts.storms.storm import Limits
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import DAY, SECOND, to_micros
 from shouwang import auditing

@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from alerts.channels.handset import HandsetChannel
 from alerts.escalation import take
-from alerts.policy_file import built_in
+from alerts.ladders.policy_file import built_in
 from dashboards.app import Check, Context, create_app
 from dashboards.live import Broadcaster
 from detectors.finding import Fact, Finding, Kind, Phase, Severity

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from alerts.policy_file import built_in
+from alerts.ladders.policy_file import built_in
 from ingest.records import Message
 from registry.instants import SECOND, to_micros
 from registry.model import Area, Device, Household, Person, Registry

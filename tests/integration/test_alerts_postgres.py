@@ -15,11 +15,11 @@ pytest.register_assert_rewrite("tests.alerts_stories")
 from alerts import desk  # noqa: E402 - after the stories' assertions were made to explain themselves
 from alerts.errors import Conflict  # noqa: E402 - the same
 from alerts.escalation import take  # noqa: E402 - the same
+from alerts.ladders.policy import DEADLINES  # noqa: E402 - the same
 from alerts.model import (  # noqa: E402 - the same
     EventKind,
     Outcome,
 )
-from alerts.policy import DEADLINES  # noqa: E402 - the same
 from detectors.finding import Kind  # noqa: E402 - the same
 from registry.instants import HOUR, MINUTE, to_datetime  # noqa: E402 - the same
 from storage import maintenance  # noqa: E402 - the same

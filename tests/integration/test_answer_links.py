@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from alerts.links import AnswerLinks
+from alerts.messages.links import AnswerLinks
 from registry.instants import to_micros
 from tests.integration.twilio_line import CHEN, LI_WEI, LINKS, PUBLIC, Line, open_line
 

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 from alerts import desk
 from alerts.channels.port import ChannelError, Receipt
 from alerts.escalation import take
-from alerts.model import Medium, Notification, Outcome
-from alerts.policy_file import built_in
+from alerts.ladders.policy_file import built_in
+from alerts.model import Notification, Outcome
+from alerts.people import Medium
 from detectors.finding import Kind
 from registry.instants import HOUR, MINUTE, to_datetime, to_micros
 from shouwang import auditing

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from psycopg import sql
 
-from alerts.policy_file import built_in
+from alerts.ladders.policy_file import built_in
 from ingest.records import Message
 from registry.model import Device, Registry
 from shouwang import wiring

@@ -16,9 +16,10 @@ from structlog.testing import capture_logs
 from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import Receipt
 from alerts.escalation import take
-from alerts.model import Alert, Medium, Notification
-from alerts.policy_file import built_in
-from alerts.storm import Limits as StormLimits
+from alerts.ladders.policy_file import built_in
+from alerts.model import Alert, Notification
+from alerts.people import Medium
+from alerts.storms.storm import Limits as StormLimits
 from detectors.finding import Finding, Kind, Severity
 from registry.instants import MINUTE, SECOND, to_datetime, to_micros
 from shouwang.escalating import Escalating, EscalationMetrics

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from alerts.escalation import take
-from alerts.policy_file import built_in
+from alerts.ladders.policy_file import built_in
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from detectors.incident import Cause, Incident
 from ingest.records import Message

@@ -12,9 +12,9 @@ from psycopg_pool import ConnectionPool
 from alerts import desk
 from alerts.channels.choice import ONLY_HANDSETS
 from alerts.escalation import take
+from alerts.ladders.policy_file import built_in
 from alerts.oncall.handover import LATE
 from alerts.oncall.schedule import Rotation, Schedule, Window
-from alerts.policy_file import built_in
 from detectors.finding import Kind, Severity
 from registry.instants import HOUR, MINUTE, to_micros
 from shouwang.handing_over import HandingOver

@@ -11,8 +11,8 @@ from psycopg_pool import ConnectionPool
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from alerts.model import People
-from alerts.policy_file import built_in
+from alerts.ladders.policy_file import built_in
+from alerts.people import People
 from alerts.registered_people import neighbourhood
 from dashboards.ladders import pictures
 from registry.instants import to_micros

@@ -16,7 +16,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 import registry as registry_package
-from alerts.model import Medium, People, Recipient, Role
+from alerts.people import Medium, People, Recipient, Role
 from registry.csv_files import read_directory
 from registry.instants import to_micros
 from registry.model import Absence, Area, Contact, Device, Household, Person, Registry

@@ -11,8 +11,8 @@ from psycopg_pool import ConnectionPool
 from alerts import desk
 from alerts.channels.handset import HandsetChannel
 from alerts.escalation import STORMS, take
+from alerts.ladders.policy_file import built_in
 from alerts.model import Status, Suppression
-from alerts.policy_file import built_in
 from detectors.finding import Finding, Kind, Severity
 from registry.instants import HOUR, MINUTE, SECOND, to_datetime
 from storage.alerts import PostgresAlertBook, books_on

@@ -9,8 +9,8 @@ from threading import Barrier
 
 import pytest
 
+from alerts.ladders.policy_file import parse
 from alerts.model import NotificationStatus, Outcome, Status, TaskStatus
-from alerts.policy_file import parse
 from detectors.finding import Kind, Severity
 from registry.instants import HOUR, SECOND
 from simulators.twilio.script import Callbacks, Fault, Pickup, Reception, Telephone
@@ -18,7 +18,7 @@ from tests.alerts_world import LI, NOON, SON, WANG, ZHAO, finding
 from tests.integration.twilio_house import House, open_house
 from tests.twilio.town import OWN
 
-_BUILT_IN = files("alerts").joinpath("policies.toml").read_text(encoding="utf-8")
+_BUILT_IN = files("alerts.ladders").joinpath("policies.toml").read_text(encoding="utf-8")
 RINGS = parse(
     """
     [rings]

@@ -21,9 +21,9 @@ from psycopg_pool import ConnectionPool
 from alerts.channels.twilio import TwilioChannel, paths
 from alerts.channels.twilio.signature import Signatures
 from alerts.escalation import take
+from alerts.ladders.policy import Policies
+from alerts.ladders.policy_file import built_in
 from alerts.model import Alert, NotificationStatus, StepStatus
-from alerts.policy import Policies
-from alerts.policy_file import built_in
 from dashboards.app import Check, Context, create_app
 from dashboards.context import Subscription
 from detectors.finding import Finding

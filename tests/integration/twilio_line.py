@@ -15,9 +15,9 @@ from psycopg.rows import dict_row
 from alerts.channels.choice import Channels
 from alerts.channels.twilio import TwilioChannel
 from alerts.channels.twilio.signature import Signatures
-from alerts.delivery import claim, deliver
 from alerts.escalation import carry_out
-from alerts.links import AnswerLinks
+from alerts.messages.delivery import claim, deliver
+from alerts.messages.links import AnswerLinks
 from registry.instants import to_datetime, to_micros
 from simulators.twilio.api import make_api
 from simulators.twilio.exchange import Exchange

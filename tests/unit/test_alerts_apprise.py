@@ -14,7 +14,8 @@ import pytest
 
 from alerts.channels.apprise import AppriseChannel, scheme
 from alerts.channels.port import ChannelError, Trouble
-from alerts.model import Medium, Notification, NotificationStatus, Role
+from alerts.model import Notification, NotificationStatus
+from alerts.people import Medium, Role
 
 KEY = "a-key-nobody-may-see"
 NOTIFICATION = Notification(

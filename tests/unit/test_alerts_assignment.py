@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alerts.assignment import MOST_AT_ONCE, Candidate, choose
-from alerts.model import Medium, Recipient, Role
+from alerts.people import Medium, Recipient, Role
+from alerts.tasks.assignment import MOST_AT_ONCE, Candidate, choose
 
 
 def _candidate(person: str, area: str = "440103", *, own: bool = False, urgent: int = 0, tasks: int = 0) -> Candidate:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from alerts.audit import (
+from alerts.checks.audit import (
     LONGEST_QUEUED,
     LONGEST_UNREPORTED,
     MOST_NAMED,

@@ -6,10 +6,10 @@ from datetime import time
 
 import pytest
 
-from alerts import lifecycle
 from alerts.errors import PolicyError
-from alerts.policy import Do, Policy
-from alerts.policy_file import built_in, parse
+from alerts.ladders.policy import Do, Policy
+from alerts.ladders.policy_file import built_in, parse
+from alerts.life import handling, lifecycle
 from detectors.finding import Kind, Severity
 from registry.instants import DAY, HOUR, MINUTE
 from tests.alerts_world import NOON, finding
@@ -32,7 +32,7 @@ steps = [
 def _held(policy: Policy, severity: Severity = Severity.MEDIUM) -> list[tuple[Do, int, str]]:
     """Return what is pending once somebody has acknowledged an alert: what, minutes from then, who hears of it."""
     opened = lifecycle.open_alert(finding(severity=severity), policy, None, NOON).alert
-    held = lifecycle.acknowledge(opened, "person:wang", NOON)
+    held = handling.acknowledge(opened, "person:wang", NOON)
     return [(step.action.do, (step.due - NOON) // MINUTE, step.action.who) for step in held.steps]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.episodes import Rung, fold, follow
+from alerts.life.episodes import Rung, fold, follow
 from alerts.model import episode_id
 from detectors.finding import Finding, Kind, Phase, Severity
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.lessons import LessonError, was_real
-from alerts.lifecycle import open_alert
+from alerts.ladders.policy_file import built_in
+from alerts.life.lessons import LessonError, was_real
+from alerts.life.lifecycle import open_alert
 from alerts.model import NOBODY_SEEN, SYSTEMS_OWN, Alert, Outcome, Status
-from alerts.policy_file import built_in
 from tests.alerts_world import NOON, finding
 
 

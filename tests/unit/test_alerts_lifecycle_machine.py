@@ -14,17 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from alerts import desk
-from alerts.audit import audit
-from alerts.cap import Cap
 from alerts.channels.port import ChannelError, Receipt, Trouble
-from alerts.delivery import note_result
+from alerts.checks.audit import audit
 from alerts.errors import AlertError
-from alerts.lifecycle import source_of
+from alerts.ladders.policy import DEADLINES, Do
+from alerts.life.lifecycle import source_of
+from alerts.messages.delivery import note_result
 from alerts.model import (
     EventKind,
     FalseAlarm,
     HandsetMessage,
-    Medium,
     Notification,
     NotificationStatus,
     Outcome,
@@ -35,8 +34,9 @@ from alerts.model import (
     TaskKind,
     TaskStatus,
 )
-from alerts.policy import DEADLINES, Do
-from alerts.storm import Limits
+from alerts.people import Medium
+from alerts.storms.storm import Limits
+from alerts.tasks.cap import Cap
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import DAY, HOUR, MINUTE, SECOND, to_datetime
 from tests.alerts_memory import MemoryBook

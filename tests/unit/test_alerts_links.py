@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from alerts.links import LASTS, AnswerLinks, ExpiredLinkError, ForgedLinkError
+from alerts.messages.links import LASTS, AnswerLinks, ExpiredLinkError, ForgedLinkError
 from registry.instants import SECOND, to_micros
 
 NOW = to_micros(datetime(2026, 11, 22, 4, tzinfo=UTC))

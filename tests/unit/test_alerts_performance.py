@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.performance import TARGETS, Band, Result, band
+from alerts.checks.performance import TARGETS, Band, Result, band
 
 ANSWERED, ANSWERED_LATER, VISITED = TARGETS
 

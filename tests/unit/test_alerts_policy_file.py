@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.errors import PolicyError
-from alerts.policy import Action, Conditions, Do, Hours, OnReturn, Policy, Rung, Until, Written, unroll
-from alerts.policy_file import built_in, parse
-from alerts.wording import MESSAGES
+from alerts.ladders.policy import Action, Conditions, Do, Hours, OnReturn, Policy, Rung, Until, Written, unroll
+from alerts.ladders.policy_file import built_in, parse
+from alerts.messages.wording import MESSAGES
 from detectors.finding import Kind, Severity
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.model import People, Place, Recipient, Role
-from alerts.policy import Policies
-from alerts.policy_file import built_in, parse
-from alerts.reach import warnings
+from alerts.ladders.policy import Policies
+from alerts.ladders.policy_file import built_in, parse
+from alerts.ladders.reach import warnings
+from alerts.people import People, Place, Recipient, Role
 from alerts.registered_people import neighbourhood
 from detectors.finding import Kind
 from registry.instants import MINUTE

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from alerts import desk
-from alerts.answers import Meaning, understand
-from alerts.model import EventKind, Notification, Outcome, Role, Status
-from alerts.policy import Do
-from alerts.replies import REPLIES, keys_of, phrase, reply_to
-from alerts.wording import is_chinese
+from alerts.ladders.policy import Do
+from alerts.life.answers import Meaning, understand
+from alerts.messages.replies import REPLIES, keys_of, phrase, reply_to
+from alerts.messages.wording import is_chinese
+from alerts.model import EventKind, Notification, Outcome, Status
+from alerts.people import Role
 from detectors.finding import Kind, Severity
 from registry.instants import MINUTE
 from tests.alerts_memory import MemoryBook

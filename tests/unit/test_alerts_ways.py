@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from alerts.channels.choice import ONLY_HANDSETS, Channels, Way
-from alerts.limits import WINDOW, Limits, counted_with
-from alerts.model import Medium
+from alerts.messages.limits import WINDOW, Limits, counted_with
+from alerts.people import Medium
 from registry.instants import MINUTE
 from tests.alerts_world import LI
 

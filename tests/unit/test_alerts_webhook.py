@@ -19,7 +19,8 @@ import pytest
 
 from alerts.channels.port import ChannelError, Trouble
 from alerts.channels.webhook import WebhookChannel, WebhookSecretError, signing_key
-from alerts.model import Medium, Notification, NotificationStatus, Role
+from alerts.model import Notification, NotificationStatus
+from alerts.people import Medium, Role
 from registry.instants import MINUTE, SECOND
 
 LOCALHOST = Path(__file__).parents[1] / "localhost.pem"

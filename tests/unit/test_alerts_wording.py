@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.answers import Meaning, understand
-from alerts.audit import TOLERANCE, Watched, audit
-from alerts.lifecycle import open_alert
-from alerts.model import Alert, Medium, Recipient, Role, Status, episode_id
-from alerts.policy_file import built_in
-from alerts.wording import MESSAGES, text_for
+from alerts.checks.audit import TOLERANCE, Watched, audit
+from alerts.ladders.policy_file import built_in
+from alerts.life.answers import Meaning, understand
+from alerts.life.lifecycle import open_alert
+from alerts.messages.wording import MESSAGES, text_for
+from alerts.model import Alert, Status, episode_id
+from alerts.people import Medium, Recipient, Role
 from detectors.finding import Kind
 from registry.instants import HOUR, MINUTE
 from tests.alerts_world import DAUGHTER, HOME, LI, NOON, PLACES, WANG, finding

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Connection
 
+from alerts.ladders.policy import Do
 from alerts.model import EventKind, Outcome
-from alerts.policy import Do
 from dashboards import phrases
 from dashboards.access import Caller
 from dashboards.api.sensors import bucket_start

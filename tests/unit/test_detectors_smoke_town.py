@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from alerts.episodes import Episode, fold
+from alerts.life.episodes import Episode, fold
 from detectors.finding import Finding
 from detectors.protocol import Detector
 from detectors.registers import Registers

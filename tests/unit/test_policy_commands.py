@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from detectors.finding import Kind
 from shouwang.cli import app
 
-BUILT_IN = files("alerts").joinpath("policies.toml").read_text(encoding="utf-8")
+BUILT_IN = files("alerts.ladders").joinpath("policies.toml").read_text(encoding="utf-8")
 
 AREAS = "code,level,name\n44,city,Guangzhou\n"
 HOUSEHOLDS = "id,area,zone,language,category,risk,address,caseworker,note\n"

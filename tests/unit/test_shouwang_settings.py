@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from alerts.cap import Cap
-from alerts.limits import Limits
+from alerts.messages.limits import Limits
+from alerts.tasks.cap import Cap
 from detectors.budget import FALSE_VISITS
 from shouwang.settings import Settings
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alerts.policy_file import built_in
+from alerts.ladders.policy_file import built_in
 from shouwang.doctor import Examined, examine
 from shouwang.errors import SettingsError
 from shouwang.settings import Settings

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from alerts.model import Medium, Outcome, Role
+from alerts.model import Outcome
+from alerts.people import Medium, Role
 from detectors.finding import Finding, Kind, Phase
 from detectors.registers import Registers
 from detectors.rules import load

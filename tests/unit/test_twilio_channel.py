@@ -15,7 +15,8 @@ from twilio.http.response import Response
 from alerts.channels.port import ChannelError, Trouble
 from alerts.channels.twilio import TwilioChannel
 from alerts.channels.twilio.reference import reference_of
-from alerts.model import Medium, Notification, NotificationStatus, Role
+from alerts.model import Notification, NotificationStatus
+from alerts.people import Medium, Role
 
 ONE = UUID("6e8bc430-9c3a-11d9-9669-0800200c9a66")
 ACCOUNT = "AC" + "0" * 32

@@ -16,7 +16,8 @@ from alerts.channels.port import ChannelError, Receipt, Trouble
 from alerts.channels.twilio import paths
 from alerts.channels.twilio.faults import told, trouble_of
 from alerts.channels.twilio.reference import reference_of
-from alerts.model import Medium, Notification
+from alerts.model import Notification
+from alerts.people import Medium
 from registry.instants import SECOND
 
 NAME: Final = "twilio"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from alerts.model import Alert, Place, Recipient
+from alerts.model import Alert
+from alerts.people import Place, Recipient
 from detectors.explanation import sentence
 
 _FALLBACK = "en"

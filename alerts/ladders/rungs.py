@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from alerts.assignment import Candidate, choose
 from alerts.change import Change, Draft
 from alerts.channels.choice import Channels, Way
-from alerts.conditions import Why, addressed, at_this_hour, beside_officers, for_nobody, local_time, reachable
+from alerts.ladders.conditions import Why, addressed, at_this_hour, beside_officers, for_nobody, local_time, reachable
+from alerts.ladders.policy import DEADLINES, TASKS, TIMERS, Action, Do
+from alerts.messages.wording import text_for
 from alerts.model import (
-    ABOVE,
     Alert,
     EventKind,
-    Medium,
     Notification,
     NotificationStatus,
-    People,
-    Place,
-    Recipient,
     Status,
     Step,
     StepStatus,
@@ -28,8 +24,8 @@ from alerts.model import (
     notification_id,
     task_id,
 )
-from alerts.policy import DEADLINES, TASKS, TIMERS, Action, Do
-from alerts.wording import text_for
+from alerts.people import ABOVE, Medium, People, Place, Recipient
+from alerts.tasks.assignment import Candidate, choose
 
 RECALL = "recall"
 """The message about a task that is planned already and still undone."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from alerts.assignment import Candidate, choose
 from alerts.change import Change, Draft
 from alerts.errors import Conflict, Invalid
-from alerts.lifecycle import refuse_closed, refuse_outcome
+from alerts.ladders.policy import Action, Do
+from alerts.life.handling import refuse_closed, refuse_outcome
 from alerts.model import (
     NOBODY_SEEN,
     SYSTEMS_OWN,
@@ -16,14 +16,13 @@ from alerts.model import (
     EventKind,
     FalseAlarm,
     Outcome,
-    Recipient,
-    Role,
     Status,
     Task,
     TaskKind,
     TaskStatus,
 )
-from alerts.policy import Action, Do
+from alerts.people import Recipient, Role
+from alerts.tasks.assignment import Candidate, choose
 from registry.instants import DAY, HOUR, MINUTE
 
 REVISIT_AFTER = 30 * MINUTE

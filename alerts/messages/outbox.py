@@ -7,7 +7,8 @@ from typing import Protocol
 from uuid import UUID
 
 from alerts.channels.choice import Way
-from alerts.model import Medium, Notification
+from alerts.model import Notification
+from alerts.people import Medium
 
 
 class Outbox(Protocol):

@@ -8,21 +8,13 @@ from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
 
-from alerts.again import fresh_alert
 from alerts.change import Change, Draft
-from alerts.lifecycle import raise_severity, source_of
-from alerts.model import (
-    Alert,
-    EventKind,
-    Medium,
-    Outcome,
-    Role,
-    Status,
-    Step,
-    TaskKind,
-)
-from alerts.policy import TIMERS, Action, Do
-from alerts.rungs import pull_forward
+from alerts.ladders.policy import TIMERS, Action, Do
+from alerts.ladders.rungs import pull_forward
+from alerts.life.again import fresh_alert
+from alerts.life.lifecycle import raise_severity, source_of
+from alerts.model import Alert, EventKind, Outcome, Status, Step, TaskKind
+from alerts.people import Medium, Role
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import MINUTE
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from uuid import UUID
 
 from alerts.change import Change, Draft
-from alerts.lifecycle import begin, hear, told_as
-from alerts.model import Alert, EventKind, Quiet, Status, Suppression
+from alerts.life.lifecycle import begin, hear, told_as
+from alerts.life.quiet import Quiet
+from alerts.model import Alert, EventKind, Status, Suppression
 from detectors.finding import Finding
 
 
@@ -27,7 +28,7 @@ def open_again(closed: Alert, fresh: UUID, still: Mapping[str, int], quiet: Quie
     """Open an alert under the id `fresh` for what is still reported.
 
     `still` holds those of the closed alert's sources, not empty; onset, severity and facts are as the closed alert
-    has them. `quiet` is as for `alerts.lifecycle.open_alert`.
+    has them. `quiet` is as for `alerts.life.lifecycle.open_alert`.
     """
     draft = Draft(replace(fresh_alert(closed, fresh, now), sources=dict(still)), now)
     draft.tell(EventKind.RAISED, **_about(closed))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alerts.model import Alert, Medium, Notification
+from alerts.model import Alert, Notification
+from alerts.people import Medium
 from detectors.finding import Severity
 from registry.instants import HOUR, MINUTE
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alerts.change import Change, Draft
-from alerts.model import ABOVE, Alert, EventKind, Status, Step, Task, TaskKind, TaskStatus
-from alerts.policy import Action, Do
-from alerts.rungs import Surroundings, keep_going, pull_forward, send
+from alerts.ladders.policy import Action, Do
+from alerts.ladders.rungs import Surroundings, keep_going, pull_forward, send
+from alerts.model import Alert, EventKind, Status, Step, Task, TaskKind, TaskStatus
+from alerts.people import ABOVE
 from registry.instants import DAY
 
 _EVERYBODYS = frozenset({Status.UNACKNOWLEDGED, Status.RETURNED})

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from alerts.channels.choice import ONLY_HANDSETS, Channels
-from alerts.conditions import addressed, reachable
-from alerts.model import People, Place
-from alerts.policy import SENDS, Action, Policies, Policy, Rung
+from alerts.ladders.conditions import addressed, reachable
+from alerts.ladders.policy import SENDS, Action, Policies, Policy, Rung
+from alerts.people import People, Place
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 
 _NAMED = 5

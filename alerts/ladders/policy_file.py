@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import NoReturn, TypeVar
 
 from alerts.errors import PolicyError
-from alerts.policy import (
+from alerts.ladders.policy import (
     SENDS,
     TASKS,
     TIMERS,
@@ -30,8 +30,8 @@ from alerts.policy import (
     Written,
     unroll,
 )
-from alerts.policy_lines import line_of
-from alerts.wording import MESSAGES
+from alerts.ladders.policy_lines import line_of
+from alerts.messages.wording import MESSAGES
 from detectors.finding import Kind, Severity
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 
@@ -53,8 +53,10 @@ _LOOKED_AT_AGAIN = frozenset({Kind.INACTIVITY, Kind.SMOKE})
 
 
 def built_in() -> Policies:
-    """Return the ladders that come with the system (`alerts/policies.toml`)."""
-    return parse(files("alerts").joinpath("policies.toml").read_text(encoding="utf-8"), "alerts/policies.toml")
+    """Return the ladders that come with the system (`alerts/ladders/policies.toml`)."""
+    return parse(
+        files("alerts.ladders").joinpath("policies.toml").read_text(encoding="utf-8"), "alerts/ladders/policies.toml"
+    )
 
 
 def parse(text: str, file: str) -> Policies:

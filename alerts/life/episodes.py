@@ -1,6 +1,6 @@
 """What an alert is: an episode of one kind in one household, from the first finding to the end of the last source.
 
-The stored alerts of `alerts.lifecycle` follow the same episodes; this is their bare meaning, without people.
+The stored alerts of `alerts.life.lifecycle` follow the same episodes; this is their bare meaning, without people.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from alerts.lifecycle import source_of
+from alerts.life.lifecycle import source_of
 from alerts.model import episode_id
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
 

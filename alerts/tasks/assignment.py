@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from alerts.model import Recipient
+from alerts.people import Recipient
 
 MOST_AT_ONCE = 3
 """Visits and calls that one caseworker can be expected to see to at once: at a fourth door they come too late."""

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from alerts.book import AlertBook
 from alerts.change import Change, Draft
-from alerts.lifecycle import keep_for_storm
+from alerts.ladders.policy import Action, Do
+from alerts.life.quiet import keep_for_storm
 from alerts.model import Alert, Status
-from alerts.policy import Action, Do
-from alerts.storm import DEVICE, LONGEST, Limits, Storm, family_of, kinds_of, storm_id
+from alerts.storms.storm import DEVICE, LONGEST, Limits, Storm, family_of, kinds_of, storm_id
 from detectors.finding import Kind, Severity
 from registry.instants import MINUTE
 

@@ -8,14 +8,14 @@ from alerts.book import AlertBook
 from alerts.change import Draft
 from alerts.channels.choice import instead_of
 from alerts.channels.port import Trouble
+from alerts.ladders.policy import Action, Do
+from alerts.ladders.rungs import pull_forward
+from alerts.messages.wording import text_for
 from alerts.model import (
     Alert,
     EventKind,
-    Medium,
     Notification,
     NotificationStatus,
-    Recipient,
-    Role,
     Status,
     Step,
     StepStatus,
@@ -25,9 +25,7 @@ from alerts.model import (
     notification_id,
     task_id,
 )
-from alerts.policy import Action, Do
-from alerts.rungs import pull_forward
-from alerts.wording import text_for
+from alerts.people import Medium, Recipient, Role
 from registry.instants import DAY
 
 CORRECT = Action(Do.REVIEW, who="caseworker", message="correct-contact", within=3 * DAY)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from alerts.change import Change, Draft
 from alerts.errors import Conflict, Invalid
-from alerts.lifecycle import raise_severity, refuse_closed
+from alerts.life.handling import refuse_closed
+from alerts.life.lifecycle import raise_severity
 from alerts.model import Alert, EventKind, Outcome, Status
 
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from alerts.channels.choice import Channels, Way
-from alerts.model import Medium, People, Recipient
-from alerts.policy import Action
+from alerts.ladders.policy import Action
+from alerts.people import Medium, People, Recipient
 from detectors.finding import Severity
 from registry.instants import to_datetime
 

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from alerts.book import AlertBook
 from alerts.change import Change, Draft
+from alerts.ladders.policy import Action, Do
 from alerts.model import Alert, Asked, EventKind, Status, Step, Suppression, TaskKind
-from alerts.policy import Action, Do
 from detectors.finding import Kind, Severity
 from registry.instants import DAY
 
@@ -79,18 +79,6 @@ def wait_for_room(draft: Draft, others: int, until: int, step: Step | None = Non
     draft.plan(Action(Do.CAP_ENDED), until)
     if not others:
         draft.plan(NOTICE, draft.now)
-    return draft.change()
-
-
-def end_wait(alert: Alert, step: Step, now: int) -> Change:
-    """Let an alert that waited for room climb its ladder anew: the resident is asked first, once more."""
-    draft = Draft(alert, now)
-    if alert.status is Status.SUPPRESSED and alert.suppressed_why is Suppression.CAP:
-        draft.finish(step, "there may be room")
-        draft.start_ladder()
-        draft.tell(EventKind.LADDER_STARTED)
-    else:
-        draft.finish(step, "nothing to wait for")
     return draft.change()
 
 

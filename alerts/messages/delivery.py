@@ -11,9 +11,10 @@ from alerts.change import Draft
 from alerts.channels.choice import Channels
 from alerts.channels.port import Channel, ChannelError, Receipt, Trouble
 from alerts.errors import NotFound
-from alerts.fallback import fail, learn
-from alerts.limits import WINDOW, Limits, counted_with, goes_at_once
-from alerts.model import EventKind, MessageStatus, Notification, NotificationStatus, Recipient
+from alerts.messages.fallback import fail, learn
+from alerts.messages.limits import WINDOW, Limits, counted_with, goes_at_once
+from alerts.model import EventKind, MessageStatus, Notification, NotificationStatus
+from alerts.people import Recipient
 from registry.instants import HOUR, MINUTE, SECOND
 
 LEASE = MINUTE

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from alerts.answers import Meaning, why_not_close
-from alerts.model import Alert, Role, Status
-from alerts.wording import is_chinese
+from alerts.life.answers import Meaning, why_not_close
+from alerts.messages.wording import is_chinese
+from alerts.model import Alert, Status
+from alerts.people import Role
 
 REPLIES: Final[Mapping[str, Mapping[str, str]]] = {
     "fine": {

@@ -136,7 +136,7 @@ class Action:
     """What a step does, to whom, in which words.
 
     `who` is resident, contact-1 (and so on), contacts, caseworker, on_call, duty_officer, or `person:ID` for one
-    person. `message` is a key of `alerts.wording`; a task's message tells its assignee of it, '' tells nobody.
+    person. `message` is a key of `alerts.messages.wording`; a task's message tells its assignee of it, '' tells nobody.
     `within` is how long a task may take, microseconds. A step that repeats others knows how many steps `earlier`
     those were, if an answer to one of them makes it needless. `opens` is the first step of a ladder that starts.
     """
@@ -313,7 +313,7 @@ class Policies:
         """Return the ladder for a kind and severity at a local time of day.
 
         Raises:
-            PolicyError: no rule covers it; files read by `alerts.policy_file` always do.
+            PolicyError: no rule covers it; files read by `alerts.ladders.policy_file` always do.
         """
         for rule in self.rules:
             if rule.applies(kind, severity, local):

@@ -1,0 +1,114 @@
+"""What people do with an alert as such: acknowledge it, put it aside for a while, close it with what was found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alerts.change import Change, Draft
+from alerts.errors import Conflict, Invalid
+from alerts.ladders.policy import Action, Do
+from alerts.model import NOBODY_SEEN, SYSTEM, SYSTEMS_OWN, Alert, EventKind, Outcome, Status, Step
+from detectors.finding import Kind
+from registry.instants import DAY
+
+LONGEST_SHELF = 7 * DAY
+"""ISA-18.2 asks for a limit to shelving; after a week somebody must decide anew."""
+
+
+def acknowledge(alert: Alert, actor: str, now: int) -> Change:
+    """Give the alert to an actor; everything pending stops at once.
+
+    Raises:
+        Conflict: it is closed, or somebody else holds it.
+    """
+    draft = Draft(alert, now)
+    refuse_closed(alert)
+    if alert.status is Status.ACKNOWLEDGED:
+        if alert.held_by == actor:
+            return draft.change()
+        raise Conflict(f"{alert.held_by} holds this alert already; speak with them, or close it with an outcome")
+    draft.hold(actor)
+    draft.tell(EventKind.ACKNOWLEDGED, actor)
+    return draft.change()
+
+
+def shelve(alert: Alert, actor: str, until: int, reason: str, now: int) -> Change:
+    """Keep the alert quiet until a time; then it is everybody's again.
+
+    Raises:
+        Conflict: it is closed.
+        Invalid: the time is past or more than a week ahead, or there is no reason.
+    """
+    draft = Draft(alert, now)
+    refuse_closed(alert)
+    if alert.status is Status.SHELVED and (alert.held_by, alert.shelved_until) == (actor, until):
+        return draft.change()
+    if not now < until <= now + LONGEST_SHELF:
+        raise Invalid("an alert is shelved until a time that lies ahead, at most 7 days; choose another")
+    if not reason.strip():
+        raise Invalid("shelving keeps others from looking: give the reason")
+    draft.stop()
+    draft.alert = replace(alert, status=Status.SHELVED, held_by=actor, shelved_until=until, suppressed_why=None)
+    draft.plan(Action(Do.UNSHELVE), until)
+    draft.tell(EventKind.SHELVED, actor, until=until, reason=reason)
+    return draft.change()
+
+
+def unshelve(alert: Alert, actor: str, now: int, step: Step | None = None) -> Change:
+    """Take the alert off the shelf: it climbs its ladder, or is reviewed if it ended meanwhile.
+
+    `step` is the timer that does it, None when a person does.
+
+    Raises:
+        Conflict: it is not shelved.
+    """
+    draft = Draft(alert, now)
+    if alert.status is not Status.SHELVED:
+        raise Conflict(f"this alert is {alert.status}, not shelved; there is nothing to take back")
+    returned_at = alert.returned_at
+    if step is not None:
+        draft.finish(step, "shelf time over")
+    draft.tell(EventKind.UNSHELVED, actor)
+    if alert.sources:
+        draft.start_ladder()
+    else:
+        draft.wake()
+        draft.alert = replace(draft.alert, status=Status.RETURNED, returned_at=returned_at)
+        draft.ask_for_review()
+    return draft.change()
+
+
+def close(alert: Alert, actor: str, outcome: Outcome, note: str, now: int) -> Change:
+    """End the alert with what was found.
+
+    Raises:
+        Conflict: it is closed already, with something else or by somebody else.
+        Invalid: the outcome says that nobody was seen, or is the system's own.
+    """
+    draft = Draft(alert, now)
+    if alert.status is Status.CLOSED:
+        if (alert.held_by, alert.outcome, alert.note) == (actor, outcome, note):
+            return draft.change()
+        refuse_closed(alert)
+    refuse_outcome(alert, outcome)
+    if outcome in NOBODY_SEEN:
+        raise Invalid(f"{outcome} closes nothing, nobody knows yet how they are; record it on the visit's task")
+    draft.close(actor, outcome, note)
+    return draft.change()
+
+
+def refuse_closed(alert: Alert) -> None:
+    """Raise `Conflict` if the alert is closed."""
+    if alert.status is Status.CLOSED:
+        by = alert.held_by or SYSTEM
+        raise Conflict(f"this alert is closed: {alert.outcome}, by {by}; what happens next opens a new one")
+
+
+def refuse_outcome(alert: Alert, outcome: Outcome) -> None:
+    """Raise `Invalid` for what only the system may say, and for a resident's word against their own smoke or call."""
+    if outcome in SYSTEMS_OWN:
+        raise Invalid(f"{outcome} is what the system says of itself; write down what was found")
+    if outcome is Outcome.RESIDENT_FINE and alert.kind is Kind.SMOKE and alert.sources:
+        raise Invalid("smoke is still reported there, whatever the resident says; write down what somebody found")
+    if outcome is Outcome.RESIDENT_FINE and alert.help_at is not None:
+        raise Invalid("somebody there asked for help; write down what somebody found")
