@@ -179,8 +179,11 @@ class Draft:
         if self.alert.status is Status.RETURNED and policy.on_return is OnReturn.REVIEW:
             self.plan(REVIEW, self.now + REVIEW.within)
             return
-        last = policy.rungs[-1].action.again
-        self.plan(last, self.now + (last.within or policy.repeat))
+        last = policy.rungs[-1].action
+        times = 1 + max(
+            (step.action.times for step in self.steps.values() if step.status is StepStatus.DONE), default=0
+        )
+        self.plan(last.again(times), self.now + (last.within or policy.pause(times)))
 
     def stop(self) -> None:
         """Cancel every pending step and every queued message."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.channels.choice import Channels
-from alerts.ladders.policy import SENDS, TASKS, Action, Policies, Policy, Rule, Rung
+from alerts.ladders.policy import RARELY, SENDS, TASKS, Action, Policies, Policy, Rule, Rung
 from alerts.messages.wording import example
 from alerts.people import LINE, People, Recipient
 from dashboards.languages import CHINESE, translator
@@ -44,6 +44,8 @@ _EN: Final[Mapping[str, str]] = {
     "cannot": "{name}, who cannot be reached",
     "until": "All that is still to come stops as soon as anybody takes charge or accepts a task.",
     "again message": "While nobody has taken charge, the last step comes again every {span}.",
+    "again often": "While nobody has taken charge, the last step comes again every {span}; "
+    "after {rarely} of that, every {rarely}.",
     "again task": "While nobody has taken charge, the last step comes again whenever its task is overdue ({span}).",
     "on_return review": "If it ends by itself, the ladder stops, and the caseworker writes down what it was.",
     "on_return continue": "If it ends by itself, the ladder goes on all the same.",
@@ -73,6 +75,7 @@ _ZH: Final[Mapping[str, str]] = {
     "nobody": "没有这个人", "cannot": "{name}，无法联系",
     "until": "一旦有人接手或接受任务，其余步骤全部停止。",
     "again message": "无人处理时，最后一步每 {span}重复一次。",
+    "again often": "无人处理时，最后一步每 {span}重复一次；{rarely}后仍无人处理，改为每 {rarely}一次。",
     "again task": "无人处理时，最后一步的任务逾期（{span}）即再次催办。",
     "on_return review": "若自行结束，流程停止，由社工在 1 天内记录原因。",
     "on_return continue": "若自行结束，流程照常继续。", "on_return close": "若自行结束，报警随之关闭。",
@@ -232,7 +235,8 @@ def _afterwards(words: _Words, policy: Policy) -> Iterable[str]:
     yield words["until"]
     last = policy.rungs[-1].action
     task = last.do not in SENDS
-    yield words["again task" if task else "again message"].format(span=words.span(last.within or policy.repeat))
+    again = "again task" if task else "again often" if policy.repeat < RARELY else "again message"
+    yield words[again].format(span=words.span(last.within or policy.repeat), rarely=words.span(RARELY))
     if policy.reach and any(rung.action.do in TASKS for rung in policy.rungs):
         yield words["remind"].format(share=round(100 * policy.remind))
     yield words[f"on_return {policy.on_return.value}"]

@@ -17,11 +17,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alerts.errors import Invalid, NotFound
-from dashboards.languages import preferred
-from dashboards.refusal_words import retold
+from alerts.errors import AlertError, Invalid, NotFound
+from dashboards.context import context_of
+from dashboards.languages import ENGLISH, preferred, translator
+from dashboards.refusal_words import persons_in, retold, with_names
 from registry.errors import RegistryError, ShouwangError
 from registry.refusals import AlreadyRegisteredError, InvalidEntryError, UnknownEntryError
+from storage import alert_people
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -93,11 +95,7 @@ def install(app: FastAPI, page: ErrorPage) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
-        faults = [
-            Fault(field=".".join(str(part) for part in fault["loc"]), advice=fault["msg"]) for fault in error.errors()
-        ]
-        summary = "; ".join(f"{fault.field}: {fault.advice}" for fault in faults)
-        return told(request, 422, f"The request does not fit: {summary}", faults)
+        return told(request, *_misfit(request, error))
 
     @app.exception_handler(DataError)
     def unstorable(request: Request, error: DataError) -> Response:
@@ -114,7 +112,8 @@ def install(app: FastAPI, page: ErrorPage) -> None:
             if isinstance(error, InvalidEntryError)
             else None
         )
-        return told(request, _status(error), str(error), faults)
+        advice = _with_names(request, str(error)) if isinstance(error, AlertError) else str(error)
+        return told(request, _status(error), advice, faults)
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(PoolTimeout)
@@ -134,6 +133,26 @@ def _in_their_language(request: Request, detail: str) -> str:
     if request.url.path.startswith("/api/"):
         return detail
     return retold(preferred(request.headers.get("accept-language")), detail)
+
+
+def _misfit(request: Request, error: RequestValidationError) -> tuple[int, str, list[Fault] | None]:
+    """Return status, advice and faults of a request that does not fit; a broken link to a page just leads nowhere."""
+    faults = [Fault(field=".".join(str(part) for part in one["loc"]), advice=one["msg"]) for one in error.errors()]
+    if not request.url.path.startswith("/api/") and all(fault.field.startswith("path.") for fault in faults):
+        return 404, "There is nothing at this address: what is open stands on the board", None
+    summary = "; ".join(f"{fault.field}: {fault.advice}" for fault in faults)
+    return 422, f"The request does not fit: {summary}", faults
+
+
+def _with_names(request: Request, text: str) -> str:
+    """Return what the alert desk says, which knows people by their ids, with names as the reader knows them."""
+    ids = persons_in(text)
+    names: dict[str, str] = {}
+    if ids:
+        with context_of(request).pool.connection() as conn:
+            names = alert_people.names(conn, ids)
+    language = ENGLISH if request.url.path.startswith("/api/") else preferred(request.headers.get("accept-language"))
+    return with_names(translator(language), text, names)
 
 
 def _status(error: ShouwangError) -> int:

@@ -8,11 +8,11 @@ from functools import cache
 from typing import Final
 
 from dashboards.alert_words import CHINESE_RESULTS
-from dashboards.languages import CHINESE
+from dashboards.languages import CHINESE, Translate
 
 _CHINESE: Final[Mapping[str, str]] = {
     "{who} holds this alert already; speak with them, or close it with an outcome": (
-        "这条报警已有人处理，请与处理人联系，或填写结果办结"
+        "这条报警已由{who}处理，请与其联系，或填写结果办结"
     ),
     "an alert is shelved until a time that lies ahead, at most 7 days; choose another": (
         "只能搁置到将来的时间，最长 7 天，请重新选择"
@@ -29,17 +29,17 @@ _CHINESE: Final[Mapping[str, str]] = {
     "this call rings no more; answer a later message, or acknowledge the alert itself": (
         "这个电话已不再响铃，请应答之后的消息，或直接接手报警"
     ),
-    "{who} has accepted this task already; speak with them": "这项任务已有人接受，请与对方联系",
+    "{who} has accepted this task already; speak with them": "这项任务已由{who}接受，请与其联系",
     "who is asked next wants to know why: give the reason": "请写明原因，以便下一位知情",
-    "this task is with {who}; only who has a task can refuse it": "任务不在您手上，只有经办人可以拒绝",
-    "this task is with {who}; only who has a task can hand it over": "任务不在您手上，只有经办人可以交接",
+    "this task is with {who}; only who has a task can refuse it": "这项任务由{who}经办，只有经办人可以拒绝",
+    "this task is with {who}; only who has a task can hand it over": "这项任务由{who}经办，只有经办人可以交接",
     "a task is handed over to a caseworker or duty officer of the area; name one of them": (
         "只能交给本区域的社工或值班员，请选择一位"
     ),
-    "{who} has this task already; name somebody else": "任务已在对方手上，请另选一位",
-    "{who} has refused this task; name somebody else": "对方已拒绝这项任务，请另选一位",
+    "{who} has this task already; name somebody else": "任务已在{who}手上，请另选一位",
+    "{who} has refused this task; name somebody else": "{who}已拒绝这项任务，请另选一位",
     "somebody must be able to ask them: name the organisation": "请填写单位名称，以便联系",
-    "{who} has recorded {outcome} already; add a note to the alert instead": "这项任务已有人填写结果",
+    "{who} has recorded {outcome} already; add a note to the alert instead": "{who}已填写这项任务的结果",
     "this task is {status}; look at the alert for what is left to do": "这项任务已不在待办中，请到报警页面查看",
     "a follow-up visit is planned for a day that lies ahead, at most a year; choose another": (
         "回访日期须在今后一年内，请重新选择"
@@ -70,6 +70,21 @@ _CHINESE: Final[Mapping[str, str]] = {
     "This needs the role {role}": "您的权限不足，请联系管理员",
     "Changes with a session cookie must come from our own pages: {advice}": "请从本站页面提交",
 }
+
+
+_PERSON: Final = re.compile(r"\bperson:([^\s,;]+)")
+_OTHER: Final = re.compile(r"\b(?:token|partner):([^,;]+?)(?= (?:holds|has)\b|[,;]|$)")
+
+
+def persons_in(text: str) -> list[str]:
+    """Return the ids of the people whom a refusal of the alert desk speaks of."""
+    return _PERSON.findall(text)
+
+
+def with_names(_: Translate, text: str, names: Mapping[str, str]) -> str:
+    """Return what the alert desk says with people's names for their ids; tokens and organisations have only names."""
+    text = _PERSON.sub(lambda found: names.get(found[1], found[1]), text)
+    return _OTHER.sub(lambda found: _(found[1]), text)
 
 
 def retold(language: str, text: str) -> str:

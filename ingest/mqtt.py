@@ -212,9 +212,9 @@ class Subscriber:
         options = SubscribeOptions(qos=1, retainHandling=_NO_RETAINED)
         if self._topics:
             client.subscribe([(topic, options) for topic in self._topics])
+            log.info("listening to the broker", session_present=flags.session_present)
         else:
             self._connected.set()
-        log.info("listening to the broker", session_present=flags.session_present)
 
     def _on_subscribe(
         self,

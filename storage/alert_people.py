@@ -142,6 +142,12 @@ def staff(conn: Connection[Any], ids: Sequence[str]) -> tuple[Recipient, ...]:
     return tuple(by_id[person] for person in dict.fromkeys(ids) if person in by_id)
 
 
+def names(conn: Connection[Any], ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of people, by id; of whoever is not registered (any more) there is none."""
+    rows = conn.execute("SELECT id, name FROM person WHERE id = ANY(%s)", (list(ids),)).fetchall()
+    return {str(person): str(name) for person, name in rows}
+
+
 def _recipient(row: Mapping[str, Any], role: Role) -> Recipient:
     return Recipient(
         row["id"], row["name"], role, row["phone"], row["language"], Medium(row["channel"]), row["address"]

@@ -25,7 +25,7 @@ class MemoryOutbox(Shelves):
     """The part of the port that delivery and simulated telephones ask for."""
 
     forbidden: dict[str, set[Way]] = field(default_factory=dict)
-    forbidden_since: dict[tuple[str, Way], int] = field(default_factory=dict)
+    attempts_when_forbidden: dict[tuple[str, Way], dict[UUID, int]] = field(default_factory=dict)
     wrong: dict[tuple[str, str], str] = field(default_factory=dict)
     let_pass: dict[UUID, int] = field(default_factory=dict)
 
@@ -49,12 +49,13 @@ class MemoryOutbox(Shelves):
     def opted_out(self, people: Sequence[str]) -> Mapping[str, frozenset[Way]]:
         return {one: frozenset(self.forbidden[one]) for one in people if one in self.forbidden}
 
-    def forbid(self, person: str, way: Way, now: int) -> bool:
-        self.forbidden_since.setdefault((person, way), now)
+    def forbid(self, person: str, way: Way, now: int) -> bool:  # noqa: ARG002 - the port's own
         ways = self.forbidden.setdefault(person, set())
-        new = way not in ways
+        if way in ways:
+            return False
         ways.add(way)
-        return new
+        self.attempts_when_forbidden[person, way] = {one.id: one.attempts for one in self.outbox.values()}
+        return True
 
     def allow(self, person: str, way: Way) -> bool:
         known = way in self.forbidden.get(person, set())

@@ -10,7 +10,7 @@ from typing import Any
 
 from alerts.errors import PolicyError
 from detectors.finding import Kind, Severity
-from registry.instants import SECOND
+from registry.instants import MINUTE, SECOND
 
 
 class Do(StrEnum):
@@ -150,11 +150,16 @@ class Action:
     until: Until = Until.ACKNOWLEDGED
     earlier: tuple[int, ...] = ()
     opens: bool = False
+    times: int = 0
+    """How often it came again by now, after the end of its ladder."""
 
-    @property
-    def again(self) -> Action:
-        """The action as it comes again after the end of its ladder: whatever its conditions, lest all falls silent."""
-        return Action(self.do, self.who, self.message, self.within)
+    def again(self, times: int) -> Action:
+        """Return the action as it comes again at a ladder's end: whatever its conditions, lest all falls silent."""
+        return Action(self.do, self.who, self.message, self.within, times=times)
+
+    def repeats(self, other: Action) -> bool:
+        """Say whether this is the same as another action, however often either came."""
+        return replace(self, times=0) == replace(other, times=0)
 
     def to_json(self) -> dict[str, Any]:
         """Return the action as JSON, durations in seconds; what is as it is by default is left out."""
@@ -163,6 +168,7 @@ class Action:
             "until": self.until.value if self.until is not Until.ACKNOWLEDGED else None,
             "earlier": list(self.earlier),
             "opens": self.opens,
+            "times": self.times,
         }
         return {**value, **self.when.to_json(), **{key: one for key, one in more.items() if one}}
 
@@ -178,6 +184,7 @@ class Action:
             until=Until(value.get("until", Until.ACKNOWLEDGED)),
             earlier=tuple(value.get("earlier", ())),
             opens=bool(value.get("opens", False)),
+            times=int(value.get("times", 0)),
         )
 
 
@@ -219,13 +226,17 @@ USUAL_REMIND = 2 / 3
 """Of a task's time: late enough to have had a fair chance, early enough to still go."""
 
 
+RARELY = 30 * MINUTE
+"""Who has not answered for so long is not asked more often than that: a telephone that never stops is switched off."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """An escalation ladder, its rungs in the order they are due.
 
-    While nobody holds the alert, a message on the last rung is repeated every `repeat` microseconds, a task on
-    it is recalled whenever it is overdue: a ladder never ends in silence. `recheck` microseconds after somebody
-    closed an alert that is still reported it is looked at again; 0 is never. Whoever has a task is reminded when this
+    While nobody holds the alert, a message on the last rung is repeated after each `pause`, a task on it is recalled
+    whenever it is overdue: a ladder never ends in silence. `recheck` microseconds after somebody closed an alert that
+    is still reported it is looked at again; 0 is never. Whoever has a task is reminded when this
     share (`remind`) of its time has passed.
     """
 
@@ -235,6 +246,10 @@ class Policy:
     rungs: tuple[Rung, ...]
     recheck: int = 0
     remind: float = USUAL_REMIND
+
+    def pause(self, times: int) -> int:
+        """Return how long it is until the last message comes again for the so-manieth time, microseconds."""
+        return self.repeat if times * self.repeat <= RARELY else max(self.repeat, RARELY)
 
     @property
     def patience(self) -> int:

@@ -142,7 +142,7 @@ def _go_on(book: AlertBook, draft: Draft, failed: Notification, channels: Channe
     step = book.step(failed.alert, failed.step)
     if step is not None and all(one.status is NotificationStatus.FAILED for one in others):
         following = next_rungs(book, draft.alert, draft.now, channels)
-        pull_forward(draft, [one for one in following if one.action != step.action])
+        pull_forward(draft, [one for one in following if not one.action.repeats(step.action)])
 
 
 def _plan_correction(book: AlertBook, draft: Draft, wrong: Notification) -> None:

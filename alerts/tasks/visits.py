@@ -128,11 +128,11 @@ def hand_over(
     if giver is not None and f"person:{giver}" != _holder(task):
         raise Conflict(f"this task is with {_holder(task) or 'nobody'}; only who has a task can hand it over")
     if _holder(task) == f"person:{to.person}":
-        raise Invalid(f"{to.person} has this task already; name somebody else")
+        raise Invalid(f"person:{to.person} has this task already; name somebody else")
     if task.offered_to == to.person:
         return draft.change()
     if to.person in task.refused:
-        raise Conflict(f"{to.person} has refused this task; name somebody else")
+        raise Conflict(f"person:{to.person} has refused this task; name somebody else")
     draft.tasks[task.id] = replace(task, offered_to=to.person)
     draft.tell(
         EventKind.TASK_OFFERED, actor, task=str(task.id), kind=task.kind.value, by=f"person:{to.person}", note=note

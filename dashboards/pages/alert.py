@@ -13,10 +13,11 @@ from alerts import desk
 from dashboards.access import Caseworker, Conn, Officer, Scoped
 from dashboards.api.alerts import required
 from dashboards.context import Given
-from dashboards.pages.frame import OUTCOMES, Form, Framed, outcome
+from dashboards.pages.frame import FALSE_ALARMS, OUTCOMES, Form, Framed, outcome, why_false
+from dashboards.pages.history import folded
 from dashboards.problems import Refusal
 from registry.instants import to_micros
-from storage.views import View, alerts, tasks
+from storage.views import View, tasks
 
 SHELVES: Final = {"1": timedelta(hours=1), "8": timedelta(hours=8), "24": timedelta(days=1), "168": timedelta(days=7)}
 """How long an alert can be put aside from the page, by hours."""
@@ -79,9 +80,10 @@ def router() -> APIRouter:
         alert_id: UUID, around: Framed, fields: Form, who: Officer, view: Scoped, conn: Conn, given: Given
     ) -> Response:
         required(view, alert_id)
-        found = outcome(fields)
+        found, note = outcome(fields), fields.get("note", "")
+        why = why_false(found, fields)
         with conn.transaction():
-            desk.close(given.book(conn), alert_id, who.actor, found, fields.get("note", ""), to_micros(around.now))
+            desk.close(given.book(conn), alert_id, who.actor, found, note, to_micros(around.now), why)
         return around.done(f"/alerts/{alert_id}")
 
     return routes
@@ -90,10 +92,9 @@ def router() -> APIRouter:
 def _story(view: View, alert: UUID) -> dict[str, Any]:
     return {
         "alert": required(view, alert),
-        "timeline": alerts.timeline(view, alert),
-        "steps": alerts.steps(view, alert),
-        "notifications": alerts.notifications(view, alert),
+        "lists": folded(view, alert),
         "tasks": tasks.of_alert(view, alert),
         "outcomes": _CLOSING,
+        "false_alarms": FALSE_ALARMS,
         "shelves": SHELVES,
     }

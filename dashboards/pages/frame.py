@@ -15,7 +15,7 @@ from jinja2.runtime import Context as Surroundings
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from alerts.model import SYSTEMS_OWN, Outcome
+from alerts.model import SYSTEMS_OWN, FalseAlarm, Outcome
 from dashboards import performance_words, phrases, present
 from dashboards.access import Caller, Viewer
 from dashboards.context import Given, context_of
@@ -26,9 +26,11 @@ from dashboards.shapes.terms import severity_word
 from registry.instants import to_datetime, to_micros
 
 _LARGEST_FORM: Final = 64 * 1024
+_LATE: Final = timedelta(minutes=15)
 
 OUTCOMES: Final = tuple(outcome.value for outcome in Outcome if outcome not in SYSTEMS_OWN)
 """What people can write down; the one left out is the system's own."""
+FALSE_ALARMS: Final = tuple(why.value for why in FalseAlarm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,19 @@ def outcome(fields: dict[str, str]) -> Outcome:
     return Outcome(fields["outcome"])
 
 
+def why_false(found: Outcome, fields: dict[str, str]) -> FalseAlarm | None:
+    """Return why an alarm was false; what was chosen before another outcome was does not count.
+
+    Raises:
+        Refusal: (422) it was, and nothing is chosen.
+    """
+    if found is not Outcome.FALSE_ALARM:
+        return None
+    if fields.get("why") not in FALSE_ALARMS:
+        raise Refusal(422, "Choose why it was a false alarm, then send the form again")
+    return FalseAlarm(fields["why"])
+
+
 def error(request: Request, status: int, advice: str) -> Response | None:
     """Return an error page for somebody who asked for a page, None for the API and for scripts."""
     if request.url.path.startswith("/api/") or "hx-request" in request.headers:
@@ -131,6 +146,12 @@ def moment(when: datetime, zone: str, now: datetime, language: str = ENGLISH) ->
         year = "" if there.year == today.year else f"{there.year}年"
         return f"{year}{there.month}月{there.day}日 {there:%H:%M}"
     return f"{there:%-d %b %H:%M}" if there.year == today.year else f"{there:%-d %b %Y %H:%M}"
+
+
+def _heard_late(row: dict[str, Any]) -> bool:
+    """Say whether an alert came in so long after it was raised that its figures would seem wrong."""
+    late: timedelta = row["opened_at"] - row["raised_at"]
+    return late >= _LATE
 
 
 @pass_context
@@ -235,6 +256,7 @@ _TEMPLATES: Final = Environment(
 )
 _TEMPLATES.filters.update(
     moment=_moment,
+    heard_late=_heard_late,
     until=_until,
     since=_since,
     epoch=_epoch,

@@ -12,12 +12,11 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from alerts import desk
-from alerts.model import FalseAlarm, Outcome
 from dashboards.access import Caller, Caseworker, Conn, Officer, Scoped
 from dashboards.api.tasks import giver, refuser, required, taker
 from dashboards.context import Given
 from dashboards.languages import translator
-from dashboards.pages.frame import OUTCOMES, Form, Frame, Framed, outcome
+from dashboards.pages.frame import FALSE_ALARMS, OUTCOMES, Form, Frame, Framed, outcome, why_false
 from dashboards.problems import Refusal
 from registry.instants import to_micros
 from storage.views import Row, View, tasks
@@ -59,7 +58,7 @@ def router() -> APIRouter:
     ) -> Response:
         required(view, task_id)
         what = outcome(fields)
-        why, day = _why(what, fields), _day(fields)
+        why, day = why_false(what, fields), _day(fields)
         note = fields.get("note", "")
         with conn.transaction():
             desk.record_outcome(given.book(conn), task_id, who.actor, what, note, to_micros(around.now), why, day)
@@ -111,7 +110,7 @@ def _lists(view: View, around: Frame) -> dict[str, Any]:
         "to_do": waiting,
         "done": tasks.done(view, limit=_DONE),
         "outcomes": OUTCOMES,
-        "false_alarms": [why.value for why in FalseAlarm],
+        "false_alarms": FALSE_ALARMS,
         "reasons": REASONS,
         "colleagues": tasks.colleagues(view, sorted({task["household"] for task in waiting})),
         "tomorrow": tomorrow.isoformat(),
@@ -131,19 +130,6 @@ def _holder(task: Row) -> str | None:
         return accepted.removeprefix("person:") if accepted.startswith("person:") else None
     holder: str | None = task["assignee"]
     return holder
-
-
-def _why(what: Outcome, fields: Mapping[str, str]) -> FalseAlarm | None:
-    """Return why an alarm was false; what was chosen before another outcome was does not count.
-
-    Raises:
-        Refusal: (422) it was, and nothing is chosen.
-    """
-    if what is not Outcome.FALSE_ALARM:
-        return None
-    if fields.get("why") not in {why.value for why in FalseAlarm}:
-        raise Refusal(422, "Choose why it was a false alarm, then send the form again")
-    return FalseAlarm(fields["why"])
 
 
 def _day(fields: Mapping[str, str]) -> date | None:

@@ -85,7 +85,7 @@ LEFT JOIN person p ON p.id = substring(e.actor FROM '^person:(.+)$')
 LEFT JOIN person about ON about.id = coalesce(
     e.detail ->> 'person', e.detail ->> 'assignee', substring(e.detail ->> 'by' FROM '^person:(.+)$'))
 WHERE e.alert = %(id)s AND starts_with(h.area, %(scope)s)
-ORDER BY e.seq
+ORDER BY e.seq LIMIT %(limit)s OFFSET %(skip)s
 """
 
 _STEPS = """
@@ -94,7 +94,7 @@ FROM step s
 JOIN alert a ON a.id = s.alert
 JOIN household h ON h.id = a.household
 WHERE s.alert = %(id)s AND starts_with(h.area, %(scope)s)
-ORDER BY s.due, s.no
+ORDER BY s.due, s.no LIMIT %(limit)s OFFSET %(skip)s
 """
 
 _NOTIFICATIONS = """
@@ -107,7 +107,15 @@ JOIN household h ON h.id = a.household
 LEFT JOIN person p ON p.id = n.person
 LEFT JOIN handset_message m ON m.id = n.id
 WHERE n.alert = %(id)s AND starts_with(h.area, %(scope)s)
-ORDER BY n.created_at, n.id
+ORDER BY n.created_at, n.id LIMIT %(limit)s OFFSET %(skip)s
+"""
+
+_LENGTHS = """
+SELECT (SELECT count(*) FROM alert_event WHERE alert = a.id) AS timeline,
+       (SELECT count(*) FROM step WHERE alert = a.id) AS steps,
+       (SELECT count(*) FROM notification WHERE alert = a.id) AS messages
+FROM alert a JOIN household h ON h.id = a.household
+WHERE a.id = %(id)s AND starts_with(h.area, %(scope)s)
 """
 
 
@@ -150,16 +158,21 @@ def open_counts(view: View) -> dict[str, int]:
     return {row["status"]: row["alerts"] for row in view.rows(_COUNTS)}
 
 
-def timeline(view: View, alert: UUID) -> list[Row]:
-    """Return everything that ever happened to an alert, in order."""
-    return view.rows(_TIMELINE, id=alert)
+def lengths(view: View, alert: UUID) -> dict[str, int]:
+    """Return how long an alert's `timeline`, `steps` and `messages` are; nothing where it is out of scope."""
+    return view.row(_LENGTHS, id=alert) or {}
 
 
-def steps(view: View, alert: UUID) -> list[Row]:
+def timeline(view: View, alert: UUID, *, skip: int = 0, limit: int | None = None) -> list[Row]:
+    """Return everything that ever happened to an alert, in order; `limit` of it, from behind the first `skip` on."""
+    return view.rows(_TIMELINE, id=alert, skip=skip, limit=limit)
+
+
+def steps(view: View, alert: UUID, *, skip: int = 0, limit: int | None = None) -> list[Row]:
     """Return the rungs of an alert's ladder by due time: run, cancelled and to come."""
-    return view.rows(_STEPS, id=alert)
+    return view.rows(_STEPS, id=alert, skip=skip, limit=limit)
 
 
-def notifications(view: View, alert: UUID) -> list[Row]:
+def notifications(view: View, alert: UUID, *, skip: int = 0, limit: int | None = None) -> list[Row]:
     """Return every message an alert caused, with what was answered to it."""
-    return view.rows(_NOTIFICATIONS, id=alert)
+    return view.rows(_NOTIFICATIONS, id=alert, skip=skip, limit=limit)

@@ -67,7 +67,7 @@ class Ladder:
         assert world.sent() == []
         (visit,) = world.shelves.all_tasks()
         assert visit.assignee is None
-        assert [step.due for step in world.steps() if step.status is StepStatus.PENDING] == [world.now + 15 * MINUTE]
+        assert [step.due for step in world.steps() if step.status is StepStatus.PENDING] == [world.now + 30 * MINUTE]
 
     def test_maintenance_is_a_task_and_is_recalled_when_overdue(self, world: World) -> None:
         world.take(finding(Kind.OFFLINE, source="meter"))

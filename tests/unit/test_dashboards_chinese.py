@@ -14,7 +14,7 @@ import dashboards
 from dashboards import performance_words, phrases
 from dashboards.languages import CHINESE, ENGLISH, translator
 from dashboards.pages.tasks import REASONS
-from dashboards.refusal_words import retold
+from dashboards.refusal_words import retold, with_names
 
 PAGES = Path(dashboards.__file__).parent
 _SAID = re.compile(r"""\b_\((["'])(.*?)\1\)""")
@@ -57,7 +57,7 @@ def test_every_text_of_the_pages_is_there_in_chinese() -> None:
     ("english", "chinese"),
     [
         ("Choose what was found, then send the form again", "请先选择结果，再提交"),
-        ("person:cw-1 has accepted this task already; speak with them", "这项任务已有人接受，请与对方联系"),
+        ("Li Wei has accepted this task already; speak with them", "这项任务已由Li Wei接受，请与其联系"),
         ("There is no such alert in your area: check the id", "您的辖区内没有这一项，请核对地址"),
         ("reached 2", "已联系 2 人"),
         ("reached nobody", "无人可联系"),
@@ -67,6 +67,22 @@ def test_every_text_of_the_pages_is_there_in_chinese() -> None:
 def test_refusals_and_results_are_told_again_with_their_values(english: str, chinese: str) -> None:
     assert retold(CHINESE, english) == chinese
     assert retold(ENGLISH, english) == english
+
+
+@pytest.mark.parametrize(
+    ("raw", "named"),
+    [
+        ("person:cw-1 holds this alert already; speak with them", "Li Wei holds this alert already; speak with them"),
+        ("token:sign-in link holds this alert already; speak", "登录链接 holds this alert already; speak"),
+        ("token:desk@440101 has accepted this task", "desk@440101 has accepted this task"),
+        ("this task is with partner:Red Cross, West; only", "this task is with Red Cross, West; only"),
+        ("this task is with person:gone; only who has it", "this task is with gone; only who has it"),
+        ("this alert is closed: helped, by person:cw-1; what", "this alert is closed: helped, by Li Wei; what"),
+        ("shelving keeps others from looking: give the reason", "shelving keeps others from looking: give the reason"),
+    ],
+)
+def test_refusals_name_people_and_tokens_as_readers_know_them(raw: str, named: str) -> None:
+    assert with_names(translator(CHINESE), raw, {"cw-1": "Li Wei"}) == named
 
 
 def test_every_result_a_step_can_have_is_there_in_chinese() -> None:

@@ -48,3 +48,15 @@ def test_the_timeline_names_it_too() -> None:
     action = {"do": "call", "who": "on_call-2"}
     assert step(translator("en"), action) == "Call to line 2 on call"
     assert "第 2 线当班人员" in step(translator("zh_CN"), action)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "the last step comes again every 15 min; after 30 min of that, every 30 min."),
+        ("zh_CN", "最后一步每 15 分钟重复一次；30 分钟后仍无人处理，改为每 30 分钟一次。"),
+    ],
+)
+def test_a_ladder_tells_that_its_last_step_comes_less_often_in_the_end(language: str, told: str) -> None:
+    assert any(told in one for one in _afterwards(language, _CALL))
+    assert not any(told in one for one in _afterwards(language, _VISIT)), "a task is recalled when it is overdue"

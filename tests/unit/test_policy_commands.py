@@ -109,7 +109,7 @@ def test_a_ladder_is_drawn_with_everybody_s_names(tmp_path: Path) -> None:
     assert "1. At once, a call goes to the resident (Mrs Li)." in told.output
     assert "2. After 1 min, a call goes to contact 1 (nobody: there is no such person)." in told.output
     assert "4. After 2 min, the caseworker (nobody: there is no such person) is to visit within 15 min" in told.output
-    assert "While nobody has taken charge, the last step comes again every 5 min." in told.output
+    assert "While nobody has taken charge, the last step comes again every 5 min; after" in told.output
     assert "inactivity" not in told.output
 
 
