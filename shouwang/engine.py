@@ -6,7 +6,7 @@ detectors' memory. Only after it is committed may the broker hear that the messa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,18 +27,23 @@ from ingest.decoders import decode
 from ingest.records import Decoded, Message, Reason
 from ingest.validation import Directory, Owner, Refusal, Tally, Validated, validate
 from registry.instants import to_datetime, to_micros
+from registry.numbering import Numbering
 from registry.quantities import BY_LABEL
 from registry.readings import ReadingBatch, SensorTable
+from registry.shards import WHOLE, Shard
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
 from storage import engine_state, incidents, lessons, readings, registry
 from storage.alerts import PostgresAlertBook
 from storage.engine_state import Refused, Snapshot
 from storage.lessons import Lesson
+from storage.registry import DirectoryRow
+from storage.shards import Tenure
 
 log = structlog.get_logger(__name__)
 
 _REGISTERS = "registers"
+_NUMBERING = "numbering"
 _LESSON = "lesson"
 _ONE_ENGINE = "SELECT pg_try_advisory_lock(20161102)"
 _TIDY_EVERY = timedelta(hours=1)
@@ -78,10 +83,13 @@ class Engine:
         snapshot_after: int = 100_000,
         quarantine: timedelta = timedelta(days=30),
         false_visits: float = FALSE_VISITS,
+        shard: Shard = WHOLE,
+        tenure: Tenure | None = None,
     ) -> None:
         """Take a connection of the engine's own, and how many readings and how long a quarantine it may hold.
 
-        `false_visits` for each household-day is the budget of the detectors.
+        `false_visits` for each household-day is the budget of the detectors. `shard` are the households it watches;
+        where several engines share them, `tenure` is the right to commit for this one.
         """
         self._conn = conn
         self._rules_name = rules
@@ -94,12 +102,17 @@ class Engine:
         self._heard: datetime | None = None
         self._unsaved = 0
         self._last_batch = 0
+        self._shard = shard
+        self._tenure = tenure
+        self._numbering = Numbering()
+        self._absent: Mapping[str, Sequence[tuple[int, int]]] = {}
+        self._strangers: set[int] = set()  # sensors met in readings that the registry has not, or has elsewhere
         self._lesson = 0  # the number of the last verdict that was learned from
         self._sensors = SensorTable()
         self._registers = Registers()
         self._rules: RuleSet = load(rules, self._sensors)
         self._rules.allow(false_visits)
-        self._directory = Directory(0, {}, {})
+        self._directory = Directory(0)
 
     def load(self) -> int:
         """Read registry and memory, replay what was stored since, and return how many readings that were.
@@ -107,13 +120,16 @@ class Engine:
         Raises:
             AnotherEngineError: an engine is at work on this database.
         """
-        row = self._conn.execute(_ONE_ENGINE).fetchone()
-        if row is None or not row[0]:
-            raise AnotherEngineError
-        self.read_registry()
-        self._last_batch = readings.last_batch(self._conn)
+        if self._tenure is None:
+            row = self._conn.execute(_ONE_ENGINE).fetchone()
+            if row is None or not row[0]:
+                raise AnotherEngineError
+        self._last_batch = readings.last_batch(self._conn, self._shard)
         now = self._clock.now()
-        snapshot = engine_state.load_snapshot(self._conn, self._rules_name)
+        snapshot = engine_state.load_snapshot(self._conn, self._rules_name, self._shard)
+        if snapshot is not None and _NUMBERING in snapshot.states:
+            self._numbering.restore(snapshot.states[_NUMBERING])
+        self.read_registry()
         if snapshot is not None:
             try:
                 self._registers.restore(snapshot.states[_REGISTERS])
@@ -123,7 +139,7 @@ class Engine:
         if snapshot is None:
             start = readings.batch_before(self._conn, now - REMEMBERED)
         else:
-            states = {name: state for name, state in snapshot.states.items() if name != _REGISTERS}
+            states = {name: state for name, state in snapshot.states.items() if name not in (_REGISTERS, _NUMBERING)}
             self._lesson = int(states.pop(_LESSON, b"0"))
             empty = self._rules.restore(states)
             if empty:
@@ -159,7 +175,9 @@ class Engine:
         # Many people who fall on trial at once would pass for a failure of their area's supply.
         alone = RuleSet([one for one in rules.detectors if not isinstance(one, AreaIncidents)])
         return [
-            found for batch in batches for found in alone.observe(registers.interpret(batch, sensors).observations())
+            found
+            for batch in batches
+            for found in alone.observe(registers.interpret(self._numbered(batch), sensors).observations())
         ]
 
     def refuse(self, message: Message, why: str) -> Outcome:
@@ -182,11 +200,12 @@ class Engine:
             if findings:
                 take(PostgresAlertBook(self._conn), findings, to_micros(now), self._policies)
             incidents.save(self._conn, self._rules.incidents())
-            if (lesson := lessons.take(self._conn, self._last_batch, now)) is not None:
+            if (lesson := lessons.take(self._conn, self._last_batch, now, self._shard)) is not None:
                 self._learn(lesson)
             if self._saved is None or (findings and now - self._saved > _SAVE_EVERY):
                 self._save_snapshot(now)
-            engine_state.set_clock(self._conn, self._clock.kind, now)
+            engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
+            self._hold()
             if self._tidied is None or now - self._tidied > _TIDY_EVERY:
                 engine_state.forget_quarantine(self._conn, now - self._quarantine)
                 engine_state.forget_batches(self._conn, now - 2 * REMEMBERED)
@@ -197,29 +216,17 @@ class Engine:
         """Write the detectors' memory down; commit. The next start has that much less to replay."""
         with self._conn.transaction():
             self._save_snapshot(self._clock.now())
+            self._hold()
 
     def read_registry(self) -> None:
         """Take over what is registered now; what changes while the engine runs it notices by itself."""
-        version = registry.version(self._conn)
-        devices: dict[str, Owner] = {}
-        sensors: dict[tuple[str, str], int] = {}
-        dependent: set[int] = set()
-        for row in registry.directory(self._conn):
-            devices[row.device] = Owner(row.gateway, row.household)
-            for quantity, sensor in row.sensors.items():
-                sensors[row.device, quantity.label] = sensor
-                self._sensors.add(
-                    sensor, row.device, quantity, row.household, row.zone, area=row.area, gateway=row.gateway
-                )
-                number = self._sensors.household_number(row.household)
-                if row.dependent and number is not None:
-                    dependent.add(number)
-        self._directory = Directory(version, devices, sensors)
+        self._directory = Directory(registry.version(self._conn))
+        self._sensors.dependent = set()
+        self._enter(registry.directory(self._conn, self._shard))
+        self._strangers.clear()
         self._sensors.places = registry.places(self._conn)
-        self._sensors.dependent = dependent
-        absent = registry.known_absences(self._conn)
-        numbered = {self._sensors.household_number(home): spans for home, spans in absent.items()}
-        self._sensors.absences.replace({at: spans for at, spans in numbered.items() if at is not None})
+        self._absent = registry.known_absences(self._conn)
+        self._note_absences()
 
     def close(self) -> None:
         """Leave the database to another engine."""
@@ -236,16 +243,41 @@ class Engine:
         if validated.unborn:
             pairs = [(device, BY_LABEL[label]) for device, label in validated.unborn]
             born = registry.add_sensors(self._conn, pairs)
-            self.read_registry()
+            self._meet(list(born.values()))
             validated = validated.born({(device, quantity.label): at for (device, quantity), at in born.items()})
         return validated
+
+    def _meet(self, sensors: list[int]) -> None:
+        """Read of the registry what it has of a few sensors that came into being since it was read."""
+        self._enter(registry.directory(self._conn, self._shard, sensors))
+        self._note_absences()
+
+    def _note_absences(self) -> None:
+        """Tell the detectors of the absences of all households that have a sensor by now."""
+        numbered = {self._sensors.household_number(home): spans for home, spans in self._absent.items()}
+        self._sensors.absences.replace({at: spans for at, spans in numbered.items() if at is not None})
+
+    def _enter(self, rows: Iterable[DirectoryRow]) -> None:
+        """Add devices and their sensors to what is known of the registry."""
+        for row in rows:
+            known = {quantity.label: sensor for quantity, sensor in row.sensors.items()}
+            self._directory.enter(row.device, Owner(row.gateway, row.household), known)
+            for quantity, sensor in row.sensors.items():
+                self._sensors.add(
+                    self._numbering.give(sensor), row.device, quantity, row.household, row.zone,
+                    area=row.area, gateway=row.gateway,
+                )  # fmt: skip
+            number = self._sensors.household_number(row.household)
+            if row.dependent and number is not None:
+                self._sensors.dependent.add(number)
 
     def _replay(self, start: int, now: datetime) -> int:
         """Live again through what was stored after a batch; return how many readings that were."""
         replayed = 0
         holding: dict[tuple[str, str, str], Finding] = {}
         for upto, lesson in self._learned(start):
-            for batch in readings.since(self._conn, start, upto):
+            for stored in readings.since(self._conn, start, upto, shard=self._shard):
+                batch = self._numbered(self._ours(stored))
                 for finding in self._rules.observe(self._registers.interpret(batch, self._sensors).observations()):
                     about = finding.household, finding.rule, finding.source
                     if finding.phase is Phase.RAISED:
@@ -265,7 +297,7 @@ class Engine:
 
     def _learned(self, start: int) -> Iterator[tuple[int | None, Lesson | None]]:
         """Yield up to which batch to replay from `start` on, and what was learned there; at last all that is left."""
-        for lesson in lessons.since(self._conn, self._lesson):
+        for lesson in lessons.since(self._conn, self._lesson, self._shard):
             yield max(start, lesson.batch), lesson
         yield None, None
 
@@ -275,7 +307,7 @@ class Engine:
 
     def _excuse_own_silence(self, now: datetime) -> None:
         """Take out of every device's silence the time in which this service was not running."""
-        last = engine_state.get_clock(self._conn)
+        last = engine_state.get_clock(self._conn, self._shard)
         if last is None:
             return
         self._heard = last[1]
@@ -287,7 +319,8 @@ class Engine:
             # Written down with the clock that it reaches to, or the next restart would excuse its own silence only.
             with self._conn.transaction():
                 self._save_snapshot(now)
-                engine_state.set_clock(self._conn, self._clock.kind, now)
+                engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
+                self._hold()
 
     def _silence(self, now: datetime) -> list[Finding]:
         """Return what the time since the last look shows, after taking out a time in which we heard nothing."""
@@ -300,32 +333,57 @@ class Engine:
     def _commit(
         self, batch: ReadingBatch, refusals: Sequence[Refusal], now: datetime, heard: datetime | None = None
     ) -> Outcome:
-        interpreted = self._registers.interpret(batch, self._sensors)
+        batch = self._ours(batch)
+        interpreted = self._registers.interpret(self._numbered(batch), self._sensors)
         findings = self._rules.observe(interpreted.observations())
         outcome = Outcome(readings=len(batch), refused=len(refusals), findings=findings)
         with self._conn.transaction():
             if len(batch):
-                self._last_batch += 1
+                self._last_batch = readings.next_batch(self._conn)
                 outcome.stored = readings.write(
-                    self._conn, self._last_batch, heard or now, batch, interpreted.use, interpreted.flags
+                    self._conn, self._last_batch, heard or now, batch, interpreted.use, interpreted.flags, self._shard
                 )
             engine_state.quarantine(self._conn, [Refused(*refusal) for refusal in refusals], now)
             if findings:
                 take(PostgresAlertBook(self._conn), findings, to_micros(now), self._policies)
             incidents.save(self._conn, self._rules.incidents())
-            engine_state.set_clock(self._conn, self._clock.kind, now)
+            engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
+            self._hold()
             self._unsaved += len(batch)
             if self._unsaved >= self._snapshot_after:
                 self._save_snapshot(now)
         return outcome
 
+    def _ours(self, batch: ReadingBatch) -> ReadingBatch:
+        """Return the readings of a batch whose sensors this engine watches; it gets to know those that are new."""
+        numbers = self._numbering.numbers(batch.sensor)
+        if numbers.all():
+            return batch
+        unknown = set(np.unique(batch.sensor[numbers == 0]).tolist()) - self._strangers
+        if unknown:
+            self._meet(sorted(unknown))
+            numbers = self._numbering.numbers(batch.sensor)
+            self._strangers |= set(np.unique(batch.sensor[numbers == 0]).tolist())
+        ours = numbers > 0
+        return ReadingBatch(batch.sensor[ours], batch.time[ours], batch.value[ours], batch.received[ours])
+
+    def _numbered(self, batch: ReadingBatch) -> ReadingBatch:
+        """Return a batch under the numbers that its sensors have here."""
+        return replace(batch, sensor=self._numbering.numbers(batch.sensor))
+
+    def _hold(self) -> None:
+        """Make sure within the transaction that no other engine has taken these households over."""
+        if self._tenure is not None:
+            self._tenure.hold(self._conn)
+
     def _save_snapshot(self, now: datetime) -> None:
         states = {
             _REGISTERS: self._registers.snapshot(),
+            _NUMBERING: self._numbering.save(),
             _LESSON: str(self._lesson).encode(),
             **self._rules.snapshot(),
         }
-        engine_state.save_snapshot(self._conn, self._rules_name, Snapshot(self._last_batch, now, states))
+        engine_state.save_snapshot(self._conn, self._rules_name, Snapshot(self._last_batch, now, states), self._shard)
         self._unsaved = 0
         self._saved = now
 
