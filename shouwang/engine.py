@@ -24,15 +24,15 @@ from detectors.finding import Finding, Phase
 from detectors.registers import Registers
 from detectors.rules import RuleSet, load
 from ingest.decoders import decode
-from ingest.records import Decoded, Message, Reason
-from ingest.validation import Directory, Owner, Refusal, Tally, Validated, validate
+from ingest.records import Message, Reason
+from ingest.validation import Refusal, Tally
 from registry.instants import to_datetime, to_micros
 from registry.numbering import Numbering
-from registry.quantities import BY_LABEL
 from registry.readings import ReadingBatch, SensorTable
 from registry.shards import WHOLE, Shard
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
+from shouwang.reception import Reception
 from storage import engine_state, incidents, lessons, readings, registry
 from storage.alerts import PostgresAlertBook
 from storage.engine_state import Refused, Snapshot
@@ -106,13 +106,14 @@ class Engine:
         self._tenure = tenure
         self._numbering = Numbering()
         self._absent: Mapping[str, Sequence[tuple[int, int]]] = {}
+        self._absences_known = True
         self._strangers: set[int] = set()  # sensors met in readings that the registry has not, or has elsewhere
         self._lesson = 0  # the number of the last verdict that was learned from
         self._sensors = SensorTable()
         self._registers = Registers()
         self._rules: RuleSet = load(rules, self._sensors)
         self._rules.allow(false_visits)
-        self._directory = Directory(0)
+        self._reception = Reception(conn, self._met, shard)
 
     def load(self) -> int:
         """Read registry and memory, replay what was stored since, and return how many readings that were.
@@ -130,6 +131,7 @@ class Engine:
         if snapshot is not None and _NUMBERING in snapshot.states:
             self._numbering.restore(snapshot.states[_NUMBERING])
         self.read_registry()
+        self._know_absences()
         if snapshot is not None:
             try:
                 self._registers.restore(snapshot.states[_REGISTERS])
@@ -152,8 +154,7 @@ class Engine:
     def process(self, messages: Sequence[Message]) -> Outcome:
         """Decode, check, interpret, judge and store messages in the order they came; commit."""
         now = self._clock.now()
-        said = [(message, decode(message)) for message in messages]
-        validated = self._validated(said, now)
+        validated = self._reception.check(messages, now, self.read_registry)
         # One moment for the whole batch, as it is stored, so that a restart replays what was lived through.
         received = np.full(len(validated.batch), to_micros(now))
         outcome = self._commit(replace(validated.batch, received=received), validated.refusals, now)
@@ -193,7 +194,7 @@ class Engine:
         `hearing` says whether messages can reach us; a time in which they could not is nobody's silence.
         """
         now = self._clock.now()
-        if registry.version(self._conn) != self._directory.version:
+        if self._reception.stale:
             self.read_registry()
         findings = self._silence(now) if hearing else []
         with self._conn.transaction():
@@ -220,56 +221,33 @@ class Engine:
 
     def read_registry(self) -> None:
         """Take over what is registered now; what changes while the engine runs it notices by itself."""
-        self._directory = Directory(registry.version(self._conn))
         self._sensors.dependent = set()
-        self._enter(registry.directory(self._conn, self._shard))
         self._strangers.clear()
+        self._reception.read()
         self._sensors.places = registry.places(self._conn)
         self._absent = registry.known_absences(self._conn)
-        self._note_absences()
+        self._absences_known = False
 
     def close(self) -> None:
         """Leave the database to another engine."""
         self._conn.close()
 
-    def _validated(self, said: Sequence[tuple[Message, Decoded]], now: datetime) -> Validated:
-        validated = validate(said, self._directory, now)
-        stale = {Reason.UNKNOWN_DEVICE, Reason.WRONG_GATEWAY}
-        if any(refusal.reason in stale for refusal in validated.refusals) and (
-            registry.version(self._conn) != self._directory.version
-        ):
-            self.read_registry()
-            validated = validate(said, self._directory, now)
-        if validated.unborn:
-            pairs = [(device, BY_LABEL[label]) for device, label in validated.unborn]
-            born = registry.add_sensors(self._conn, pairs)
-            self._meet(list(born.values()))
-            validated = validated.born({(device, quantity.label): at for (device, quantity), at in born.items()})
-        return validated
+    def _met(self, row: DirectoryRow) -> None:
+        """Enter a device's sensors into the table that the detectors look things up in."""
+        for quantity, sensor in row.sensors.items():
+            number = self._numbering.give(sensor)
+            self._sensors.add(number, row.device, quantity, row.household, row.zone, area=row.area, gateway=row.gateway)
+        home = self._sensors.household_number(row.household)
+        if row.dependent and home is not None:
+            self._sensors.dependent.add(home)
+        self._absences_known = False
 
-    def _meet(self, sensors: list[int]) -> None:
-        """Read of the registry what it has of a few sensors that came into being since it was read."""
-        self._enter(registry.directory(self._conn, self._shard, sensors))
-        self._note_absences()
-
-    def _note_absences(self) -> None:
+    def _know_absences(self) -> None:
         """Tell the detectors of the absences of all households that have a sensor by now."""
-        numbered = {self._sensors.household_number(home): spans for home, spans in self._absent.items()}
-        self._sensors.absences.replace({at: spans for at, spans in numbered.items() if at is not None})
-
-    def _enter(self, rows: Iterable[DirectoryRow]) -> None:
-        """Add devices and their sensors to what is known of the registry."""
-        for row in rows:
-            known = {quantity.label: sensor for quantity, sensor in row.sensors.items()}
-            self._directory.enter(row.device, Owner(row.gateway, row.household), known)
-            for quantity, sensor in row.sensors.items():
-                self._sensors.add(
-                    self._numbering.give(sensor), row.device, quantity, row.household, row.zone,
-                    area=row.area, gateway=row.gateway,
-                )  # fmt: skip
-            number = self._sensors.household_number(row.household)
-            if row.dependent and number is not None:
-                self._sensors.dependent.add(number)
+        if not self._absences_known:
+            numbered = {self._sensors.household_number(home): spans for home, spans in self._absent.items()}
+            self._sensors.absences.replace({at: spans for at, spans in numbered.items() if at is not None})
+            self._absences_known = True
 
     def _replay(self, start: int, now: datetime) -> int:
         """Live again through what was stored after a batch; return how many readings that were."""
@@ -278,6 +256,7 @@ class Engine:
         for upto, lesson in self._learned(start):
             for stored in readings.since(self._conn, start, upto, shard=self._shard):
                 batch = self._numbered(self._ours(stored))
+                self._know_absences()
                 for finding in self._rules.observe(self._registers.interpret(batch, self._sensors).observations()):
                     about = finding.household, finding.rule, finding.source
                     if finding.phase is Phase.RAISED:
@@ -328,6 +307,7 @@ class Engine:
             self._rules.deaf(to_micros(self._heard), to_micros(now))
             self._saved = None  # and write that down at once, for the same reason as at the start
         self._heard = now
+        self._know_absences()
         return self._rules.tick(to_micros(now))
 
     def _commit(
@@ -335,6 +315,7 @@ class Engine:
     ) -> Outcome:
         batch = self._ours(batch)
         interpreted = self._registers.interpret(self._numbered(batch), self._sensors)
+        self._know_absences()
         findings = self._rules.observe(interpreted.observations())
         outcome = Outcome(readings=len(batch), refused=len(refusals), findings=findings)
         with self._conn.transaction():
@@ -361,7 +342,7 @@ class Engine:
             return batch
         unknown = set(np.unique(batch.sensor[numbers == 0]).tolist()) - self._strangers
         if unknown:
-            self._meet(sorted(unknown))
+            self._reception.meet(sorted(unknown))
             numbers = self._numbering.numbers(batch.sensor)
             self._strangers |= set(np.unique(batch.sensor[numbers == 0]).tolist())
         ours = numbers > 0
