@@ -1,0 +1,88 @@
+"""Envelopes into Kafka's partitions; each is told of when all replicas have it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from ingest.errors import BrokerError, IngestError
+
+log = structlog.get_logger(__name__)
+
+_METADATA_SECONDS = 10.0
+_FLUSH_SECONDS = 30.0
+
+
+class NotWrittenError(IngestError):
+    """Kafka refused an envelope for good; nothing of it was acknowledged, so the broker will deliver it again."""
+
+
+class Writer:
+    """Writes to one topic; `poll` and `flush` call back, in the thread that calls them."""
+
+    def __init__(self, servers: str, topic: str, client_id: str) -> None:
+        """Connect to the cluster at `host:port,…`.
+
+        Raises:
+            BrokerError: it cannot be reached, or has no such topic.
+        """
+        self._topic = topic
+        self._refused: KafkaError | None = None
+        self._producer = Producer(
+            {
+                "bootstrap.servers": servers,
+                "client.id": client_id,
+                "enable.idempotence": True,  # in order and once, whatever is sent again; it implies acks=all
+                "linger.ms": 5,
+                "delivery.timeout.ms": 0,  # for ever: while Kafka is away the broker keeps what is not acknowledged
+                "compression.type": "lz4",
+                "message.max.bytes": 4 << 20,
+                "queue.buffering.max.kbytes": 64 << 10,
+                "log_level": 3,
+            },
+            logger=logging.getLogger("kafka"),
+        )
+        try:
+            found = self._producer.list_topics(topic, timeout=_METADATA_SECONDS).topics[topic]
+        except KafkaException as error:
+            why = f"no Kafka at {servers} ({error.args[0].str()}): check SHOUWANG_KAFKA_SERVERS and that it runs"
+            raise BrokerError(why) from error
+        if found.error is not None:
+            raise BrokerError(f"Kafka has no topic {topic} ({found.error.str()}): create it with `shouwang migrate`")
+        self.partitions = len(found.partitions)
+
+    def write(self, partition: int, sealed: bytes, written: Callable[[], None] | None = None) -> None:
+        """Send an envelope; `written` is called by `poll` or `flush` once all replicas have it."""
+
+        def told(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                self._refused = error
+            elif written is not None:
+                written()
+
+        while True:
+            try:
+                self._producer.produce(self._topic, sealed, partition=partition, on_delivery=told)
+            except BufferError:
+                self.poll(0.1)  # Kafka is slower than we are: wait for room
+            else:
+                return
+
+    def poll(self, seconds: float = 0.0) -> None:
+        """Tell of what was written since the last call, waiting for it at most so long.
+
+        Raises:
+            NotWrittenError: something was refused.
+        """
+        self._producer.poll(seconds)
+        if self._refused is not None:
+            raise NotWrittenError(f"Kafka refused readings ({self._refused.str()}): mend the topic {self._topic}")
+
+    def flush(self) -> None:
+        """Wait until everything is written and told of; what is not within half a minute is left unacknowledged."""
+        left = self._producer.flush(_FLUSH_SECONDS)
+        if left:
+            log.warning("Kafka does not have everything; the broker will deliver it again", envelopes=left)
