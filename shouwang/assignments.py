@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 import psycopg
 import structlog
 
-from shouwang.watching import GapError, Watch
+from shouwang.watching import GapError, Sealed, Watch
 from storage.database import blames_data
 from storage.errors import StorageError
 from storage.shards import FencedError
 
 log = structlog.get_logger(__name__)
 
-Sealed = tuple[int, bytes]
-"""An envelope with its offset."""
 _LONGEST_PAUSE = 10.0
 
 
@@ -31,16 +29,23 @@ class Assignments:
         self._watches: dict[int, Watch] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._ours: set[int] = set()
+        self._waiting: set[int] = set()
 
     @property
     def ours(self) -> frozenset[int]:
         """The partitions that are assigned to us."""
         return frozenset(self._ours)
 
-    def next_offset(self, partition: int) -> int | None:
-        """Return what a partition waits for, None while nobody here watches it."""
-        watch = self._watches.get(partition)
-        return None if watch is None else watch.next_offset
+    def committed(self) -> dict[int, int]:
+        """Return the offset up to which each of our partitions is committed, 0 where nothing has come yet.
+
+        Those that wait for the database are left out: they stand still for a reason.
+        """
+        found = {}
+        for partition in sorted(self._ours - self._waiting):
+            watch = self._watches.get(partition)
+            found[partition] = 0 if watch is None else watch.next_offset
+        return found
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """Note that partitions are ours; each is taken over with its first envelope, which comes within a second."""
@@ -53,7 +58,7 @@ class Assignments:
             async with self._lock(partition):
                 watch = self._watches.pop(partition, None)
                 if watch is not None:
-                    await asyncio.to_thread(_leave, watch)
+                    await asyncio.to_thread(_leave, partition, watch)
 
     async def take(self, partition: int, sealed: Sequence[Sealed]) -> bool:
         """Judge and commit envelopes of a partition; False if it is not ours any more, and nothing is to be told.
@@ -103,12 +108,14 @@ class Assignments:
                 if isinstance(error, psycopg.Error) and blames_data(error):
                     raise
                 log.warning("the database cannot do this now; trying again", error=str(error).strip(), seconds=pause)
+                self._waiting.add(partition)
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, 2 * pause)
             except BaseException:
                 self._drop(partition)
                 raise
             else:
+                self._waiting.discard(partition)
                 return True
         return False
 
@@ -121,8 +128,8 @@ class Assignments:
         return self._locks.setdefault(partition, asyncio.Lock())
 
 
-def _leave(watch: Watch) -> None:
+def _leave(partition: int, watch: Watch) -> None:
     try:
         watch.leave()
     except (psycopg.Error, StorageError) as error:  # whoever has it now replays what is stored
-        log.warning("a partition's memory was not written down", partition=watch.shard.number, error=str(error).strip())
+        log.warning("a partition's memory was not written down", partition=partition, error=str(error).strip())

@@ -85,11 +85,13 @@ class Engine:
         false_visits: float = FALSE_VISITS,
         shard: Shard = WHOLE,
         tenure: Tenure | None = None,
+        present: Clock | None = None,
     ) -> None:
         """Take a connection of the engine's own, and how many readings and how long a quarantine it may hold.
 
         `false_visits` for each household-day is the budget of the detectors. `shard` are the households it watches;
-        where several engines share them, `tenure` is the right to commit for this one.
+        where several engines share them, `tenure` is the right to commit for this one. `present` is the time at which
+        alerts open, where that may be later than the clock of the stream that the engine follows.
         """
         self._conn = conn
         self._rules_name = rules
@@ -103,6 +105,7 @@ class Engine:
         self._unsaved = 0
         self._last_batch = 0
         self._shard = shard
+        self._present = present or clock
         self._tenure = tenure
         self._numbering = Numbering()
         self._absent: Mapping[str, Sequence[tuple[int, int]]] = {}
@@ -199,7 +202,7 @@ class Engine:
         findings = self._silence(now) if hearing else []
         with self._conn.transaction():
             if findings:
-                take(PostgresAlertBook(self._conn), findings, to_micros(now), self._policies)
+                take(PostgresAlertBook(self._conn), findings, self._opening(now), self._policies)
             incidents.save(self._conn, self._rules.incidents())
             if (lesson := lessons.take(self._conn, self._last_batch, now, self._shard)) is not None:
                 self._learn(lesson)
@@ -270,7 +273,7 @@ class Engine:
         with self._conn.transaction():
             if holding:
                 # What a rule that is new here already holds against somebody; what was known before changes nothing.
-                take(PostgresAlertBook(self._conn), holding.values(), to_micros(now), self._policies)
+                take(PostgresAlertBook(self._conn), holding.values(), self._opening(now), self._policies)
             incidents.save(self._conn, self._rules.incidents())
         return replayed
 
@@ -326,7 +329,7 @@ class Engine:
                 )
             engine_state.quarantine(self._conn, [Refused(*refusal) for refusal in refusals], now)
             if findings:
-                take(PostgresAlertBook(self._conn), findings, to_micros(now), self._policies)
+                take(PostgresAlertBook(self._conn), findings, self._opening(now), self._policies)
             incidents.save(self._conn, self._rules.incidents())
             engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
             self._hold()
@@ -356,6 +359,10 @@ class Engine:
         """Make sure within the transaction that no other engine has taken these households over."""
         if self._tenure is not None:
             self._tenure.hold(self._conn)
+
+    def _opening(self, now: datetime) -> int:
+        """Return when an alert of this moment of the stream opens, microseconds: what waited on its way is late."""
+        return to_micros(max(now, self._present.now()))
 
     def _save_snapshot(self, now: datetime) -> None:
         states = {

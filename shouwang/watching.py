@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -12,11 +13,12 @@ from ingest.records import Message
 from registry.errors import ShouwangError
 from registry.instants import to_datetime, to_micros
 from registry.readings import ReadingBatch
-from registry.shards import Shard
-from shouwang.clock import StreamClock
+from shouwang.clock import Clock, StreamClock
 from shouwang.engine import Engine
 from storage.shards import Tenure
 
+Sealed = tuple[int, bytes]
+"""An envelope with its offset."""
 _TICK = timedelta(seconds=1)
 
 
@@ -29,57 +31,52 @@ class GapError(ShouwangError):
 
 
 class Watch:
-    """A shard while this process holds it. Not for several threads at a time; after an error it is of no use."""
+    """A shard while this process holds it. Not for several threads at a time; after an error it is of no use.
 
-    def __init__(self, shard: Shard, tenure: Tenure, clock: StreamClock, engine: Engine) -> None:
-        self.shard = shard
-        self.tenure = tenure
-        self._clock = clock
-        self._engine = engine
-        self._ticked = clock.now()
+    `clock` is where the shard's clock stood, None if it never ran; `load` makes the loaded engine that follows it.
+    """
+
+    def __init__(self, tenure: Tenure, clock: datetime | None, load: Callable[[Clock], Engine]) -> None:
+        self._tenure = tenure
+        self._stood = clock
+        self._load = load
+        self._work: _Work | None = None
 
     @property
     def next_offset(self) -> int:
         """The offset of the first envelope that is not committed."""
-        return self.tenure.next_offset
+        return self._tenure.next_offset
 
-    def take(self, sealed: Sequence[tuple[int, bytes]]) -> int:
-        """Judge and commit envelopes, (offset, bytes) in order; return how many readings were stored.
+    def take(self, sealed: Sequence[Sealed]) -> int:
+        """Judge and commit envelopes in the order of their offsets; return how many readings were stored.
 
         Those committed before, by us or by whoever had the shard, are passed over.
 
         Raises:
             GapError: some are missing in between.
             FencedError: another worker has taken the shard over.
+            EnvelopeError: one of them is none.
         """
         due = [(offset, one) for offset, one in sealed if offset >= self.next_offset]
         if not due:
             return 0
-        if due[0][0] > self.next_offset:
-            raise GapError(self.next_offset)
-        envelopes = [unseal(one) for _, one in due]
-        return self._commit(envelopes, due[-1][0] + 1)
+        for expected, (offset, _) in enumerate(due, self.next_offset):
+            if offset != expected:
+                raise GapError(expected)
+        return self._commit([unseal(one) for _, one in due], due[-1][0] + 1)
 
-    def _commit(self, envelopes: Sequence[Envelope], next_offset: int) -> int:
-        self.tenure.next_offset = next_offset
-        self._clock.hear(to_datetime(max(one.at for one in envelopes)))
-        full = [one.batch for one in envelopes if len(one.batch)]
-        stored = self._engine.take_readings(_joined(full)).stored if full else 0
-        if self._clock.now() - self._ticked >= _TICK or not full:
-            self._ticked = self._clock.now()
-            self._engine.tick()
-        return stored
-
-    def refuse(self, one: tuple[int, bytes], why: str) -> None:
+    def refuse(self, one: Sealed, why: str) -> None:
         """Put an envelope that cannot be judged into quarantine, and go on behind it.
 
         Raises:
             FencedError: another worker has taken the shard over.
         """
         offset, sealed = one
-        self.tenure.next_offset = offset + 1
-        topic = f"partition {self.shard.number} of {self.shard.of}, offset {offset}"
-        self._engine.refuse(Message(topic, sealed, to_micros(self._clock.now())), why)
+        work = self._at_work(self._stood or to_datetime(0))
+        shard = self._tenure.shard
+        self._tenure.next_offset = offset + 1
+        topic = f"partition {shard.number} of {shard.of}, offset {offset}"
+        work.engine.refuse(Message(topic, sealed, to_micros(work.clock.now())), why)
 
     def leave(self) -> None:
         """Write the memory down and give the shard up.
@@ -87,14 +84,44 @@ class Watch:
         Raises:
             FencedError: another worker has it already.
         """
-        try:
-            self._engine.save()
-        finally:
-            self._engine.close()
+        if self._work is not None:
+            try:
+                self._work.engine.save()
+            finally:
+                self._work.engine.close()
 
     def drop(self) -> None:
         """Give the shard up with whatever was half done."""
-        self._engine.close()
+        if self._work is not None:
+            self._work.engine.close()
+
+    def _commit(self, envelopes: Sequence[Envelope], next_offset: int) -> int:
+        at = to_datetime(max(one.at for one in envelopes))
+        work = self._at_work(at)
+        work.clock.hear(at)
+        self._tenure.next_offset = next_offset
+        full = [one.batch for one in envelopes if len(one.batch)]
+        stored = work.engine.take_readings(_joined(full)).stored if full else 0
+        if not full or work.clock.now() - work.ticked >= _TICK:
+            work.ticked = work.clock.now()
+            work.engine.tick()
+        return stored
+
+    def _at_work(self, at: datetime) -> _Work:
+        """Return the engine and its clock, which goes on from where it stood, or begins with the stream."""
+        if self._work is None:
+            clock = StreamClock(self._stood or at)
+            self._work = _Work(clock, self._load(clock), clock.now())
+        return self._work
+
+
+@dataclass(slots=True)
+class _Work:
+    """An engine, the clock that it follows, and when it last looked at that."""
+
+    clock: StreamClock
+    engine: Engine
+    ticked: datetime
 
 
 def _joined(batches: Sequence[ReadingBatch]) -> ReadingBatch:

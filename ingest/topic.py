@@ -1,0 +1,35 @@
+"""Kafka's topic of readings: made once, with as many partitions as there are shards of households."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from ingest.errors import BrokerError
+
+_SECONDS = 20.0
+
+
+def ensure_topic(servers: str, topic: str, partitions: int, *, replicas: int = 1) -> bool:
+    """Make the topic if there is none; say whether it was made.
+
+    Raises:
+        BrokerError: the cluster cannot be reached, refuses, or has the topic with another number of partitions.
+    """
+    admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
+    try:
+        known = admin.list_topics(timeout=_SECONDS).topics
+        if topic not in known:
+            admin.create_topics([NewTopic(topic, partitions, replicas)])[topic].result(_SECONDS)
+            return True
+    except KafkaException as error:
+        why = f"no topic {topic} on Kafka at {servers} ({error.args[0].str()}): check SHOUWANG_KAFKA_SERVERS"
+        raise BrokerError(why) from error
+    found = len(known[topic].partitions)
+    if found != partitions:
+        raise BrokerError(
+            f"Kafka's topic {topic} has {found} partitions, SHOUWANG_KAFKA_PARTITIONS says {partitions}: households "
+            "would be divided anew; set it back, or name another SHOUWANG_KAFKA_TOPIC"
+        )
+    return False
