@@ -14,7 +14,7 @@ up: $(VENV)/.installed  ## the whole service on this machine; ARGS='…' passes 
 	@exec $(VENV)/bin/shouwang up $(ARGS)
 
 test: $(VENV)/.installed-dev check  ## all checks and all tests; ARGS='…' passes options to pytest
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-dev  ## formatting, lint, types, floors
 	$(VENV)/bin/ruff format --check .

@@ -174,6 +174,10 @@ class AlertBook(Outbox, StormBook, Protocol):
         """Return what lies on a simulated telephone, its alert locked."""
         ...
 
+    def hang_up(self, message: UUID) -> bool:
+        """End a call on a simulated telephone that rings for the service itself and no alert; False if it is over."""
+        ...
+
     def rung_out(self, now: int) -> Sequence[UUID]:
         """Return the ids of calls that still ring and should not any more."""
         ...

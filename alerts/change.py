@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from alerts.channels.choice import Way
 from alerts.ladders.policy import Action, Do, OnReturn
 from alerts.model import (
     SYSTEM,
@@ -14,13 +15,17 @@ from alerts.model import (
     FalseAlarm,
     HandsetMessage,
     Notification,
+    NotificationStatus,
     Outcome,
     Status,
     Step,
     StepStatus,
     Task,
     TaskKind,
+    TaskStatus,
+    notification_id,
 )
+from alerts.people import Medium, Recipient
 from registry.instants import DAY
 
 REVIEW = Action(Do.REVIEW, who="caseworker", message="review", within=DAY)
@@ -90,6 +95,31 @@ class Draft:
         moment = self.now if at is None else at
         self.events.append(AlertEvent(self.alert.id, seq, moment, actor, kind, detail))
         self.alert = replace(self.alert, event_count=seq)
+
+    def queue(self, step: int, to: Recipient, way: Way, text: str, message: str) -> None:
+        """Queue what a step tells somebody, and write it down by the key of the message; "" leaves the channel open."""
+        channel, medium = way
+        self.notifications.append(
+            Notification(
+                id=notification_id(self.alert.id, step, to.person, medium),
+                alert=self.alert.id,
+                step=step,
+                person=to.person,
+                role=to.role,
+                phone=to.phone or "",
+                channel=channel,
+                medium=medium,
+                language=to.language,
+                text=text,
+                status=NotificationStatus.QUEUED,
+                next_attempt_at=self.now,
+                created_at=self.now,
+                address=(to.address or "") if medium is Medium.MESSAGE else "",
+            )
+        )
+        self.tell(
+            EventKind.NOTIFIED, step=step, person=to.person, role=to.role.value, medium=medium.value, message=message
+        )
 
     def plan(self, action: Action, due: int) -> None:
         """Plan one more step."""
@@ -175,6 +205,18 @@ class Draft:
             shelved_until=None,
         )
         self.watch_over(self.now + self.alert.policy.patience if until is None else until)
+
+    def accept(self, task: Task, actor: str, by: str, person: str | None) -> None:
+        """Put a task into somebody's hands, as the `actor` says: `by` is who has it, `person` whose list it is in."""
+        self.tell(EventKind.TASK_ACCEPTED, actor, task=str(task.id), kind=task.kind.value, by=by)
+        self.tasks[task.id] = replace(
+            task,
+            status=TaskStatus.ACCEPTED,
+            accepted_at=self.now,
+            accepted_by=by,
+            assignee=person or task.assignee,
+            offered_to=None,
+        )
 
     @property
     def disturbs(self) -> bool:

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from alerts.book import AlertBook
 from alerts.change import Change, Draft
 from alerts.errors import Conflict, NotFound
+from alerts.ladders.policy import Policies
 from alerts.life import answers, handling, merging
 from alerts.life.answers import Meaning
+from alerts.messages.fallback import next_rungs
 from alerts.model import (
     Alert,
     FalseAlarm,
@@ -27,9 +29,11 @@ from alerts.model import (
 from alerts.people import Medium
 from alerts.storms import gate
 from alerts.tasks import visits
-from registry.instants import to_micros
+from detectors.finding import Kind, Severity
+from registry.instants import to_datetime, to_micros
 
 _WORK_BEGINS = time(9)
+_LIFE = Kind.INACTIVITY
 
 
 def acknowledge(book: AlertBook, alert_id: UUID, actor: str, now: int) -> Alert:
@@ -63,15 +67,23 @@ def unshelve(book: AlertBook, alert_id: UUID, actor: str, now: int) -> Alert:
     return _save(book, handling.unshelve(_alert(book, alert_id), actor, now))
 
 
-def close(book: AlertBook, alert_id: UUID, actor: str, outcome: Outcome, note: str, now: int) -> Alert:
-    """End an alert with what was found; return the alert.
+def close(
+    book: AlertBook,
+    alert_id: UUID,
+    actor: str,
+    outcome: Outcome,
+    note: str,
+    now: int,
+    why: FalseAlarm | None = None,
+) -> Alert:
+    """End an alert with what was found, and `why` if it was a false alarm; return the alert.
 
     Raises:
         NotFound: there is no such alert.
         Conflict: it is closed with something else.
-        Invalid: the outcome closes nothing.
+        Invalid: the outcome closes nothing, or does not go with `why`.
     """
-    return _save(book, handling.close(_alert(book, alert_id), actor, outcome, note, now))
+    return _save(book, handling.close(_alert(book, alert_id), actor, outcome, note, now, why))
 
 
 def merge(book: AlertBook, alert_id: UUID, into_id: UUID, actor: str, now: int) -> Alert:
@@ -227,6 +239,21 @@ def answer_to(book: AlertBook, notification_id: UUID, said: str, now: int) -> Me
     return _answered(book, notification, said, now)
 
 
+def ask_for_help(book: AlertBook, household: str, person: str, said: str, policies: Policies, now: int) -> Alert:
+    """Take a call for help by somebody of a household who was asked nothing; return the alert that tells of it.
+
+    It joins the household's open alert of inactivity, the kind that is about a person's life, or opens one.
+    """
+    actor = f"person:{person}"
+    current = book.open_alert(household, _LIFE)
+    if current is not None:
+        return _save(book, answers.ask_for_help(current, actor, said, now))
+    local = to_datetime(now).astimezone(ZoneInfo(book.place(household).zone)).time()
+    policy = policies.choose(_LIFE, Severity.URGENT, local)
+    fresh = _unknown_id(book, household, _LIFE, now)
+    return _save(book, answers.help_unasked(household, _LIFE, fresh, policy, actor, now))
+
+
 def _answered(
     book: AlertBook, notification: Notification, said: str, now: int, message: HandsetMessage | None = None
 ) -> Meaning:
@@ -266,10 +293,10 @@ def _taken_up(
     """Return what an answer of a contact or of the staff does."""
     actor = f"person:{notification.person}"
     if meaning is Meaning.ESCALATE:
-        return answers.escalate(alert, actor, said, book.pending(alert.id), now)
+        return answers.escalate(alert, actor, said, next_rungs(book, alert, now), now)
     if meaning is Meaning.CLOSE:
         return answers.close_by_telephone(alert, notification.role, actor, said, now)
-    return answers.take_charge(alert, actor, said, now)
+    return answers.take_charge(alert, notification.person, said, book.tasks(alert.id), now)
 
 
 def _help_after_close(book: AlertBook, closed: Alert, actor: str, said: str, now: int) -> None:
@@ -278,10 +305,15 @@ def _help_after_close(book: AlertBook, closed: Alert, actor: str, said: str, now
     if current is not None:
         _save(book, answers.ask_for_help(current, actor, said, now))
         return
-    again = 0
-    while book.known(fresh := episode_id(closed.household, closed.kind, now, again)):
-        again += 1
+    fresh = _unknown_id(book, closed.household, closed.kind, now)
     _save(book, answers.help_after_close(closed, fresh, actor, now))
+
+
+def _unknown_id(book: AlertBook, household: str, kind: Kind, onset: int) -> UUID:
+    again = 0
+    while book.known(fresh := episode_id(household, kind, onset, again)):
+        again += 1
+    return fresh
 
 
 def _refuse_silent_call(message: HandsetMessage, now: int) -> None:

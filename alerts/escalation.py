@@ -55,9 +55,9 @@ def take(
             alert = within.open_alert(finding.household, finding.kind)
             if not within.record(finding):
                 continue
-            change = _taken(within, alert, finding, now, policies)
+            before, change = _taken(within, alert, finding, now, policies)
             if change is not None and not change.empty:
-                change = gate.pass_on(alert, change)
+                change = gate.pass_on(before, change)
                 within.save(change)
                 touched[change.alert.id] = None
     gate.close()
@@ -87,22 +87,25 @@ def carry_out(
     gate.close()
 
 
-def _taken(book: AlertBook, alert: Alert | None, finding: Finding, now: int, policies: Policies) -> Change | None:
+def _taken(
+    book: AlertBook, alert: Alert | None, finding: Finding, now: int, policies: Policies
+) -> tuple[Alert | None, Change | None]:
+    """Return what a finding changes, None if nothing, and the alert as it was before, None of a new one."""
     if finding.phase is Phase.CLEARED:
-        return None if alert is None else lifecycle.clear(alert, finding, now)
+        return alert, None if alert is None else lifecycle.clear(alert, finding, now)
     quiet = _quiet(book, finding.household, finding.kind, now)
     policy = policies.choose(finding.kind, finding.severity, _local(book, finding))
     if alert is not None:
-        return lifecycle.join(alert, finding, policy, quiet, now)
+        return alert, lifecycle.join(alert, finding, policy, quiet, now)
     if finding.kind is Kind.INACTIVITY:
         rests = book.put_to_rest(finding)
         if rests is not None and policy.reach_at(finding.severity) <= rests.policy.reach_at(rests.severity):
-            return None  # somebody answered for them: the look that is planned will find it grown
+            return None, None  # somebody answered for them: the look that is planned will find it grown
     before = book.lately_closed(finding.household, finding.kind, now - REOPEN_WITHIN)
     if before is not None and _same_episode(before, finding):
-        return lifecycle.reopen(before, finding, policy, quiet, now)
+        return before, lifecycle.reopen(before, finding, policy, quiet, now)
     times = _times(book, finding.household, finding.kind, finding.onset)
-    return lifecycle.open_alert(finding, policy, quiet, now, again=times)
+    return None, lifecycle.open_alert(finding, policy, quiet, now, again=times)
 
 
 def _same_episode(closed: Alert, finding: Finding) -> bool:
@@ -191,13 +194,13 @@ def _carried_out(book: AlertBook, alert: Alert, step: Step, now: int, channels: 
         case Do.ABSENCE_ENDED | Do.MAINTENANCE_ENDED:
             change = quiet.end_quiet(alert, step, _quiet(book, alert.household, alert.kind, now), now)
         case Do.STORM_ENDED:
-            change = quiet.end_wait(alert, step, Suppression.STORM, now)
+            change = quiet.end_storm(alert, step, _quiet(book, alert.household, alert.kind, now), now)
         case Do.FLAPPING_ENDED:
             change = flapping.end_flapping(alert, step, now)
         case Do.UNSHELVE:
             change = handling.unshelve(alert, SYSTEM, now, step)
         case Do.CAP_ENDED:
-            change = quiet.end_wait(alert, step, Suppression.CAP, now)
+            change = quiet.end_cap(alert, step, now)
         case _:
             place, people = book.place(alert.household), book.people(alert.household, now)
             if step.action.message == STORM_MESSAGE and alert.storm is not None:

@@ -321,6 +321,10 @@ class Task:
         """Whether it goes on beside its alert: taking it on holds no alert, its outcome closes none."""
         return self.follow_up or self.kind is TaskKind.CONTACT
 
+    def until(self, now: int) -> int:
+        """Return when who takes it on now must be done: by its due time, but in no less than half of its time."""
+        return max(self.due, now + (self.due - self.created_at) // 2)
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

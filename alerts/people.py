@@ -8,6 +8,9 @@ from enum import StrEnum
 ABOVE = "duty_officer+"
 """`duty_officer+1` are the duty officers one level above the nearest that have any, and so on up to the city."""
 
+LINE = "on_call-"
+"""`on_call-2` is the line behind whoever is on call, `on_call-3` the one behind that."""
+
 
 class Role(StrEnum):
     """What somebody is to a household."""
@@ -65,6 +68,9 @@ class People:
     caseworker: Recipient | None = None
     duty_officers: tuple[Recipient, ...] = ()
     on_call: tuple[Recipient, ...] = ()
+    """The nearest line of the schedules that names somebody: the first, unless nobody stands in it just now."""
+    behind: tuple[tuple[Recipient, ...], ...] = ()
+    """The lines behind that one, in order."""
     above: tuple[tuple[Recipient, ...], ...] = ()
     """The duty officers of each larger area around that has any, the nearest first."""
     colleagues: tuple[Recipient, ...] = ()
@@ -74,7 +80,8 @@ class People:
     def everybody(self) -> tuple[Recipient, ...]:
         """All of them; who is two things to the household is there twice."""
         staff = (self.caseworker,) if self.caseworker else ()
-        officers = (*self.on_call, *self.duty_officers, *(one for level in self.above for one in level))
+        further = (one for group in (*self.behind, *self.above) for one in group)
+        officers = (*self.on_call, *self.duty_officers, *further)
         return (*self.residents, *self.contacts, *staff, *self.colleagues, *officers)
 
     def named(self, who: str) -> tuple[Recipient, ...]:
@@ -88,6 +95,9 @@ class People:
         }
         if who in groups:
             return groups[who]
+        if who.startswith(LINE):
+            line = int(who.removeprefix(LINE))
+            return next(iter(self.behind[line - 2 : line - 1]), ())
         if who.startswith("contact-"):
             position = int(who.removeprefix("contact-"))
             return self.contacts[position - 1 : position]

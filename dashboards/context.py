@@ -15,6 +15,7 @@ from psycopg_pool import ConnectionPool
 from starlette.requests import HTTPConnection
 
 from alerts.book import AlertBook
+from alerts.channels.choice import ONLY_HANDSETS, Channels
 from alerts.channels.twilio.signature import Signatures
 from alerts.ladders.policy import Policies
 from alerts.ladders.policy_file import built_in
@@ -64,7 +65,7 @@ class Context:
     the alert book on a connection; `zone` (IANA) is what the clock on the pages shows; `metrics` is where the
     whole process counts; `policies` are the ladders that new alerts climb. `pool` gives autocommitting connections
     with the session in UTC. `twilio` checks Twilio's webhooks and `links` reads the signed links in
-    SMS; None where there are none.
+    SMS; None where there are none. `channels` are those that messages leave by.
     """
 
     pool: ConnectionPool
@@ -79,6 +80,7 @@ class Context:
     policies: Policies = field(default_factory=built_in)
     twilio: Signatures | None = None
     links: AnswerLinks | None = None
+    channels: Channels = ONLY_HANDSETS
 
 
 def context_of(connection: HTTPConnection) -> Context:

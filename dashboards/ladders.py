@@ -9,7 +9,7 @@ from typing import Final
 from alerts.channels.choice import Channels
 from alerts.ladders.policy import SENDS, TASKS, Action, Policies, Policy, Rule, Rung
 from alerts.messages.wording import example
-from alerts.people import People, Recipient
+from alerts.people import LINE, People, Recipient
 from dashboards.languages import CHINESE, translator
 from dashboards.phrases import KINDS, SEVERITIES
 from detectors.finding import Kind, Severity
@@ -23,7 +23,7 @@ _LANGUAGES: Final[Mapping[str, tuple[str, str]]] = {
 _EN: Final[Mapping[str, str]] = {
     "day": "{n} day", "days": "{n} days", "hour": "{n} h", "minute": "{n} min", "second": "{n} s",
     "resident": "the resident", "contacts": "all contacts", "contact": "contact {n}", "caseworker": "the caseworker",
-    "on_call": "whoever is on call", "duty_officer": "the duty officer",
+    "on_call": "whoever is on call", "line": "line {n} on call", "duty_officer": "the duty officer",
     "sms": "SMS", "call": "Call", "message": "Message", "preferred": "SMS, call or message",
     "visit": "Visit", "review": "Review", "maintenance": "Maintenance", "call_task": "Call by a person",
     "at once": "at once", "after": "+{span}", "At once": "At once", "After": "After {span}",
@@ -50,12 +50,13 @@ _EN: Final[Mapping[str, str]] = {
     "on_return close": "If it ends by itself, the alert closes.",
     "recheck": "Who closes it while it is still reported has the last word for {span}; then it is looked at again.",
     "no recheck": "Once closed it is not looked at again until it ends and begins anew.",
+    "remind": "Whoever has a task that is not done is reminded when {share} % of its time have passed.",
     "all day": "at any hour", "every severity": "every severity",
 }  # fmt: skip
 _ZH: Final[Mapping[str, str]] = {
     "day": "{n} 天", "days": "{n} 天", "hour": "{n} 小时", "minute": "{n} 分钟", "second": "{n} 秒",
     "resident": "住户", "contacts": "所有联系人", "contact": "第 {n} 联系人", "caseworker": "社工",
-    "on_call": "当班人员", "duty_officer": "值班员",
+    "on_call": "当班人员", "line": "第 {n} 线当班人员", "duty_officer": "值班员",
     "sms": "短信", "call": "电话", "message": "消息", "preferred": "短信、电话或消息",
     "visit": "上门", "review": "核实", "maintenance": "设备维护", "call_task": "人工电话",
     "at once": "立即", "after": "{span}后", "At once": "立即", "After": "{span}后",
@@ -77,6 +78,7 @@ _ZH: Final[Mapping[str, str]] = {
     "on_return continue": "若自行结束，流程照常继续。", "on_return close": "若自行结束，报警随之关闭。",
     "recheck": "仍在上报时由人关闭的，{span}内不再打扰，之后重新查看。",
     "no recheck": "关闭之后，直到结束并再次发生，不再查看。",
+    "remind": "任务时间过去 {share}% 仍未完成时，提醒负责人。",
     "all day": "全天", "every severity": "各级别",
 }  # fmt: skip
 
@@ -159,7 +161,10 @@ class _Words:
         return self["After" if begins else "after"].format(span=self.span(after))
 
     def who(self, who: str) -> str:
-        return self["contact"].format(n=who.removeprefix("contact-")) if who.startswith("contact-") else self[who]
+        for beginning, word in (("contact-", "contact"), (LINE, "line")):
+            if who.startswith(beginning):
+                return self[word].format(n=who.removeprefix(beginning))
+        return self[who]
 
     def language_name(self, tag: str) -> str:
         """Return what a language is called; one without a name here is told by its tag."""
@@ -228,6 +233,8 @@ def _afterwards(words: _Words, policy: Policy) -> Iterable[str]:
     last = policy.rungs[-1].action
     task = last.do not in SENDS
     yield words["again task" if task else "again message"].format(span=words.span(last.within or policy.repeat))
+    if policy.reach and any(rung.action.do in TASKS for rung in policy.rungs):
+        yield words["remind"].format(share=round(100 * policy.remind))
     yield words[f"on_return {policy.on_return.value}"]
     yield words["recheck"].format(span=words.span(policy.recheck)) if policy.recheck else words["no recheck"]
 

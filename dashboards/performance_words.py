@@ -48,7 +48,7 @@ CHINESE_PERFORMANCE: Final[Mapping[str, str]] = {
     "How long people waited": "等待时长",
     "Severity": "级别",
     "First message": "首次通知",
-    "Answered": "接警",
+    "First answer": "接警",
     "Visited, once asked for": "派出后上门",
     "Closed": "办结",
     "Half waited no longer than the first figure, nine of ten no longer than the second.": (

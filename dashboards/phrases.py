@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from alerts.people import ABOVE
+from alerts.people import ABOVE, LINE
 from dashboards.languages import Translate
 
 STATUSES: Final[Mapping[str, str]] = {
@@ -195,6 +195,11 @@ _EVENTS: Final[Mapping[str, str]] = {
     "merged": "Merged: the same cause",
     "split": "Taken apart again: another cause",
 }
+_EXPLAINED: Final[Mapping[str, str]] = {
+    "incident": "An incident in the area explains it",
+    "joined": "It is part of a graver alert now: {into}",
+}
+"""What became of a condition that did not end, but that something else tells of."""
 _ADDED: Final = ("reason", "note", "error", "reference")
 """What people or channels said; it follows the phrase."""
 
@@ -209,6 +214,8 @@ def step(_: Translate, action: Mapping[str, Any]) -> str:
     who = str(action.get("who", ""))
     if who.startswith("contact-"):
         named = _("contact {n}").format(n=who.removeprefix("contact-"))
+    elif who.startswith(LINE):
+        named = _("line {n} on call").format(n=who.removeprefix(LINE))
     elif who.startswith("person:"):
         named = who.removeprefix("person:")
     elif who.startswith(ABOVE):
@@ -230,7 +237,7 @@ def actor(_: Translate, actor: str, name: str | None) -> str:
     if name:
         return name
     what, _colon, which = actor.partition(":")
-    return _("the system") if what == "system" else which
+    return _("the system") if what == "system" else _(which)
 
 
 def event(_: Translate, kind: str, detail: Mapping[str, Any], about: str | None, when: Callable[[int], str]) -> str:
@@ -238,10 +245,12 @@ def event(_: Translate, kind: str, detail: Mapping[str, Any], about: str | None,
 
     `about` is the name of the person it tells of; `when` writes an instant (microseconds UTC) in local time.
     """
-    told = word(_, _EVENTS, kind).format_map(_Known(_, detail, about, when))
+    elsewhere = detail.get("explained_by")
+    phrase = word(_, _EXPLAINED, str(elsewhere)) if elsewhere else word(_, _EVENTS, kind)
+    told = phrase.format_map(_Known(_, detail, about, when))
     said = [word(_, FALSE_ALARMS, str(detail["why_false"]))] if detail.get("why_false") else []
     said += [str(detail[key]) for key in _ADDED if detail.get(key)]
-    return ". ".join([told, *said])
+    return _(". ").join([told, *said])
 
 
 class _Known(dict[str, str]):
@@ -278,4 +287,5 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "medium": _MEDIA,
     "severity": SEVERITIES,
     "before": SEVERITIES,
+    "into": KINDS,
 }

@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts.errors import Invalid, NotFound
+from dashboards.languages import preferred
+from dashboards.refusal_words import retold
 from registry.errors import RegistryError, ShouwangError
 from registry.refusals import AlreadyRegisteredError, InvalidEntryError, UnknownEntryError
 
@@ -80,7 +82,8 @@ def install(app: FastAPI, page: ErrorPage) -> None:
     """Make every error of an application a problem, or a page for those who asked for one."""
 
     def told(request: Request, status: int, detail: str, faults: list[Fault] | None = None, **headers: str) -> Response:
-        return page(request, status, detail) or response(status, detail, faults, **headers)
+        advice = _in_their_language(request, detail)
+        return page(request, status, advice) or response(status, advice, faults, **headers)
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> Response:
@@ -124,6 +127,13 @@ def install(app: FastAPI, page: ErrorPage) -> None:
     def failed(request: Request, error: Exception) -> Response:
         _log.error("request failed", exc_info=error)
         return told(request, 500, "The service failed on this request: report it with the time it happened")
+
+
+def _in_their_language(request: Request, detail: str) -> str:
+    """Return what a reader of pages is told; the API speaks English, as its documents do."""
+    if request.url.path.startswith("/api/"):
+        return detail
+    return retold(preferred(request.headers.get("accept-language")), detail)
 
 
 def _status(error: ShouwangError) -> int:

@@ -125,7 +125,7 @@ class Fusion:
         if new:
             for sign in home.signs:
                 if abs(found.time - sign.since) <= _BESIDE_SILENCE and not self._out(sign):
-                    told += _withdrawn(sign, found.time)
+                    told += _withdrawn(sign, found)
                     for one in (sign, *home.joined(sign)):
                         one.into = _key(found)
         return told + _tell(known, home.joined(known), found.time)
@@ -210,12 +210,12 @@ def _tell(sign: _Sign, beside: Sequence[_Sign], time: int) -> list[Finding]:
     return [replace(sign.said, onset=sign.onset, severity=severity, time=time, facts=facts)]
 
 
-def _withdrawn(sign: _Sign, time: int) -> list[Finding]:
+def _withdrawn(sign: _Sign, into: Finding) -> list[Finding]:
     """Return the end of a sign's own alarm, if it had one: from now on it is part of another."""
     if sign.told is None:
         return []
-    end = max(time, sign.since)
-    facts: dict[str, Fact] = {"lasted": (end - sign.onset) / SECOND, "reason": "joined"}
+    end = max(into.time, sign.since)
+    facts: dict[str, Fact] = {"lasted": (end - sign.onset) / SECOND, "reason": "joined", "into": into.kind.value}
     over = replace(
         sign.said, phase=Phase.CLEARED, onset=sign.onset, severity=sign.told, time=end, score=0.0, facts=facts
     )

@@ -107,13 +107,6 @@ class Registers:
             Column("lost", "f8", np.nan),  # the mark that the last reading, a reset, abandoned
         )
 
-    def last_time(self, sensor: Sensors) -> Times:
-        """Return the time of each sensor's newest reading, microseconds UTC, `NEVER` where there is none."""
-        if len(sensor):
-            self._bank.reach(int(sensor.max()) + 1)
-        newest: Times = self._bank["last"][sensor]
-        return newest
-
     def interpret(self, batch: ReadingBatch, sensors: SensorTable) -> Interpreted:
         """Take the readings of a batch in arrival order and say what each of them means.
 

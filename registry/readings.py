@@ -86,7 +86,8 @@ class SensorTable:
     `quantity` (s,) int8 of `Quantity`, 0 where an id is unused; `device` and `household` (s,) int32 index
     `devices` and `households`; `zones` and `areas` hold the IANA zone and the area's code ("" where unknown) of
     each household, `gateways` the gateway of each device ("" where unknown); `places` are the codes of all areas
-    there are, also of those that hold others.
+    there are, also of those that hold others. `zone` (h or more,) int32 says `zones` by number, an index of the
+    different ones, `zone_names`.
 
     What is known of households' circumstances lies beside them: `absences` as registered, `outages` while an
     incident in their area keeps them from using anything, `dependent` those whose life hangs on the supply.
@@ -100,6 +101,8 @@ class SensorTable:
     zones: list[str] = field(default_factory=list)
     areas: list[str] = field(default_factory=list)
     gateways: list[str] = field(default_factory=list)
+    zone: NDArray[np.int32] = field(default_factory=lambda: np.zeros(1, np.int32))
+    zone_names: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     absences: Spans = field(default_factory=Spans)
     outages: Spans = field(default_factory=Spans)
@@ -126,6 +129,11 @@ class SensorTable:
             self.zones.append(zone)
             self.areas.append(area)
         self.zones[at], self.areas[at] = zone, area
+        if zone not in self.zone_names:
+            self.zone_names.append(zone)
+        if at >= len(self.zone):
+            self.zone = _grown(self.zone, 2 * at)
+        self.zone[at] = self.zone_names.index(zone)
         device_at = self._device_index.setdefault(device, len(self.devices))
         if device_at == len(self.devices):
             self.devices.append(device)

@@ -19,9 +19,11 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from psycopg_pool import ConnectionPool
 
-from alerts.channels.choice import HANDSET, Channels
+from alerts.channels.choice import Channels
 from alerts.channels.port import Channel, ChannelError
 from alerts.checks.audit import TOLERANCE, Flaw, Violation, examine, summed_up
+from alerts.messages.limits import PATIENCE
+from alerts.messages.wording import is_chinese
 from alerts.model import Notification, NotificationStatus
 from alerts.people import Recipient
 from dashboards.context import Check
@@ -90,9 +92,11 @@ class Auditor:
         metrics: AuditMetrics,
         failures: Counter,
         heartbeat: Heartbeat | None = None,
+        patience: int = PATIENCE,
     ) -> None:
         self._conninfo = conninfo
         self._channels = channels
+        self._patience = patience
         self._clock = clock
         self._stop = stop
         self._metrics = metrics
@@ -153,7 +157,7 @@ class Auditor:
 
     def _look(self, conn: psycopg.Connection) -> None:
         now, speed = micros(self._clock), self._clock.speed
-        found = examined(conn, now, speed)
+        found = examined(conn, now, speed, self._patience)
         self.violations = [one for one in found if one.flaw is Flaw.FORGOTTEN]
         self._count(found)
         summed = summed_up(found)
@@ -188,15 +192,12 @@ class Auditor:
         if not news:
             return
         stored.note_told(conn, [one.kind for one in news], now)
-        real = {name: channel for name, channel in self._channels.items() if name != HANDSET}
-        told = [person for person in stored.officers(conn) if self._reaches(person, real, news, now)]
+        told = [person for person in stored.officers(conn) if self._reaches(person, news, now)]
         if not told:
             log.critical("no duty officer could be told of a flaw of the service; the board says it", flaws=len(news))
 
-    def _reaches(
-        self, person: Recipient, channels: Mapping[str, Channel], news: list[stored.ServiceAlert], now: int
-    ) -> bool:
-        way = Channels.of(channels).way(person, person.medium)
+    def _reaches(self, person: Recipient, news: list[stored.ServiceAlert], now: int) -> bool:
+        way = Channels.of(self._channels).way(person, person.medium)
         if way is None:
             return False
         name, medium = way
@@ -219,7 +220,7 @@ class Auditor:
             address=person.address or "",
         )
         try:
-            channels[name].send(message, now)
+            self._channels[name].send(message, now)
         except ChannelError as error:
             log.critical("a duty officer could not be told", person=person.person, channel=name, error=str(error))
             return False
@@ -264,13 +265,13 @@ class Report:
         return said or ["all is well: nobody is forgotten, nothing is stuck, and an auditor looks"]
 
 
-def examined(conn: psycopg.Connection, now: int, speed: float) -> list[Violation]:
+def examined(conn: psycopg.Connection, now: int, speed: float, patience: int = PATIENCE) -> list[Violation]:
     """Return all that is wrong at an instant (microseconds UTC) of an engine's clock."""
     window = int(_WINDOW * max(1.0, speed))
-    return examine(stored.look(conn, now, int(TOLERANCE * speed), window, DAY), now, speed)
+    return examine(stored.look(conn, now, int(TOLERANCE * speed), window, patience + DAY), now, speed, patience)
 
 
-def report(conn: psycopg.Connection) -> Report:
+def report(conn: psycopg.Connection, patience: int = PATIENCE) -> Report:
     """Look from outside, as cron or systemd would, whatever else runs."""
     newest = stored.last_round(conn)
     auditor = _silence(newest)
@@ -279,8 +280,8 @@ def report(conn: psycopg.Connection) -> Report:
         if newest is None or auditor:
             return Report([], auditor)
         now = newest.at + int(newest.seconds_ago * newest.speed * 1_000_000)
-        return Report(examined(conn, now, newest.speed), auditor)
-    return Report(examined(conn, micros(LiveClock()), 1.0), auditor)
+        return Report(examined(conn, now, newest.speed, patience), auditor)
+    return Report(examined(conn, micros(LiveClock()), 1.0, patience), auditor)
 
 
 def check(pool: ConnectionPool) -> Check:
@@ -297,7 +298,7 @@ def check(pool: ConnectionPool) -> Check:
 
 def sentence(news: list[stored.ServiceAlert], language: str) -> str:
     """Return what is wrong, without naming any household."""
-    chinese = language.startswith("zh")
+    chinese = is_chinese(language)
     parts = [_words(one.kind, chinese=chinese).format(n=one.count) for one in news]
     if chinese:
         return f"守望系统自身异常：{'；'.join(parts)}。请查看看板并联系运维。"

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from shouwang import oncall_commands, policy_commands
+from shouwang import oncall_commands, policy_commands, token_commands
 from shouwang.command_frame import DataDir, database, told
 
 app = typer.Typer(
@@ -21,9 +21,8 @@ app = typer.Typer(
     add_completion=False,
 )
 registry_app = typer.Typer(help="Who is watched and who cares, as CSV files.", no_args_is_help=True)
-token_app = typer.Typer(help="Tokens for the API.", no_args_is_help=True)
 app.add_typer(registry_app, name="registry")
-app.add_typer(token_app, name="token")
+app.add_typer(token_commands.app, name="token")
 app.add_typer(oncall_commands.app, name="oncall")
 app.add_typer(policy_commands.app, name="policy")
 bench_app = typer.Typer(help="Measure this machine with Shouwang on it; alone: everything, as JSON.")
@@ -144,33 +143,6 @@ def registry_export(
     with told(data_dir) as settings, database(settings) as conn:
         export_directory(conn, directory)
         typer.echo(f"written to {directory}")
-
-
-@token_app.command("create")
-def token_create(
-    role: Annotated[str, typer.Option(help="viewer, caseworker, officer or operator.")],
-    area: Annotated[str, typer.Option(help="The code of the area it is for; '' is everywhere.")],
-    name: Annotated[str, typer.Option(help="Whose it is, as timelines show it.")] = "",
-    person: Annotated[str | None, typer.Option(help="The registered person who bears it.")] = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Make a token for the API and print it; it cannot be shown again."""
-    from storage import tokens
-
-    with told(data_dir) as settings, database(settings) as conn:
-        typer.echo(tokens.create(conn, role, area, name or person or role, person))
-
-
-@token_app.command("revoke")
-def token_revoke(
-    name: Annotated[str, typer.Argument(help="Whose it was: its --name, else its --person, else its --role.")],
-    data_dir: DataDir = None,
-) -> None:
-    """End every token of a name, and the sessions that were opened with it."""
-    from storage import tokens
-
-    with told(data_dir) as settings, database(settings) as conn:
-        typer.echo(f"{tokens.revoke(conn, name)} revoked")
 
 
 @app.command()
@@ -322,7 +294,7 @@ def audit(data_dir: DataDir = None) -> None:
 
     console = Console(highlight=False)
     with told(data_dir) as settings, database(settings) as conn:
-        report = auditing.report(conn)
+        report = auditing.report(conn, settings.limits.patience)
         for line in report.lines():
             console.print(escape(line), soft_wrap=True)
         raise typer.Exit(0 if report.well else 1)

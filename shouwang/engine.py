@@ -2,10 +2,14 @@
 
 One transaction holds a batch of readings, what was refused of it, every alert it caused, and now and then the
 detectors' memory. Only after it is committed may the broker hear that the messages arrived.
+
+Of very many findings the gravest become alerts in that transaction; the others are written down in it as they are, and
+become alerts a slice at a time, between the batches that come next (`Engine.go_on`).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -17,6 +21,7 @@ import structlog
 
 from alerts.escalation import take
 from alerts.ladders.policy import Policies
+from alerts.storms.turns import in_turn
 from detectors.area_incidents import AreaIncidents
 from detectors.budget import FALSE_VISITS
 from detectors.columns.bank import StateError
@@ -33,12 +38,14 @@ from registry.shards import WHOLE, Shard
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
 from shouwang.reception import Reception
-from storage import engine_state, incidents, lessons, readings, registry
+from storage import engine_state, incidents, lessons, readings, registry, waiting
 from storage.alerts import PostgresAlertBook
+from storage.database import blames_data
 from storage.engine_state import Refused, Snapshot
 from storage.lessons import Lesson
 from storage.registry import DirectoryRow
 from storage.shards import Tenure
+from storage.waiting import Slice
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +58,8 @@ _SAVE_EVERY = timedelta(minutes=1)
 _DEAF_AFTER = timedelta(hours=1)  # the engine ticks every second; a machine that slept for less hides no silence
 _BREATH = timedelta(minutes=1)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
+AT_ONCE = 200
+"""So many findings become alerts in one transaction: some 0.2 s in which nothing else is heard."""
 REMEMBERED = timedelta(days=31)
 """How much of what is stored a rule set without a memory of its own learns from at its first start."""
 
@@ -112,6 +121,7 @@ class Engine:
         self._absences_known = True
         self._strangers: set[int] = set()  # sensors met in readings that the registry has not, or has elsewhere
         self._lesson = 0  # the number of the last verdict that was learned from
+        self._waiting: deque[Slice] = deque()  # as it is in the database
         self._sensors = SensorTable()
         self._registers = Registers()
         self._rules: RuleSet = load(rules, self._sensors)
@@ -128,6 +138,7 @@ class Engine:
             row = self._conn.execute(_ONE_ENGINE).fetchone()
             if row is None or not row[0]:
                 raise AnotherEngineError
+        self._waiting = deque(waiting.waiting(self._conn, self._shard))
         self._last_batch = readings.last_batch(self._conn, self._shard)
         now = self._clock.now()
         snapshot = engine_state.load_snapshot(self._conn, self._rules_name, self._shard)
@@ -154,6 +165,11 @@ class Engine:
         self._excuse_own_silence(now)
         return replayed
 
+    @property
+    def waiting(self) -> bool:
+        """Whether findings wait to become alerts: `go_on` with them as soon as nothing else is to be done."""
+        return bool(self._waiting)
+
     def process(self, messages: Sequence[Message]) -> Outcome:
         """Decode, check, interpret, judge and store messages in the order they came; commit."""
         now = self._clock.now()
@@ -171,7 +187,10 @@ class Engine:
         """
         now = self._clock.now()
         heard = min(now, to_datetime(int(batch.received.max()))) if len(batch) else now
-        return self._commit(batch, (), now, heard)
+        outcome = self._commit(batch, (), now, heard)
+        while self._waiting:  # the clock of a history stands still
+            self.go_on()
+        return outcome
 
     def rehearse(self, batches: Iterable[ReadingBatch]) -> list[Finding]:
         """Return what the rules would say of single households if these readings came next; nothing is remembered."""
@@ -201,8 +220,7 @@ class Engine:
             self.read_registry()
         findings = self._silence(now) if hearing else []
         with self._conn.transaction():
-            if findings:
-                take(PostgresAlertBook(self._conn), findings, self._opening(now), self._policies)
+            left = self._take(findings, now)
             incidents.save(self._conn, self._rules.incidents())
             if (lesson := lessons.take(self._conn, self._last_batch, now, self._shard)) is not None:
                 self._learn(lesson)
@@ -214,7 +232,31 @@ class Engine:
                 engine_state.forget_quarantine(self._conn, now - self._quarantine)
                 engine_state.forget_batches(self._conn, now - 2 * REMEMBERED)
                 self._tidied = now
+        self._waiting = left
         return Outcome(findings=findings)
+
+    def go_on(self) -> None:
+        """Make alerts of the findings that have waited longest; commit.
+
+        One that nothing can be made of is put aside with the reason, and keeps no other waiting.
+        """
+        if not self._waiting:
+            return
+        first = self._waiting[0]
+        try:
+            with self._conn.transaction():
+                self._make_alerts(first)
+                self._hold()
+        except Exception as error:
+            if isinstance(error, psycopg.Error) and not blames_data(error):
+                raise
+            log.exception(
+                "findings could not be taken together; they are tried one by one", findings=len(first.findings)
+            )
+            with self._conn.transaction():
+                self._make_alerts_one_by_one(first)
+                self._hold()
+        self._waiting.popleft()
 
     def save(self) -> None:
         """Write the detectors' memory down; commit. The next start has that much less to replay."""
@@ -271,10 +313,10 @@ class Engine:
                 self._learn(lesson)
             start = max(start, upto or 0)
         with self._conn.transaction():
-            if holding:
-                # What a rule that is new here already holds against somebody; what was known before changes nothing.
-                take(PostgresAlertBook(self._conn), holding.values(), self._opening(now), self._policies)
+            # What a rule that is new here already holds against somebody; what was known before changes nothing.
+            left = self._take(list(holding.values()), now)
             incidents.save(self._conn, self._rules.incidents())
+        self._waiting = left
         return replayed
 
     def _learned(self, start: int) -> Iterator[tuple[int | None, Lesson | None]]:
@@ -328,14 +370,14 @@ class Engine:
                     self._conn, self._last_batch, heard or now, batch, interpreted.use, interpreted.flags, self._shard
                 )
             engine_state.quarantine(self._conn, [Refused(*refusal) for refusal in refusals], now)
-            if findings:
-                take(PostgresAlertBook(self._conn), findings, self._opening(now), self._policies)
+            left = self._take(findings, now)
             incidents.save(self._conn, self._rules.incidents())
             engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
             self._hold()
             self._unsaved += len(batch)
             if self._unsaved >= self._snapshot_after:
                 self._save_snapshot(now)
+        self._waiting = left
         return outcome
 
     def _ours(self, batch: ReadingBatch) -> ReadingBatch:
@@ -363,6 +405,42 @@ class Engine:
     def _opening(self, now: datetime) -> int:
         """Return when an alert of this moment of the stream opens, microseconds: what waited on its way is late."""
         return to_micros(max(now, self._present.now()))
+
+    def _take(self, findings: Sequence[Finding], now: datetime) -> deque[Slice]:
+        """Make alerts of findings, of very many only of the gravest, for the caller to commit; return what then waits.
+
+        Whatever waits already of the same household and kind goes before.
+        """
+        if not findings:
+            return self._waiting
+        turns = in_turn(findings, AT_ONCE, behind=self.waiting)
+        at_once = {(one.household, one.kind) for one in turns.at_once}
+        left: deque[Slice] = deque()
+        for one in self._waiting:
+            if at_once.isdisjoint((found.household, found.kind) for found in one.findings):
+                left.append(one)
+            else:
+                self._make_alerts(one)
+        if turns.at_once:
+            take(PostgresAlertBook(self._conn), turns.at_once, self._opening(now), self._policies)
+        left.extend(waiting.put(self._conn, self._opening(now), turns.later, self._shard))
+        return left
+
+    def _make_alerts(self, of: Slice) -> None:
+        take(PostgresAlertBook(self._conn), of.findings, of.told_at, self._policies)
+        waiting.remove(self._conn, of)
+
+    def _make_alerts_one_by_one(self, of: Slice) -> None:
+        for finding in of.findings:
+            try:
+                with self._conn.transaction():
+                    take(PostgresAlertBook(self._conn), [finding], of.told_at, self._policies)
+            except Exception as error:
+                if isinstance(error, psycopg.Error) and not blames_data(error):
+                    raise
+                log.critical("no alert can be made of a finding; it is put aside", finding=str(finding), exc_info=error)
+                waiting.refuse(self._conn, of.told_at, finding, f"{type(error).__name__}: {error}")
+        waiting.remove(self._conn, of)
 
     def _save_snapshot(self, now: datetime) -> None:
         states = {

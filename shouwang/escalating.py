@@ -92,7 +92,9 @@ class Escalating:
         self._stop = stop
         self._metrics = metrics
         self._cap = cap
-        self._auditor = Auditor(conninfo, channels, clock, stop, metrics.audit, metrics.failures, heartbeat)
+        self._auditor = Auditor(
+            conninfo, channels, clock, stop, metrics.audit, metrics.failures, heartbeat, self._limits.patience
+        )
         self._aside: dict[UUID, int] = {}
         self.last_round = time.monotonic()
 
@@ -222,7 +224,7 @@ class Escalating:
         given_up = 0
         for message in unreported(self._books, now, self._limits.patience):
             with self._passing_over("report", message=str(message)):
-                given_up += give_up(self._books, message, now)
+                given_up += give_up(self._books, message, now, self._choice)
         self._metrics.unreported.inc(given_up)
         return given_up
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 import psycopg
@@ -18,6 +19,7 @@ from storage.database import blames_data
 from storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 
 MOST_MESSAGES = 1_000
 """Messages in one transaction at the most; what a broker has ready is taken at once, so a busy one fills it."""
@@ -77,14 +79,17 @@ class Listening:
         self._engine = engine
         ticked = 0.0
         while not self._stop.is_set():
-            deliveries = self._subscriber.take(MOST_MESSAGES, _WAIT_SECONDS)
+            deliveries = self._subscriber.take(MOST_MESSAGES, 0.0 if self._waiting else _WAIT_SECONDS)
             if deliveries:
                 self.busy = True
                 self._carry(deliveries)
                 self.busy = False
-            if time.monotonic() - ticked >= _TICK_SECONDS:
+            look = time.monotonic() - ticked >= _TICK_SECONDS
+            if look:
                 ticked = time.monotonic()
                 self._tick()
+            if self._waiting and (look or len(deliveries) < MOST_MESSAGES):  # a fire may be among those not yet taken
+                self._go_on()
             self.last_round = time.monotonic()
             self._metrics.heartbeat.set_to_current_time()
         if self._engine is not None:
@@ -97,6 +102,19 @@ class Listening:
             self._until_done(lambda engine: engine.tick(hearing=hearing))
         except Exception:
             log.exception("the engine's look at the clock failed; the next one is taken by a new engine")
+            self._metrics.failures.inc()
+            self._discard()
+
+    @property
+    def _waiting(self) -> bool:
+        return self._engine is not None and self._engine.waiting
+
+    def _go_on(self) -> None:
+        """Make alerts of some of the findings that wait; then whatever has come meanwhile goes first."""
+        try:
+            self._until_done(lambda engine: engine.go_on())
+        except Exception:
+            log.exception("findings that wait could not be taken; a new engine tries again")
             self._metrics.failures.inc()
             self._discard()
 
@@ -135,7 +153,7 @@ class Listening:
                 readings, rejected = outcome.tallies[position] if outcome else (0, 1)
                 self._subscriber.receipt(delivery, msgspec.json.encode({"readings": readings, "rejected": rejected}))
 
-    def _until_done(self, work: Callable[[Engine], Outcome]) -> Outcome | None:
+    def _until_done(self, work: Callable[[Engine], _T]) -> _T | None:
         """Do something with the engine; while the database is away, wait and try again.
 
         The engine that was thrown away may hold the database a moment longer, until the server sees that it is gone.

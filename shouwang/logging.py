@@ -24,9 +24,11 @@ def set_up(level: str, *, json: bool) -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     form = "%(levelname)s %(name)s %(message)s"
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format=form)
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    # A traceback with everybody's local variables takes minutes to draw, and nothing else is done meanwhile.
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer() if json else console
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

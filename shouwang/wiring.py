@@ -20,7 +20,7 @@ from psycopg_pool import ConnectionPool
 
 from alerts.book import AlertBook, Books
 from alerts.channels.apprise import AppriseChannel
-from alerts.channels.choice import HANDSET, Channels
+from alerts.channels.choice import HANDSET, ONLY_HANDSETS, Channels
 from alerts.channels.handset import RINGS, HandsetChannel
 from alerts.channels.port import Channel
 from alerts.channels.webhook import WebhookChannel
@@ -246,6 +246,7 @@ def web(
     def book(conn: psycopg.Connection) -> AlertBook:
         return PostgresAlertBook(conn)
 
+    twilio = None if settings is None else telephony.signatures(settings)
     return create_app(
         Context(
             pool=pool,
@@ -256,8 +257,9 @@ def web(
             events=Broadcaster(database),
             book=book,
             metrics=metrics,
-            twilio=None if settings is None else telephony.signatures(settings),
+            twilio=twilio,
             links=None if settings is None else telephony.links(settings),
+            channels=ONLY_HANDSETS if twilio is None else Channels.of(channels(settings, books_on(pool), clock)),
             policies=ladders or built_in(),
         )
     )

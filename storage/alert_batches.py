@@ -1,7 +1,6 @@
 """Many findings at once: what they need is read with a few queries, and written with a few.
 
-A blackout of ten thousand homes is one transaction. Asked one by one, each would cost a dozen round trips to the
-server, and a fire in the next batch would have to wait for all of them.
+Asked one by one, each would cost a dozen round trips to the server; for a slice of 200 there are some twenty in all.
 """
 
 from __future__ import annotations
@@ -25,8 +24,9 @@ from alerts.people import Place
 from detectors.finding import Finding, Kind
 from registry.instants import HOUR, to_datetime, to_micros
 from storage import alert_rows
+from storage.alert_outbox import ALERTS
 from storage.alert_people import PLACE_COLUMNS
-from storage.alerts import ALERTS, SAVE_ALERT, SAVE_STEP, STEPS, PostgresAlertBook
+from storage.alerts import SAVE_ALERT, SAVE_STEP, STEPS, PostgresAlertBook
 
 _LOCK = "SELECT 1 FROM household WHERE id = ANY (%(homes)s) ORDER BY id FOR NO KEY UPDATE"
 _OPEN = """
@@ -98,7 +98,7 @@ Told: TypeAlias = tuple[str, str, str, str, int, str, int]
 class BatchedAlertBook(PostgresAlertBook):
     """A book for one batch of findings; whatever it was not made for is written first, and then asked as ever.
 
-    `flush` it at the end. 10,000 new alerts are taken in some 3 s instead of 60 s on two busy cores.
+    `flush` it at the end. What 10,000 findings cost is measured by `tests/benchmarks/storm.py`.
     """
 
     def __init__(self, conn: Connection[Any], findings: Sequence[Finding], now: int) -> None:
@@ -139,10 +139,6 @@ class BatchedAlertBook(PostgresAlertBook):
         new = key in self._told
         self._told.discard(key)
         return new
-
-    def place(self, household: str) -> Place:
-        """Return where a household is."""
-        return self._places.get(household) or super().place(household)
 
     def absence_end(self, household: str, at: int) -> int | None:
         """Return when the absence that covers this instant ends."""

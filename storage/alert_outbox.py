@@ -1,4 +1,4 @@
-"""Which messages may leave, and by which way: the port `alerts.messages.outbox.Outbox` on PostgreSQL."""
+"""Messages: which may leave, by which way, and what lies on telephones; `Outbox` and more on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
+from psycopg.rows import DictRow, dict_row
 
 from alerts.channels.choice import HANDSET, Way
-from alerts.model import Notification
+from alerts.model import HandsetMessage, Notification
 from alerts.people import Medium
 from registry.instants import to_datetime, to_micros
+from storage import alert_rows
+
+ALERTS = "alerts"
+"""Notified with an alert's id on every change of it."""
 
 _OPTED_OUT = "SELECT person, channel, medium FROM opted_out WHERE person = ANY (%(people)s)"
 _FORBID = """
@@ -53,12 +58,46 @@ _UNREPORTED = """
 SELECT id FROM notification WHERE status = 'sent' AND sent_at <= %(before)s AND channel <> %(but)s ORDER BY sent_at, id
 """
 
+_CLAIM = """
+UPDATE notification SET attempts = attempts + 1, next_attempt_at = %(lease_until)s
+WHERE id = (
+    SELECT notification.id FROM notification JOIN alert ON alert.id = notification.alert
+    WHERE notification.status = 'queued' AND notification.next_attempt_at <= %(now)s
+    ORDER BY notification.rank DESC, notification.next_attempt_at, notification.created_at, notification.id
+    LIMIT 1
+    FOR UPDATE OF notification SKIP LOCKED
+)
+RETURNING *
+"""
+_NOTIFICATION = "SELECT * FROM notification WHERE id = %(id)s"
+_SENT_BY = "SELECT * FROM notification WHERE alert = %(alert)s AND step = %(step)s ORDER BY id"
+_LOCK_ALERT_OF_NOTIFICATION = """
+SELECT * FROM alert WHERE id = (SELECT alert FROM notification WHERE id = %(id)s) FOR UPDATE
+"""
+
+_LAY_MESSAGE = """
+INSERT INTO handset_message (id, phone, person, medium, text, at, rings_until, status, answer, answered_at)
+VALUES (
+    %(id)s, %(phone)s, %(person)s, %(medium)s, %(text)s, %(at)s, %(rings_until)s, %(status)s, %(answer)s,
+    %(answered_at)s
+)
+ON CONFLICT (id) DO NOTHING
+"""
+_MESSAGE = "SELECT * FROM handset_message WHERE id = %(id)s"
+_HANG_UP = "UPDATE handset_message SET status = 'missed' WHERE id = %(id)s AND status = 'ringing'"
+_RUNG_OUT = """
+SELECT id FROM handset_message WHERE status = 'ringing' AND rings_until <= %(now)s ORDER BY rings_until, id
+"""
+
+_NOTIFY = "SELECT pg_notify(%(channel)s, %(payload)s)"
+
 
 class OutboxTables:
     """The outbox on one connection, within whatever transaction its caller has opened."""
 
     def __init__(self, conn: Connection[Any]) -> None:
         self._conn = conn
+        self._locked: dict[UUID, Mapping[str, Any]] = {}  # rows of alerts, read as they were locked, not changed since
 
     def opted_out(self, people: Sequence[str]) -> Mapping[str, frozenset[Way]]:
         """Return the ways that each of these people has forbidden; who has forbidden none is missing."""
@@ -116,3 +155,53 @@ class OutboxTables:
         """Return the messages handed to a provider by an instant, of which nothing is known since."""
         about = {"before": to_datetime(before), "but": HANDSET}
         return [found for (found,) in self._conn.execute(_UNREPORTED, about)]
+
+    def claim(self, now: int, lease_until: int) -> Notification | None:
+        """Take the queued notification of the most severe alert that has waited longest, until the lease ends."""
+        about = {"now": to_datetime(now), "lease_until": to_datetime(lease_until)}
+        row = self._run(_CLAIM, about).fetchone()
+        return None if row is None else alert_rows.to_notification(row)
+
+    def sent_by(self, alert: UUID, step: int) -> Sequence[Notification]:
+        """Return the messages of one step of a locked alert."""
+        found = self._run(_SENT_BY, {"alert": alert, "step": step})
+        return [alert_rows.to_notification(row) for row in found]
+
+    def notification(self, notification: UUID) -> Notification | None:
+        """Return a notification, its alert locked."""
+        self._lock_alert_of(notification)
+        row = self._run(_NOTIFICATION, {"id": notification}).fetchone()
+        return None if row is None else alert_rows.to_notification(row)
+
+    def lay(self, message: HandsetMessage) -> None:
+        """Lay a message on a simulated telephone, once."""
+        self._run(_LAY_MESSAGE, alert_rows.from_message(message))
+        self._notify(ALERTS, "")
+
+    def message(self, message: UUID) -> HandsetMessage | None:
+        """Return what lies on a simulated telephone, its alert locked."""
+        self._lock_alert_of(message)
+        row = self._run(_MESSAGE, {"id": message}).fetchone()
+        return None if row is None else alert_rows.to_message(row)
+
+    def hang_up(self, message: UUID) -> bool:
+        """End a call on a simulated telephone that rings for no alert but for the service itself."""
+        over = self._run(_HANG_UP, {"id": message}).rowcount > 0
+        if over:
+            self._notify(ALERTS, "")
+        return over
+
+    def rung_out(self, now: int) -> Sequence[UUID]:
+        """Return the ids of calls that still ring and should not any more."""
+        return [row["id"] for row in self._run(_RUNG_OUT, {"now": to_datetime(now)})]
+
+    def _lock_alert_of(self, notification: UUID) -> None:
+        row = self._run(_LOCK_ALERT_OF_NOTIFICATION, {"id": notification}).fetchone()
+        if row is not None:
+            self._locked[row["id"]] = row
+
+    def _run(self, query: str, parameters: Mapping[str, Any]) -> Cursor[DictRow]:
+        return self._conn.cursor(row_factory=dict_row).execute(query, parameters)
+
+    def _notify(self, channel: str, payload: str) -> None:
+        self._run(_NOTIFY, {"channel": channel, "payload": payload})

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from alerts.oncall.rota import everybody
+from alerts.oncall.rota import on_call
 from alerts.people import Medium, People, Place, Recipient, Role
 from alerts.tasks.assignment import Candidate
 from registry.instants import to_datetime, to_micros
@@ -92,8 +92,8 @@ def place(conn: Connection[Any], household: str) -> Place:
     return Place(**row)
 
 
-def people(conn: Connection[Any], household: str, at: int) -> People:
-    """Return everybody an alert of a household may concern at an instant (microseconds UTC)."""
+def people(conn: Connection[Any], household: str, at: int, area: str | None = None) -> People:
+    """Return everybody an alert of a household may concern at an instant (microseconds UTC); `area` is where it is."""
     rows = conn.cursor(row_factory=dict_row).execute(_PEOPLE, {"household": household}).fetchall()
     by_place: dict[tuple[Role, int], list[Recipient]] = defaultdict(list)
     for row in rows:
@@ -101,6 +101,7 @@ def people(conn: Connection[Any], household: str, at: int) -> People:
         position = 0 if role is Role.CONTACT else row["position"]
         by_place[role, position].append(_recipient(row, role))
     own = next(iter(by_place[Role.CASEWORKER, 0]), None)
+    lines = _lines(conn, place(conn, household).area if area is None else area, at)
     levels = sorted(position for role, position in by_place if role is Role.DUTY_OFFICER)
     return People(
         residents=tuple(by_place[Role.RESIDENT, 0]),
@@ -109,22 +110,29 @@ def people(conn: Connection[Any], household: str, at: int) -> People:
         duty_officers=tuple(by_place[Role.DUTY_OFFICER, 0]),
         above=tuple(tuple(by_place[Role.DUTY_OFFICER, level]) for level in levels if level),
         colleagues=tuple(one for one in by_place[Role.CASEWORKER, 1] if own is None or one.person != own.person),
-        on_call=_on_call(conn, household, at),
+        on_call=next(iter(lines), ()),
+        behind=tuple(lines[1:]),
     )
 
 
-def _on_call(conn: Connection[Any], household: str, at: int) -> tuple[Recipient, ...]:
-    """Return who is on call for the smallest area around a household whose schedules name somebody, first line first.
+def _lines(conn: Connection[Any], home: str, at: int) -> list[tuple[Recipient, ...]]:
+    """Return the lines on call for the smallest area around a home's whose schedules name somebody, the first first.
 
-    Who is no longer registered cannot be told, so the next larger area is asked instead.
+    Who is no longer registered cannot be told, so the next line is asked instead, or the next larger area. Who stands
+    in two lines is in the first of them.
     """
-    row = conn.cursor(row_factory=dict_row).execute(_PLACE, {"household": household}).fetchone()
-    schedules = [] if row is None else oncall.around(conn, row["area"], at)
+    schedules = oncall.around(conn, home, at)
     for area in dict.fromkeys(one.area for one in schedules):
-        named = [person for one in schedules if one.area == area for person in everybody(one, at)]
-        if found := staff(conn, named):
+        plans = [one for one in schedules if one.area == area]
+        found: list[tuple[Recipient, ...]] = []
+        for level in sorted({level for one in plans for level in one.levels}):
+            named = [person for one in plans if (person := on_call(one, at, level)) is not None]
+            before = {one.person for line in found for one in line}
+            if line := tuple(one for one in staff(conn, named) if one.person not in before):
+                found.append(line)
+        if found:
             return found
-    return ()
+    return []
 
 
 def staff(conn: Connection[Any], ids: Sequence[str]) -> tuple[Recipient, ...]:

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from psycopg import Cursor
-from psycopg.rows import DictRow, dict_row
+from psycopg import Connection
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
@@ -21,17 +20,15 @@ from alerts.change import Change
 from alerts.checks.audit import Watched
 from alerts.life.lessons import was_real
 from alerts.life.lifecycle import source_of
-from alerts.model import Alert, Asked, HandsetMessage, Notification, Status, Step, StepStatus, Task
+from alerts.model import Alert, Asked, Status, Step, StepStatus, Task
 from alerts.people import People, Place
 from alerts.tasks.assignment import Candidate
 from detectors.finding import Finding, Kind
 from registry.instants import to_datetime, to_micros
 from storage import alert_findings, alert_people, alert_rows, alert_visits, lessons
-from storage.alert_outbox import OutboxTables
+from storage.alert_outbox import ALERTS, OutboxTables
 from storage.alert_storms import PostgresStorms
 
-ALERTS = "alerts"
-"""Notified with an alert's id on every change of it."""
 STEPS = "steps"
 """Notified when a step is due at once."""
 NOTIFICATIONS = "notifications"
@@ -97,7 +94,9 @@ ON CONFLICT (alert, no) DO UPDATE SET
     due = excluded.due, status = excluded.status, ran_at = excluded.ran_at, result = excluded.result
 """
 _NEXT_DUE = """
-SELECT step.alert, step.no FROM step JOIN alert ON alert.id = step.alert
+SELECT alert.*, step.no AS step_no, step.due AS step_due, step.action AS step_action, step.status AS step_status,
+    step.ran_at AS step_ran_at, step.result AS step_result
+FROM step JOIN alert ON alert.id = step.alert
 WHERE step.status = 'pending' AND step.due <= %(now)s
   AND (step.aside_until IS NULL OR step.aside_until <= %(now)s)
 ORDER BY step.rank DESC, step.due, step.alert, step.no
@@ -153,38 +152,9 @@ ON CONFLICT (id) DO UPDATE SET
     status = excluded.status, next_attempt_at = excluded.next_attempt_at, sent_at = excluded.sent_at,
     error = excluded.error, channel = excluded.channel, reference = excluded.reference, answer = excluded.answer
 """
-_CLAIM = """
-UPDATE notification SET attempts = attempts + 1, next_attempt_at = %(lease_until)s
-WHERE id = (
-    SELECT notification.id FROM notification JOIN alert ON alert.id = notification.alert
-    WHERE notification.status = 'queued' AND notification.next_attempt_at <= %(now)s
-    ORDER BY notification.rank DESC, notification.next_attempt_at, notification.created_at, notification.id
-    LIMIT 1
-    FOR UPDATE OF notification SKIP LOCKED
-)
-RETURNING *
-"""
-_NOTIFICATION = "SELECT * FROM notification WHERE id = %(id)s"
-_SENT_BY = "SELECT * FROM notification WHERE alert = %(alert)s AND step = %(step)s ORDER BY id"
-_LOCK_ALERT_OF_NOTIFICATION = """
-SELECT 1 FROM alert WHERE id = (SELECT alert FROM notification WHERE id = %(id)s) FOR UPDATE
-"""
-
-_LAY_MESSAGE = """
-INSERT INTO handset_message (id, phone, person, medium, text, at, rings_until, status, answer, answered_at)
-VALUES (
-    %(id)s, %(phone)s, %(person)s, %(medium)s, %(text)s, %(at)s, %(rings_until)s, %(status)s, %(answer)s,
-    %(answered_at)s
-)
-ON CONFLICT (id) DO NOTHING
-"""
 _SAVE_MESSAGE = """
 UPDATE handset_message SET status = %(status)s, answer = %(answer)s, answered_at = %(answered_at)s
 WHERE id = %(id)s
-"""
-_MESSAGE = "SELECT * FROM handset_message WHERE id = %(id)s"
-_RUNG_OUT = """
-SELECT id FROM handset_message WHERE status = 'ringing' AND rings_until <= %(now)s ORDER BY rings_until, id
 """
 
 _WATCHED = """
@@ -194,8 +164,6 @@ WHERE alert.status <> 'closed'
 GROUP BY alert.id
 """
 
-_NOTIFY = "SELECT pg_notify(%(channel)s, %(payload)s)"
-
 
 class PostgresAlertBook(PostgresStorms, OutboxTables):
     """An alert book on one connection, within whatever transaction its caller has opened."""
@@ -203,13 +171,20 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
     many = 50
     """From how many findings on they are taken all at once."""
 
+    def __init__(self, conn: Connection[Any]) -> None:
+        super().__init__(conn)
+        self._places: dict[str, Place] = {}
+        self._due: Mapping[str, Any] | None = None  # the row of `next_due`, for as long as nothing was saved
+
     def place(self, household: str) -> Place:
         """Return where a registered household is."""
-        return alert_people.place(self._conn, household)
+        if household not in self._places:
+            self._places[household] = alert_people.place(self._conn, household)
+        return self._places[household]
 
     def people(self, household: str, at: int) -> People:
         """Return whom to tell about a household at an instant."""
-        return alert_people.people(self._conn, household, at)
+        return alert_people.people(self._conn, household, at, self.place(household).area)
 
     def crew(self, household: str) -> Sequence[Candidate]:
         """Return the caseworkers of the areas around a household, and what each has in hand."""
@@ -268,7 +243,7 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
 
     def find(self, alert: UUID) -> Alert | None:
         """Return an alert, locked."""
-        row = self._run(_FIND_ALERT, {"id": alert}).fetchone()
+        row = self._locked.pop(alert, None) or self._run(_FIND_ALERT, {"id": alert}).fetchone()
         return None if row is None else alert_rows.to_alert(row)
 
     def find_free(self, alert: UUID) -> Alert | None:
@@ -294,6 +269,8 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
 
     def save(self, change: Change) -> None:
         """Write a change down and tell whoever listens."""
+        self._locked.clear()
+        self._due = None
         with self._conn.pipeline():  # nothing here reads an answer, so none is waited for
             self._write(change)
             self._notify(ALERTS, str(change.alert.id))
@@ -326,7 +303,10 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
     def next_due(self, now: int) -> Due | None:
         """Return the pending step of the most severe alert that has been due longest, locked with its alert."""
         row = self._run(_NEXT_DUE, {"now": to_datetime(now)}).fetchone()
-        return None if row is None else Due(row["alert"], row["no"])
+        if row is None:
+            return None
+        self._due = self._locked[row["id"]] = row
+        return Due(row["id"], row["step_no"])
 
     def put_aside(self, due: Due, until: int) -> None:
         """Keep a step that could not be carried out from `next_due` for a while; its due time stays."""
@@ -339,6 +319,9 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
 
     def step(self, alert: UUID, no: int) -> Step | None:
         """Return one step of a locked alert."""
+        if self._due is not None and (self._due["id"], self._due["step_no"]) == (alert, no):
+            columns = ("no", "due", "action", "status", "ran_at", "result")
+            return alert_rows.to_step({"alert": alert} | {name: self._due[f"step_{name}"] for name in columns})
         row = self._run(_STEP, {"alert": alert, "no": no}).fetchone()
         return None if row is None else alert_rows.to_step(row)
 
@@ -351,37 +334,6 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
         self._run(_LOCK_ALERT_OF_TASK, {"id": task})
         row = self._run(_TASK, {"id": task}).fetchone()
         return None if row is None else alert_rows.to_task(row)
-
-    def claim(self, now: int, lease_until: int) -> Notification | None:
-        """Take the queued notification of the most severe alert that has waited longest, until the lease ends."""
-        about = {"now": to_datetime(now), "lease_until": to_datetime(lease_until)}
-        row = self._run(_CLAIM, about).fetchone()
-        return None if row is None else alert_rows.to_notification(row)
-
-    def sent_by(self, alert: UUID, step: int) -> Sequence[Notification]:
-        """Return the messages of one step of a locked alert."""
-        found = self._run(_SENT_BY, {"alert": alert, "step": step})
-        return [alert_rows.to_notification(row) for row in found]
-
-    def notification(self, notification: UUID) -> Notification | None:
-        """Return a notification, its alert locked."""
-        self._run(_LOCK_ALERT_OF_NOTIFICATION, {"id": notification})
-        row = self._run(_NOTIFICATION, {"id": notification}).fetchone()
-        return None if row is None else alert_rows.to_notification(row)
-
-    def lay(self, message: HandsetMessage) -> None:
-        """Lay a message on a simulated telephone, once."""
-        self._run(_LAY_MESSAGE, alert_rows.from_message(message))
-
-    def message(self, message: UUID) -> HandsetMessage | None:
-        """Return what lies on a simulated telephone, its alert locked."""
-        self._run(_LOCK_ALERT_OF_NOTIFICATION, {"id": message})
-        row = self._run(_MESSAGE, {"id": message}).fetchone()
-        return None if row is None else alert_rows.to_message(row)
-
-    def rung_out(self, now: int) -> Sequence[UUID]:
-        """Return the ids of calls that still ring and should not any more."""
-        return [row["id"] for row in self._run(_RUNG_OUT, {"now": to_datetime(now)})]
 
     def watched(self) -> Sequence[Watched]:
         """Return what the auditor needs to know of every alert that is not closed."""
@@ -396,15 +348,9 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
             for row in self._run(_WATCHED, {})
         ]
 
-    def _run(self, query: str, parameters: Mapping[str, Any]) -> Cursor[DictRow]:
-        return self._conn.cursor(row_factory=dict_row).execute(query, parameters)
-
     def _run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
             self._conn.cursor().executemany(query, rows)
-
-    def _notify(self, channel: str, payload: str) -> None:
-        self._run(_NOTIFY, {"channel": channel, "payload": payload})
 
 
 def books_on(pool: ConnectionPool) -> Books:

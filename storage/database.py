@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+
 import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
@@ -46,11 +48,19 @@ def open_pool(conninfo: str, *, size: int = 8, name: str = "shouwang") -> Connec
         min_size=1,
         max_size=size,
         kwargs={"autocommit": True, "options": _SESSION, "application_name": name},
-        check=ConnectionPool.check_connection,
+        check=_look_at,
         open=True,
     )
     pool.wait(timeout=30)
     return pool
+
+
+def _look_at(conn: psycopg.Connection) -> None:
+    """Ask the server whether a connection still lives, if anything came on it: an idle one that is well is silent."""
+    waiting = select.poll()
+    waiting.register(conn.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        ConnectionPool.check_connection(conn)
 
 
 def _alert(conninfo: str) -> str:

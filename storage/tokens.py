@@ -19,6 +19,8 @@ from storage.errors import StorageError
 
 ROLES: Final = ("viewer", "caseworker", "officer", "operator")
 """From the least to the most that one may do; each may do what those before it may."""
+CALENDAR: Final = "calendar"
+"""The role of a token that opens one calendar and nothing else: it stands in an address, where secrets leak."""
 
 _CREATE = """
 INSERT INTO token (hash, name, role, area, person, expires_at)
@@ -30,7 +32,11 @@ _AREA = "SELECT 1 FROM area WHERE code = %(area)s"
 _FIND = """
 SELECT name, role, area, person
 FROM token
-WHERE hash = %(hash)s AND (expires_at IS NULL OR expires_at > now())
+WHERE hash = %(hash)s AND (role = 'calendar') = %(calendar)s AND (expires_at IS NULL OR expires_at > now())
+"""
+_LIST = """
+SELECT name, role, area, person, created_at, expires_at, coalesce(expires_at <= now(), false)
+FROM token ORDER BY name, created_at
 """
 
 _REVOKE = "DELETE FROM token WHERE name = %(name)s"
@@ -49,6 +55,19 @@ class Token:
     role: str
     area: str
     person: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is known of a token without the token itself; `over` says that it has expired."""
+
+    name: str
+    role: str
+    area: str
+    person: str | None
+    made: datetime
+    expires: datetime | None
+    over: bool
 
 
 def create(
@@ -79,16 +98,25 @@ def create(
         with conn.transaction():
             conn.execute(_CREATE, row)
     except CheckViolation as error:
-        raise TokenError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}") from error
+        raise TokenError(f"role {role!r} is unknown: use one of {', '.join(ROLES)}, {CALENDAR}") from error
     except ForeignKeyViolation as error:
         raise TokenError(f"person {person!r} is not in the registry: import them first") from error
     return token
 
 
 def find(conn: Connection, token: str) -> Token | None:
-    """Return what a token stands for, None where it is unknown, revoked or expired."""
-    row = conn.execute(_FIND, {"hash": _hash(token)}).fetchone()
-    return Token(*row) if row else None
+    """Return what a token stands for, None where it is unknown, revoked, expired or a calendar's."""
+    return _find(conn, token, calendar=False)
+
+
+def find_calendar(conn: Connection, token: str) -> Token | None:
+    """Return whose calendar a token opens, None where it is unknown, revoked, expired or no calendar's."""
+    return _find(conn, token, calendar=True)
+
+
+def listed(conn: Connection) -> list[Listed]:
+    """Return every token by name, those that have expired among them."""
+    return [Listed(*row) for row in conn.execute(_LIST)]
 
 
 def revoke(conn: Connection, name: str) -> int:
@@ -102,6 +130,11 @@ def revoke(conn: Connection, name: str) -> int:
         names = ", ".join(repr(known) for (known,) in conn.execute(_NAMES)) or "none at all"
         raise TokenError(f"no token is called {name!r}; there are: {names}")
     return revoked
+
+
+def _find(conn: Connection, token: str, *, calendar: bool) -> Token | None:
+    row = conn.execute(_FIND, {"hash": _hash(token), "calendar": calendar}).fetchone()
+    return Token(*row) if row else None
 
 
 def _hash(token: str) -> bytes:

@@ -16,9 +16,12 @@ _COMPLETE = """
 UPDATE twilio_event SET notification = %(notification)s, phone = %(phone)s, said = %(said)s, answer = %(answer)s
 WHERE sid = %(sid)s AND what = %(what)s
 """
-_MACHINE = """
-SELECT 1 FROM twilio_event
-WHERE sid = %(sid)s AND what IN ('machine', 'voice') AND (said LIKE 'machine%%' OR said = 'fax')
+_TAKEN_BY = """
+SELECT said FROM twilio_event WHERE sid = %(sid)s AND what IN ('machine', 'voice') AND said <> '' ORDER BY said DESC
+"""
+_LAST_KEY = """
+SELECT said FROM twilio_event WHERE sid = %(sid)s AND what LIKE 'key %%' AND said <> ''
+ORDER BY at DESC, what DESC LIMIT 1
 """
 _STRANGER_TOLD = """
 SELECT 1 FROM twilio_event
@@ -34,7 +37,22 @@ WHERE notification.phone = %(phone)s AND notification.channel = %(channel)s
 ORDER BY alert.status <> 'closed' DESC, notification.created_at DESC, notification.id
 LIMIT %(limit)s
 """
+_AT_HOME = """
+SELECT DISTINCT person.id, coalesce(person.household, contact.household) AS household, person.language
+FROM person LEFT JOIN contact ON contact.person = person.id AND person.role = 'contact'
+WHERE person.phone = %(phone)s AND person.role IN ('resident', 'contact')
+  AND coalesce(person.household, contact.household) IS NOT NULL
+ORDER BY person.id, household
+"""
 _PEOPLE = "SELECT id FROM person WHERE phone = %(phone)s ORDER BY id"
+
+
+class AtHome(NamedTuple):
+    """A resident of a household, or a contact of it, and their language."""
+
+    person: str
+    household: str
+    language: str
 
 
 class Said(NamedTuple):
@@ -63,9 +81,15 @@ def complete(conn: Connection[Any], sid: str, what: str, said: Said) -> None:
     conn.execute(_COMPLETE, {"sid": sid, "what": what, **said._asdict()})
 
 
-def machine_took(conn: Connection[Any], call: str) -> bool:
-    """Say whether Twilio has told that a machine took a call."""
-    return conn.execute(_MACHINE, {"sid": call}).fetchone() is not None
+def taken_by(conn: Connection[Any], call: str) -> list[str]:
+    """Return who took a call, as far as Twilio has told and in its words, such as `human` or `machine_start`."""
+    return [row[0] for row in conn.execute(_TAKEN_BY, {"sid": call})]
+
+
+def last_key(conn: Connection[Any], call: str) -> str:
+    """Return the key that was pressed last in a call, '' where none was."""
+    row = conn.execute(_LAST_KEY, {"sid": call}).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def stranger_told(conn: Connection[Any], phone: str, since: datetime) -> bool:
@@ -77,6 +101,11 @@ def answerable(conn: Connection[Any], phone: str, channel: str, limit: int = 50)
     """Return the messages that went to a number, those of open alerts first, each the newest first."""
     about = {"phone": phone, "channel": channel, "limit": limit}
     return [row[0] for row in conn.execute(_ANSWERABLE, about)]
+
+
+def at_home(conn: Connection[Any], phone: str) -> list[AtHome]:
+    """Return the residents and contacts who have this number, with each household they belong to or answer for."""
+    return [AtHome(*row) for row in conn.execute(_AT_HOME, {"phone": phone})]
 
 
 def people(conn: Connection[Any], phone: str) -> list[str]:

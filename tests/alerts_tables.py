@@ -69,6 +69,16 @@ class Tables:
         found = self.rows("SELECT * FROM handset_message ORDER BY at, medium, person")
         return [alert_rows.to_message(row) for row in found]
 
+    def awaited(self, patience: int) -> list[int]:
+        found = self.rows(
+            "SELECT due FROM step WHERE status = 'pending' "
+            "UNION SELECT next_attempt_at FROM notification WHERE status = 'queued' "
+            "UNION SELECT sent_at + %(patience)s * interval '1 microsecond' FROM notification WHERE status = 'sent' "
+            "UNION SELECT rings_until FROM handset_message WHERE status = 'ringing'",
+            patience=patience,
+        )
+        return [to_micros(row["due"]) for row in found]
+
 
 def settle_street(conn: psycopg.Connection) -> None:
     """Enter the street of `tests.alerts_world` into the registry."""

@@ -17,7 +17,7 @@ from alerts.escalation import STORMS, take
 from alerts.ladders.policy import Policies
 from alerts.ladders.policy_file import built_in
 from alerts.messages.limits import Limits
-from alerts.model import Alert, AlertEvent, HandsetMessage, Notification, NotificationStatus, Step, StepStatus, Task
+from alerts.model import Alert, AlertEvent, HandsetMessage, Notification, Step, Task
 from alerts.people import Medium, People, Place, Recipient, Role
 from alerts.tasks.cap import Cap
 from detectors.finding import Finding, Kind, Phase, Severity
@@ -68,6 +68,9 @@ NEIGHBOURS: Mapping[str, People] = {
 }
 
 
+_BUILT_IN = built_in()
+
+
 class Shelves(Protocol):
     """Everything a book holds, to look at."""
 
@@ -78,6 +81,7 @@ class Shelves(Protocol):
     def all_tasks(self) -> list[Task]: ...
     def all_verdicts(self) -> list[Verdict]: ...
     def all_messages(self) -> list[HandsetMessage]: ...
+    def awaited(self, patience: int) -> list[int]: ...
 
 
 def finding(
@@ -122,7 +126,7 @@ class World:
         self.books = books
         self.shelves = shelves
         self.now = now
-        self.policies: Policies = built_in()
+        self.policies: Policies = _BUILT_IN
         self.cap: Cap | None = None
         self.storms = STORMS
         self.limits = Limits()
@@ -141,10 +145,13 @@ class World:
 
     def run(self) -> None:
         """Do all that is due now, and let the auditor look: nobody may be forgotten."""
-        while self._climbs() or deliver_due(self.books, self.channels, self.now, limits=self.limits):
+        while (
+            self._climbs()
+            or deliver_due(self.books, self.channels, self.now, limits=self.limits)
+            or miss_calls(self.books, self.now)
+            or give_up_silent(self.books, self.now, self.limits)
+        ):
             pass
-        miss_calls(self.books, self.now)
-        give_up_silent(self.books, self.now, self.limits)
         with self.books() as book:
             assert audit(book.watched(), self.now, 0) == []
 
@@ -187,17 +194,4 @@ class World:
         return meaning.value
 
     def _next(self) -> int | None:
-        dues = [
-            step.due
-            for alert in self.shelves.all_alerts()
-            for step in self.shelves.all_steps(alert.id)
-            if step.status is StepStatus.PENDING
-        ]
-        dues += [one.next_attempt_at for one in self.shelves.all_notifications() if one.status.value == "queued"]
-        dues += [one.rings_until for one in self.shelves.all_messages() if one.rings_until is not None]
-        dues += [
-            (one.sent_at or 0) + self.limits.patience
-            for one in self.shelves.all_notifications()
-            if one.status is NotificationStatus.SENT
-        ]
-        return min((due for due in dues if due > self.now), default=None)
+        return min((due for due in self.shelves.awaited(self.limits.patience) if due > self.now), default=None)

@@ -8,12 +8,15 @@ from itertools import count
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 
 from storage.embedded import temporary_postgres
 from storage.migrate import migrate
 
 _numbers = count(1)
+# `--hypothesis-profile=thorough`: as many runs as the state machines of alerts are judged by.
+settings.register_profile("thorough", max_examples=10_000)
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +27,11 @@ def postgres() -> Iterator[str]:
         yield given
         return
     with temporary_postgres() as conninfo:
+        with psycopg.connect(conninfo, autocommit=True) as admin:
+            # Nothing here outlives the machine; what must survive a crash of the server starts one of its own.
+            for waits_for_the_disk in ("fsync", "full_page_writes"):
+                admin.execute(f"ALTER SYSTEM SET {waits_for_the_disk} = off")
+            admin.execute("SELECT pg_reload_conf()")
         yield conninfo
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from alerts.messages.limits import PATIENCE
 from alerts.model import NotificationStatus, Status
 from registry.instants import HOUR, MINUTE, SECOND
 
@@ -18,8 +19,8 @@ TOLERANCE = MINUTE
 """How late a step may run before the auditor calls it forgotten."""
 LONGEST_QUEUED = 15 * MINUTE
 """How long a message may be tried again and again: the ladder has gone on, and somebody should look at the channel."""
-LONGEST_UNREPORTED = 45 * MINUTE
-"""How long a provider may say nothing of what it took; by then delivery has given such a message up itself."""
+GIVING_UP = 15 * MINUTE
+"""After a provider's time to report (`Limits.patience`) delivery gives the message up; so long later it must have."""
 SILENT_HOLD = HOUR
 """How long somebody may hold an alert and do nothing, before they are to be asked again."""
 MOST_NAMED = 5
@@ -158,11 +159,15 @@ def late_steps(ran: Iterable[Ran], tolerance: int = TOLERANCE) -> list[Violation
     ]
 
 
-def stuck_messages(underway: Iterable[Underway], now: int, scale: float = 1.0) -> list[Violation]:
+def stuck_messages(
+    underway: Iterable[Underway], now: int, scale: float = 1.0, patience: int = PATIENCE
+) -> list[Violation]:
     """Return the messages that should have left, or of which a provider should have told, by now.
 
-    `scale` lengthens every limit: a town's clock runs faster than channels do.
+    A provider has `patience` microseconds to report. `scale` lengthens all other limits: a town's clock runs faster
+    than channels do.
     """
+    unreported = patience + GIVING_UP * scale
     violations = []
     for one in underway:
         age = 0 if one.since is None else now - one.since
@@ -174,7 +179,7 @@ def stuck_messages(underway: Iterable[Underway], now: int, scale: float = 1.0) -
                 detail = f"a message of step {one.step} has been tried in vain for {age // MINUTE} min"
             else:
                 continue
-        elif one.status is NotificationStatus.SENT and age > LONGEST_UNREPORTED * scale:
+        elif one.status is NotificationStatus.SENT and age > unreported:
             detail = f"nothing was heard of a message of step {one.step} for {age // MINUTE} min"
         else:
             continue
@@ -210,13 +215,16 @@ def overdue_tasks(undone: Iterable[Undone], now: int, tolerance: int = TOLERANCE
     ]
 
 
-def examine(looked: Looked, now: int, speed: float = 1.0) -> list[Violation]:
-    """Return all that is wrong; `speed` is how many seconds of the engine's clock pass in a real one."""
+def examine(looked: Looked, now: int, speed: float = 1.0, patience: int = PATIENCE) -> list[Violation]:
+    """Return all that is wrong; `speed` is how many seconds of the engine's clock pass in a real one.
+
+    `patience` is how long a provider may take to say what became of a message (`Limits.patience`).
+    """
     tolerance = int(TOLERANCE * speed)
     return [
         *audit(looked.watched, now, tolerance),
         *late_steps(looked.ran, tolerance),
-        *stuck_messages(looked.underway, now, max(1.0, speed)),
+        *stuck_messages(looked.underway, now, max(1.0, speed), patience),
         *silent_holders(looked.held, now, tolerance),
         *overdue_tasks(looked.undone, now, tolerance),
     ]

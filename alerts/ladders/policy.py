@@ -135,7 +135,8 @@ _ALWAYS = Conditions()
 class Action:
     """What a step does, to whom, in which words.
 
-    `who` is resident, contact-1 (and so on), contacts, caseworker, on_call, duty_officer, or `person:ID` for one
+    `who` is resident, contact-1 (and so on), contacts, caseworker, on_call, on_call-2 (and so on), duty_officer, or
+    `person:ID` for one
     person. `message` is a key of `alerts.messages.wording`; a task's message tells its assignee of it, '' tells nobody.
     `within` is how long a task may take, microseconds. A step that repeats others knows how many steps `earlier`
     those were, if an answer to one of them makes it needless. `opens` is the first step of a ladder that starts.

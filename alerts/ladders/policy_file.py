@@ -40,7 +40,7 @@ _E = TypeVar("_E", bound=Enum)
 _UNITS: Mapping[str, int] = {"s": SECOND, "min": MINUTE, "h": HOUR, "day": DAY, "days": DAY}
 _DURATION = re.compile(r"(\d{1,6}) ?(s|min|h|days?)")
 _HOURS = re.compile(r"([01]?\d|2[0-3])(?::([0-5]\d))?-([01]?\d|2[0-3])(?::([0-5]\d))?")
-_WHO = re.compile(r"resident|contacts|contact-[1-9]\d?|caseworker|on_call|duty_officer")
+_WHO = re.compile(r"resident|contacts|contact-[1-9]\d?|caseworker|on_call(-[2-9])?|duty_officer")
 _LANGUAGE = re.compile(r"[a-z]{2,3}([_-][A-Za-z]{2,4})?")
 _POLICY_KEYS = frozenset({"kinds", "severities", "hours", "on_return", "repeat", "recheck", "remind", "steps"})
 _CONDITION_KEYS = frozenset({"hours", "severities", "language", "if_channel"})
@@ -163,7 +163,8 @@ class _Reader:
         if not isinstance(who, str) or not _WHO.fullmatch(who):
             self._refuse(
                 f"{key}.who",
-                f"is {who!r}; write resident, contact-1 (or -2, …), contacts, caseworker, on_call or duty_officer",
+                f"is {who!r}; write resident, contact-1 (or -2, …), contacts, caseworker, on_call, on_call-2 "
+                "(or -3, …) or duty_officer",
             )
         if do in TASKS and who not in _STAFF:
             self._refuse(

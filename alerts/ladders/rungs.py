@@ -13,15 +13,12 @@ from alerts.messages.wording import text_for
 from alerts.model import (
     Alert,
     EventKind,
-    Notification,
-    NotificationStatus,
     Status,
     Step,
     StepStatus,
     Task,
     TaskKind,
     TaskStatus,
-    notification_id,
     task_id,
 )
 from alerts.people import ABOVE, Medium, People, Place, Recipient
@@ -31,6 +28,7 @@ RECALL = "recall"
 """The message about a task that is planned already and still undone."""
 UNREACHABLE = "unreachable"
 """The message to the duty officers of a household none of whose people can be told anything."""
+_BESIDE = DEADLINES | {Do.FOLLOW_UP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def climb(alert: Alert, step: Step, around: Surroundings, now: int) -> Change:
         draft.finish(step, f"reached {reached}" if reached else "reached nobody")
         if not reached:
             draft.tell(EventKind.REACHED_NOBODY, **about)
-            pull_forward(draft, [one for one in around.pending if _unwanted(alert, one, around, now) is None])
+            pull_forward(draft, wanted(alert, around, now))
     if step.action.opens:
         _tell_of_the_unreachable(draft, step, around)
     return keep_going(draft, around.pending)
@@ -79,11 +77,12 @@ def climb(alert: Alert, step: Step, around: Surroundings, now: int) -> Change:
 def keep_going(draft: Draft, pending: Iterable[Step]) -> Change:
     """Return the draft's change, with another step planned if nothing else would ever happen to the alert.
 
-    That somebody will be reminded, or told of what is overdue, goes on beside the ladder and does not stand for it.
+    That somebody will be reminded, told of what is overdue, or asked to call again on another day goes on beside the
+    ladder and does not stand for it.
     """
     nobodys = draft.alert.status in (Status.UNACKNOWLEDGED, Status.RETURNED)
-    climbing = [step for step in draft.steps.values() if step.action.do not in DEADLINES]
-    waiting = [step for step in pending if step.action.do not in DEADLINES]
+    climbing = [step for step in draft.steps.values() if step.action.do not in _BESIDE]
+    waiting = [step for step in pending if step.action.do not in _BESIDE]
     planned = any(step.status is StepStatus.PENDING for step in climbing)
     left = not draft.cancel_steps and any(step.no not in draft.steps for step in waiting)
     if nobodys and not planned and not left:
@@ -91,8 +90,16 @@ def keep_going(draft: Draft, pending: Iterable[Step]) -> Change:
     return draft.change()
 
 
+def wanted(alert: Alert, around: Surroundings, now: int) -> list[Step]:
+    """Return the alert's pending steps that would not be passed over, were they due now."""
+    return [one for one in around.pending if _unwanted(alert, one, around, now) is None]
+
+
 def pull_forward(draft: Draft, pending: Iterable[Step]) -> None:
-    """Make the ladder's next rung due at once; timers keep their time."""
+    """Make the ladder's next rung due at once; timers keep their time.
+
+    Only what is `wanted` now may be given: a step that is due before its hour would be passed over for good.
+    """
     rungs = [step for step in pending if step.action.do not in TIMERS]
     following = min(rungs, key=lambda step: (step.due, step.no), default=None)
     if following is not None and following.due > draft.now:
@@ -198,26 +205,7 @@ def _queue(draft: Draft, step: Step, to: Recipient, medium: Medium, message: str
     way = around.channels.way(to, medium, around.opted_out.get(to.person, ()))
     if way is None:
         return False
-    channel, by = way
-    draft.notifications.append(
-        Notification(
-            id=notification_id(draft.alert.id, step.no, to.person, by),
-            alert=draft.alert.id,
-            step=step.no,
-            person=to.person,
-            role=to.role,
-            phone=to.phone or "",
-            channel=channel,
-            medium=by,
-            language=to.language,
-            text=text_for(message, to, draft.alert, around.place),
-            status=NotificationStatus.QUEUED,
-            next_attempt_at=draft.now,
-            created_at=draft.now,
-            address=(to.address or "") if by is Medium.MESSAGE else "",
-        )
-    )
-    draft.tell(EventKind.NOTIFIED, step=step.no, person=to.person, role=to.role.value, medium=by.value, message=message)
+    draft.queue(step.no, to, way, text_for(message, to, draft.alert, around.place), message)
     return True
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
 
 from alerts.change import Change, Draft
-from alerts.ladders.policy import TIMERS, Action, Do
+from alerts.ladders.policy import TIMERS, Action, Do, Policy
 from alerts.ladders.rungs import pull_forward
 from alerts.life.again import fresh_alert
 from alerts.life.lifecycle import raise_severity, source_of
-from alerts.model import Alert, EventKind, Outcome, Status, Step, TaskKind
+from alerts.model import Alert, EventKind, Outcome, Status, Step, Task, TaskKind, TaskStatus
 from alerts.people import Medium, Role
-from detectors.finding import Finding, Kind, Phase, Severity
+from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from registry.instants import MINUTE
 
 HELP = (
@@ -117,27 +117,64 @@ def help_after_close(closed: Alert, onset_id: UUID, actor: str, now: int) -> Cha
         score=0.0,
         sources={source_of(finding): now},
     )
+    return _opened(alert, actor, now)
+
+
+def help_unasked(household: str, kind: Kind, alert_id: UUID, policy: Policy, actor: str, now: int) -> Change:
+    """Somebody of a household asks for help though nothing was asked of them: an alert opens that no sensor reports."""
+    facts: Mapping[str, Fact] = {"template": "help", "since_at": now}
+    finding = Finding(household, kind, "resident", actor, Phase.RAISED, Severity.URGENT, now, now, 0.0, facts)
+    alert = Alert(
+        id=alert_id,
+        household=household,
+        kind=kind,
+        rule=finding.rule,
+        severity=Severity.URGENT,
+        status=Status.UNACKNOWLEDGED,
+        onset=now,
+        raised_at=now,
+        opened_at=now,
+        score=0.0,
+        facts=facts,
+        sources={source_of(finding): now},
+        policy=policy,
+    )
+    return _opened(alert, actor, now)
+
+
+def _opened(alert: Alert, actor: str, now: int) -> Change:
     draft = Draft(alert, now)
-    draft.tell(EventKind.RAISED, actor, rule=finding.rule, severity=finding.severity.label, onset=now)
+    draft.tell(EventKind.RAISED, actor, rule=alert.rule, severity=alert.severity.label, onset=now)
     _jump(draft, actor)
     return draft.change()
 
 
-def take_charge(alert: Alert, actor: str, answer: str, now: int) -> Change:
-    """A contact or somebody of the staff takes the alert; if another holds it or it is over, that stands."""
+def take_charge(alert: Alert, person: str, answer: str, tasks: Sequence[Task], now: int) -> Change:
+    """A contact or somebody of the staff takes the alert; if another holds it or it is over, that stands.
+
+    Those of its undone `tasks` that were asked of them they have accepted by that, until then they hold the alert. So
+    they do what was handed over to them, although the giver held it so far.
+    """
+    actor = f"person:{person}"
     draft = Draft(alert, now)
     draft.tell(EventKind.ANSWERED, actor, answer=answer, meaning=Meaning.ACKNOWLEDGE.value)
-    if alert.status not in (Status.CLOSED, Status.ACKNOWLEDGED):
-        draft.hold(actor)
-        draft.tell(EventKind.ACKNOWLEDGED, actor)
+    asked = [task for task in tasks if not task.apart and _is_asked(task, person)]
+    offered = any(task.offered_to == person for task in asked)
+    held = alert.status is Status.ACKNOWLEDGED and not offered and (alert.held_by != actor or not asked)
+    if alert.status is not Status.CLOSED and not held:
+        draft.hold(actor, min((task.until(now) for task in asked), default=None))
+        if alert.status is not Status.ACKNOWLEDGED or alert.held_by != actor:
+            draft.tell(EventKind.ACKNOWLEDGED, actor)
+        for task in asked:
+            draft.accept(task, actor, actor, person)
     return draft.change()
 
 
 def escalate(alert: Alert, actor: str, answer: str, pending: Sequence[Step], now: int) -> Change:
-    """A contact or somebody of the staff has the next in line told at once; `pending` are the alert's pending steps.
+    """A contact or somebody of the staff has the next in line told at once; `pending` are the steps wanted now.
 
-    The ladder's next rung is climbed now. Where there is none ahead, because somebody holds the alert or it is put
-    aside, the duty officer is called; whoever holds it keeps it.
+    The ladder's next rung is climbed now. Where none is ahead, because somebody holds the alert, it is put aside or
+    nothing is meant for this hour, the duty officer is called; whoever holds it keeps it.
     """
     draft = Draft(alert, now)
     draft.tell(EventKind.ANSWERED, actor, answer=answer, meaning=Meaning.ESCALATE.value)
@@ -185,6 +222,11 @@ def not_understood(alert: Alert, person: str, answer: str, medium: Medium, now: 
     if ask_again and alert.status in (Status.UNACKNOWLEDGED, Status.RETURNED):
         draft.plan(Action(Do(medium.value), who=f"person:{person}", message=ASK_AGAIN), now)
     return draft.change()
+
+
+def _is_asked(task: Task, person: str) -> bool:
+    """Say whether a task waits for somebody's word: it is in their list, or was handed over to them."""
+    return task.offered_to == person or (task.status is TaskStatus.OPEN and task.assignee == person)
 
 
 def _jump(draft: Draft, actor: str) -> None:

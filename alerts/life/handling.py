@@ -7,7 +7,7 @@ from dataclasses import replace
 from alerts.change import Change, Draft
 from alerts.errors import Conflict, Invalid
 from alerts.ladders.policy import Action, Do
-from alerts.model import NOBODY_SEEN, SYSTEM, SYSTEMS_OWN, Alert, EventKind, Outcome, Status, Step
+from alerts.model import NOBODY_SEEN, SYSTEM, SYSTEMS_OWN, Alert, EventKind, FalseAlarm, Outcome, Status, Step
 from detectors.finding import Kind
 from registry.instants import DAY
 
@@ -78,22 +78,23 @@ def unshelve(alert: Alert, actor: str, now: int, step: Step | None = None) -> Ch
     return draft.change()
 
 
-def close(alert: Alert, actor: str, outcome: Outcome, note: str, now: int) -> Change:
-    """End the alert with what was found.
+def close(alert: Alert, actor: str, outcome: Outcome, note: str, now: int, why: FalseAlarm | None = None) -> Change:
+    """End the alert with what was found, and `why` if it was a false alarm.
 
     Raises:
         Conflict: it is closed already, with something else or by somebody else.
-        Invalid: the outcome says that nobody was seen, or is the system's own.
+        Invalid: the outcome says that nobody was seen, is the system's own, or does not go with `why`.
     """
     draft = Draft(alert, now)
     if alert.status is Status.CLOSED:
-        if (alert.held_by, alert.outcome, alert.note) == (actor, outcome, note):
+        if (alert.held_by, alert.outcome, alert.note, alert.why) == (actor, outcome, note, why):
             return draft.change()
         refuse_closed(alert)
     refuse_outcome(alert, outcome)
+    refuse_why(outcome, why)
     if outcome in NOBODY_SEEN:
         raise Invalid(f"{outcome} closes nothing, nobody knows yet how they are; record it on the visit's task")
-    draft.close(actor, outcome, note)
+    draft.close(actor, outcome, note, why=why)
     return draft.change()
 
 
@@ -102,6 +103,12 @@ def refuse_closed(alert: Alert) -> None:
     if alert.status is Status.CLOSED:
         by = alert.held_by or SYSTEM
         raise Conflict(f"this alert is closed: {alert.outcome}, by {by}; what happens next opens a new one")
+
+
+def refuse_why(outcome: Outcome, why: FalseAlarm | None) -> None:
+    """Raise `Invalid` for the reason of a false alarm where it was none."""
+    if why is not None and outcome is not Outcome.FALSE_ALARM:
+        raise Invalid(f"why an alarm was false goes with {Outcome.FALSE_ALARM}, not with {outcome}; leave it out")
 
 
 def refuse_outcome(alert: Alert, outcome: Outcome) -> None:

@@ -30,7 +30,7 @@ from registry.instants import MINUTE
 BACKLOG_AGE = 15 * MINUTE
 """A finding older than this when it is told came with a delivery that was late: it may be over already."""
 _TAKEN_BACK = frozenset({"incident", "joined"})
-"""The fact `reason` of a condition that did not end: something else tells of it from now on."""
+"""The fact `reason` of a condition that did not end: something else, which the fact `into` names, tells of it now."""
 
 
 def source_of(finding: Finding) -> str:
@@ -141,8 +141,10 @@ def clear(alert: Alert, finding: Finding, now: int) -> Change:
         draft.tell(EventKind.CLEARED, actor, at, rule=finding.rule, still=sorted(left))
         return draft.change()
     draft.alert = replace(draft.alert, returned_at=now if at is None else at)
-    draft.tell(EventKind.RETURNED, actor, at, rule=finding.rule)
     taken_back = finding.facts.get("reason") in _TAKEN_BACK
+    names = {"reason": "explained_by", "into": "into"} if taken_back else {}
+    by = {name: finding.facts[fact] for fact, name in names.items() if fact in finding.facts}
+    draft.tell(EventKind.RETURNED, actor, at, rule=finding.rule, **by)
     waited = had_woken(alert)
     if alert.suppressed_why is not None and alert.suppressed_why.unheard and alert.status is Status.SUPPRESSED:
         draft.close(SYSTEM, Outcome.OVER_BEFORE_ARRIVAL, at=at)

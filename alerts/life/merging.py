@@ -15,7 +15,8 @@ def merge(alert: Alert, into: Alert, actor: str, now: int) -> tuple[Change, Chan
     """Close an alert as part of another, which is at least as severe from then on; return both changes.
 
     Its sources are written down at the other. While that is open nothing is asked about them; once it is closed, what
-    they still report is looked at again, as after any closing.
+    they still report is looked at again, as after any closing. If the other waits although this one is graver, or does
+    not wait, it climbs its ladder: nobody is silenced by a merging.
 
     Raises:
         Conflict: one of them is closed.
@@ -33,6 +34,8 @@ def merge(alert: Alert, into: Alert, actor: str, now: int) -> tuple[Change, Chan
     about = {"kind": alert.kind.value, "sources": sorted(alert.sources), "alert": str(alert.id)}
     whole.tell(EventKind.MERGED, actor, **about, severity=alert.severity.label)
     raise_severity(whole, alert.severity)
+    if _must_be_heard(alert, into):
+        whole.climb_anew()
     part.alert = replace(alert, part_of=into.id)
     part.tell(EventKind.MERGED, actor, into=str(into.id))
     part.close(actor, Outcome.PART_OF_ANOTHER)
@@ -61,3 +64,11 @@ def split(alert: Alert, whole: Alert | None, current: Alert | None, actor: str, 
         other.tell(EventKind.SPLIT, actor, alert=str(alert.id), kind=alert.kind.value)
         changes.append(other.change())
     return changes
+
+
+def _must_be_heard(alert: Alert, into: Alert) -> bool:
+    """Say whether an alert that is kept quiet or put aside wakes up by what is merged into it."""
+    graver = alert.severity > into.severity
+    if into.status is Status.SUPPRESSED:
+        return graver or alert.status is not Status.SUPPRESSED
+    return into.status is Status.SHELVED and graver

@@ -40,9 +40,10 @@ def settle(alert: Alert, step: Step, newest: int | None, quiet: Quiet | None, no
     again and nothing is told.
     """
     draft = Draft(alert, now)
-    # Of an alert that is not suppressed, only news that may wake somebody sets this timer.
-    waiting = quiet_backlog(alert) or (alert.status is not Status.SUPPRESSED and alert.sources)
-    if not waiting:
+    # Of any other alert only news that may wake somebody sets this timer: where a storm or the limit of visits keeps it
+    # quiet too, it has outgrown that.
+    outgrown = alert.status is not Status.SUPPRESSED or alert.suppressed_why in (Suppression.STORM, Suppression.CAP)
+    if not (quiet_backlog(alert) or (outgrown and alert.sources)):
         draft.finish(step, "nothing to settle")
     elif newest is None or now - newest >= RECORDING_AGE:
         draft.postpone(step, now + SETTLE_AGAIN)
@@ -93,11 +94,28 @@ def keep_for_storm(draft: Draft, before: Alert | None, storm: UUID, until: int) 
     draft.plan(Action(Do.STORM_ENDED), until)
 
 
-def end_wait(alert: Alert, step: Step, why: Suppression, now: int) -> Change:
-    """Start the ladder, from its foot, of an alert that waited for a storm's end or for room, and whose turn it is."""
+def end_storm(alert: Alert, step: Step, quiet: Quiet | None, now: int) -> Change:
+    """Start the ladder, from its foot, of an alert whose turn it is after a storm.
+
+    One that has woken nobody yet waits on if there is something else to wait for.
+    """
     draft = Draft(alert, now)
-    if alert.status is Status.SUPPRESSED and alert.suppressed_why is why:
-        draft.finish(step, f"{why} over")
+    if not (alert.status is Status.SUPPRESSED and alert.suppressed_why is Suppression.STORM):
+        draft.finish(step, "nothing to wait for")
+    elif quiet is not None and not had_woken(alert):
+        draft.finish(step, f"{alert.suppressed_why} over")
+        keep_quiet(draft, quiet)
+    else:
+        draft.finish(step, f"{alert.suppressed_why} over")
+        draft.climb_anew()
+    return draft.change()
+
+
+def end_cap(alert: Alert, step: Step, now: int) -> Change:
+    """Start the ladder, from its foot, of an alert that waited for room for its visit."""
+    draft = Draft(alert, now)
+    if alert.status is Status.SUPPRESSED and alert.suppressed_why is Suppression.CAP:
+        draft.finish(step, f"{alert.suppressed_why} over")
         draft.climb_anew()
     else:
         draft.finish(step, "nothing to wait for")

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from alerts.book import AlertBook, Books
 from alerts.change import Draft
-from alerts.channels.choice import Channels
+from alerts.channels.choice import ONLY_HANDSETS, Channels
 from alerts.channels.port import Channel, ChannelError, Receipt, Trouble
 from alerts.errors import NotFound
-from alerts.messages.fallback import fail, learn
+from alerts.messages.fallback import fail, learn, try_beside
 from alerts.messages.limits import WINDOW, Limits, counted_with, goes_at_once
 from alerts.model import EventKind, MessageStatus, Notification, NotificationStatus
 from alerts.people import Recipient
@@ -61,7 +61,7 @@ def deliver(
         return
     result = _send(leaving, channels, now)
     with books() as book:
-        _record(book, leaving, result, now)
+        _record(book, leaving, result, Channels.of(channels), now)
 
 
 def note_result(
@@ -71,11 +71,13 @@ def note_result(
     now: int,
     error: str = "",
     trouble: Trouble | None = None,
+    channels: Channels = ONLY_HANDSETS,
 ) -> bool:
     """Write down what a provider tells of a message later; False if that changes nothing.
 
     A final state stays, but an answer wins over everything: what is told twice, or too late, changes nothing. A failure
-    does what a failed sending does. Whoever forbids a way is heard in any case.
+    does what a failed sending does; `channels` say whom the ladder's next rung could reach. Whoever forbids a way is
+    heard in any case.
 
     Raises:
         NotFound: there is no such message.
@@ -90,7 +92,8 @@ def note_result(
         if status is NotificationStatus.FAILED and trouble is not None:
             learn(book, draft, notification, trouble)
     elif status is NotificationStatus.FAILED:
-        fail(book, draft, notification, error or "the provider could not deliver it", trouble or Trouble.REFUSED)
+        why = error or "the provider could not deliver it"
+        fail(book, draft, notification, why, trouble or Trouble.REFUSED, channels)
     else:
         sent_at = notification.sent_at if notification.sent_at is not None else now
         draft.notifications.append(replace(notification, status=status, sent_at=sent_at, error=None))
@@ -123,10 +126,10 @@ def unreported(books: Books, now: int, patience: int) -> Sequence[UUID]:
         return book.unreported(now - patience)
 
 
-def give_up(books: Books, notification: UUID, now: int) -> bool:
+def give_up(books: Books, notification: UUID, now: int, channels: Channels = ONLY_HANDSETS) -> bool:
     """Have a message fail whose provider never told of it; False if it just did."""
     with books() as book:
-        return note_result(book, notification, NotificationStatus.FAILED, now, NO_REPORT)
+        return note_result(book, notification, NotificationStatus.FAILED, now, NO_REPORT, channels=channels)
 
 
 def _let_pass(book: AlertBook, claimed: UUID, channels: Channels, now: int, limits: Limits) -> Notification | None:
@@ -139,7 +142,7 @@ def _let_pass(book: AlertBook, claimed: UUID, channels: Channels, now: int, limi
     leaving = _on_its_way(book, notification, channels)
     if leaving is None:
         why = f"no channel carries a {notification.medium.value} to them"
-        fail(book, draft, notification, why, Trouble.REFUSED)
+        fail(book, draft, notification, why, Trouble.REFUSED, channels)
     elif book.said_again(leaving):
         draft.notifications.append(replace(leaving, status=NotificationStatus.CANCELLED, error=SAID_AGAIN))
         draft.tell(EventKind.NOT_SENT, step=leaving.step, person=leaving.person, medium=leaving.medium.value)
@@ -211,7 +214,7 @@ def _next_try(notification: Notification, now: int, asked: int | None = None) ->
     return asked if asked is not None and asked > now else now + pause
 
 
-def _record(book: AlertBook, leaving: Notification, result: Receipt | _Failure, now: int) -> None:
+def _record(book: AlertBook, leaving: Notification, result: Receipt | _Failure, channels: Channels, now: int) -> None:
     notification = book.notification(leaving.id)
     alert = None if notification is None else book.find(notification.alert)
     if notification is None or alert is None:
@@ -222,9 +225,10 @@ def _record(book: AlertBook, leaving: Notification, result: Receipt | _Failure, 
     elif notification.status is not NotificationStatus.QUEUED:
         return  # it went out after all, and was told of before this could be written down; or nobody wants it any more
     elif result.retry_at is None:
-        fail(book, draft, notification, result.error, result.trouble)
+        fail(book, draft, notification, result.error, result.trouble, channels)
     else:
         draft.notifications.append(replace(notification, next_attempt_at=result.retry_at, error=result.error))
+        try_beside(book, draft, notification)
     book.save(draft.change())
 
 
@@ -256,8 +260,10 @@ def _goes_on(before: NotificationStatus, after: NotificationStatus) -> bool:
 
 def _miss(book: AlertBook, call: UUID, now: int) -> bool:
     message, notification = book.message(call), book.notification(call)
-    if message is None or notification is None or message.status is not MessageStatus.RINGING:
+    if message is None or message.status is not MessageStatus.RINGING:
         return False
+    if notification is None:
+        return book.hang_up(call)
     alert = book.find(notification.alert)
     if alert is None:
         return False

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from alerts.book import AlertBook
 from alerts.change import Draft
-from alerts.channels.choice import instead_of
+from alerts.channels.choice import ONLY_HANDSETS, Channels, instead_of
 from alerts.channels.port import Trouble
 from alerts.ladders.policy import Action, Do
-from alerts.ladders.rungs import pull_forward
+from alerts.ladders.rungs import Surroundings, pull_forward, wanted
+from alerts.messages.limits import presses
 from alerts.messages.wording import text_for
 from alerts.model import (
     Alert,
@@ -25,14 +26,16 @@ from alerts.model import (
     notification_id,
     task_id,
 )
-from alerts.people import Medium, Recipient, Role
+from alerts.people import Medium, Recipient
 from registry.instants import DAY
 
 CORRECT = Action(Do.REVIEW, who="caseworker", message="correct-contact", within=3 * DAY)
 """Somebody finds out the right number and enters it into the registry."""
 
 
-def fail(book: AlertBook, draft: Draft, notification: Notification, error: str, trouble: Trouble) -> None:
+def fail(
+    book: AlertBook, draft: Draft, notification: Notification, error: str, trouble: Trouble, channels: Channels
+) -> None:
     """Write down that a message did not get through, and do what that leads to.
 
     A wrong address becomes a task to correct it, a forbidden way is remembered. Then the same words go to the same
@@ -44,7 +47,25 @@ def fail(book: AlertBook, draft: Draft, notification: Notification, error: str, 
     draft.tell(EventKind.SEND_FAILED, **about, error=error)
     learn(book, draft, notification, trouble)
     if _still_wanted(draft.alert, notification) and not _other_way(book, draft, notification):
-        _go_on(book, draft, notification)
+        _go_on(book, draft, notification, channels)
+
+
+def try_beside(book: AlertBook, draft: Draft, waiting: Notification) -> None:
+    """Have the next way tried at once while a message about what cannot wait is put off; it keeps its own retry.
+
+    Not while another message of the step is on its way to that person, or has reached them.
+    """
+    mine = [one for one in book.sent_by(waiting.alert, waiting.step) if one.person == waiting.person]
+    in_vain = all(_is_in_vain(one) for one in mine if one.id != waiting.id)
+    if presses(draft.alert) and in_vain and _still_wanted(draft.alert, waiting):
+        _other_way(book, draft, waiting)
+
+
+def next_rungs(book: AlertBook, alert: Alert, now: int, channels: Channels = ONLY_HANDSETS) -> list[Step]:
+    """Return the pending steps of a locked alert that would be carried out, were they due now."""
+    place, people = book.place(alert.household), book.people(alert.household, now)
+    forbidden = book.opted_out([one.person for one in people.everybody])
+    return wanted(alert, Surroundings(place, people, book.pending(alert.id), (), channels, forbidden), now)
 
 
 def learn(book: AlertBook, draft: Draft, notification: Notification, trouble: Trouble) -> None:
@@ -106,7 +127,13 @@ def _the_same_by(failed: Notification, to: Recipient, medium: Medium, now: int) 
     )
 
 
-def _go_on(book: AlertBook, draft: Draft, failed: Notification) -> None:
+def _is_in_vain(one: Notification) -> bool:
+    """Say whether a message failed, or was tried and waits to be tried again."""
+    waits = one.status is NotificationStatus.QUEUED and one.error is not None
+    return waits or one.status is NotificationStatus.FAILED
+
+
+def _go_on(book: AlertBook, draft: Draft, failed: Notification, channels: Channels) -> None:
     """Have the ladder's next rung climbed at once if a step has reached nobody.
 
     The same rung once more would fail the same way, at once and for ever: it keeps its time.
@@ -114,7 +141,8 @@ def _go_on(book: AlertBook, draft: Draft, failed: Notification) -> None:
     others = [one for one in book.sent_by(failed.alert, failed.step) if one.id != failed.id]
     step = book.step(failed.alert, failed.step)
     if step is not None and all(one.status is NotificationStatus.FAILED for one in others):
-        pull_forward(draft, [one for one in book.pending(failed.alert) if one.action != step.action])
+        following = next_rungs(book, draft.alert, draft.now, channels)
+        pull_forward(draft, [one for one in following if one.action != step.action])
 
 
 def _plan_correction(book: AlertBook, draft: Draft, wrong: Notification) -> None:
@@ -148,25 +176,5 @@ def _plan_correction(book: AlertBook, draft: Draft, wrong: Notification) -> None
     if told is None or told.person == wrong.person or not (told.phone or told.address):
         return
     medium = Medium.SMS if told.phone else Medium.MESSAGE
-    draft.notifications.append(
-        Notification(
-            id=notification_id(draft.alert.id, no, told.person, medium),
-            alert=draft.alert.id,
-            step=no,
-            person=told.person,
-            role=Role(told.role),
-            phone=told.phone or "",
-            channel="",
-            medium=medium,
-            language=told.language,
-            text=text_for(CORRECT.message, replace(told, name=name), draft.alert, place),
-            status=NotificationStatus.QUEUED,
-            next_attempt_at=draft.now,
-            created_at=draft.now,
-            address=(told.address or "") if medium is Medium.MESSAGE else "",
-        )
-    )
-    draft.tell(
-        EventKind.NOTIFIED,
-        step=no, person=told.person, role=told.role.value, medium=medium.value, message=CORRECT.message,
-    )  # fmt: skip
+    text = text_for(CORRECT.message, replace(told, name=name), draft.alert, place)
+    draft.queue(no, told, ("", medium), text, CORRECT.message)

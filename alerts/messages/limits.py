@@ -10,6 +10,8 @@ from alerts.people import Medium
 from detectors.finding import Severity
 from registry.instants import HOUR, MINUTE
 
+PATIENCE = 30 * MINUTE
+"""How long a provider may take to say what became of a message, where nobody set anything else."""
 WINDOW = HOUR
 """The time in which messages to one person are counted."""
 
@@ -23,7 +25,7 @@ class Limits:
 
     texts: int = 6
     calls: int = 4
-    patience: int = 30 * MINUTE
+    patience: int = PATIENCE
 
     def of(self, medium: Medium) -> int:
         """Return how many of a medium may go to one person."""
@@ -46,6 +48,11 @@ def counted_with(medium: Medium) -> frozenset[Medium]:
 def goes_at_once(notification: Notification, alert: Alert, *, first: bool) -> bool:
     """Say whether a message goes whatever the limits.
 
-    It does of an urgent alert or a call for help, as the alert's `first` to that person, and when it is tried again.
+    It does of a pressing alert, as the alert's `first` to that person, and when it is tried again.
     """
-    return first or alert.severity is Severity.URGENT or alert.help_at is not None or notification.attempts > 1
+    return first or presses(alert) or notification.attempts > 1
+
+
+def presses(alert: Alert) -> bool:
+    """Say whether an alert is urgent or a call for help: nothing about it waits for anything."""
+    return alert.severity is Severity.URGENT or alert.help_at is not None

@@ -74,6 +74,12 @@ REPLIES: Final[Mapping[str, Mapping[str, str]]] = {
         "zh": "您好，这里是守望。刚才的事情已经处理好了。如果现在需要帮助，请按2。",
         "en": "Hello, this is Shouwang. What we called about is settled. If you need help now, press 2.",
     },
+    "unasked": {
+        "zh": "您好，这里是守望。我们现在没有问题要问您。如果需要帮助，请回2；情况危急请拨打120、119或110。",
+        "en": "Hello, this is Shouwang. We have nothing to ask you just now. If you need help, reply 2; in an "
+        "emergency call your local emergency number.",
+    },
+    "moment": {"zh": "请稍候。", "en": "One moment, please."},
     "stranger": {
         "zh": "这里是守望。我们不认识这个号码，没有记录您的短信。紧急情况请拨打120、119或110。",
         "en": "This is Shouwang. We do not know this number, so nothing was recorded. In an emergency call your local "

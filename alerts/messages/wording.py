@@ -186,7 +186,7 @@ def text_for(message: str, recipient: Recipient, alert: Alert, place: Place) -> 
 
 def example(message: str, language: str, name: str = "", address: str = "") -> str:
     """Return what a message says, with a mark where it tells what is unusual, and for whoever is not named."""
-    chinese = language.lower().startswith("zh")
+    chinese = is_chinese(language)
     told, home = ("〈哪里异常〉", "〈地址〉") if chinese else ("〈what is unusual〉", "〈address〉")
     unnamed = "〈姓名〉" if chinese else "〈name〉"
     template = MESSAGES[message]["zh" if chinese else _FALLBACK]

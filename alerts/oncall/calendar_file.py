@@ -6,7 +6,7 @@ What was exported may be edited in any calendar and given back: events that say 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -46,17 +46,35 @@ def export(schedule: Schedule, names: Mapping[str, str], start: int, end: int, n
 
     Times are local with their TZID. The second of two equal local times cannot be said so, and is written in UTC.
     """
+    return feed(schedule.name, [schedule], names, start, end, now)
+
+
+def feed(
+    title: str,
+    schedules: Iterable[Schedule],
+    names: Mapping[str, str],
+    start: int,
+    end: int,
+    now: int,
+    person: str | None = None,
+) -> bytes:
+    """Return the shifts of several schedules as one calendar; only those of one `person` if one is named."""
     calendar = Calendar()
     calendar.add("prodid", _PRODUCT)
     calendar.add("version", "2.0")
-    calendar.add("name", schedule.name)
-    calendar.add("x-wr-calname", schedule.name)  # what calendars read that do not know RFC 7986
-    zone = ZoneInfo(schedule.zone)
-    told = [one for level in schedule.levels for one in shifts(schedule, start, end, level) if one.person is not None]
-    for shift in sorted(told, key=lambda one: (one.start, one.level)):
-        calendar.add_component(_event(schedule, shift, names, zone, now))
-    first = min((one.start for one in told), default=start)
-    last = max((one.end for one in told), default=end)
+    calendar.add("name", title)
+    calendar.add("x-wr-calname", title)  # what calendars read that do not know RFC 7986
+    told = [
+        (shift, schedule)
+        for schedule in schedules
+        for level in schedule.levels
+        for shift in shifts(schedule, start, end, level)
+        if shift.person is not None and person in (None, shift.person)
+    ]
+    for shift, schedule in sorted(told, key=lambda one: (one[0].start, one[0].level, one[1].id)):
+        calendar.add_component(_event(schedule, shift, names, ZoneInfo(schedule.zone), now))
+    first = min((shift.start for shift, _ in told), default=start)
+    last = max((shift.end for shift, _ in told), default=end)
     calendar.add_missing_timezones(date(to_datetime(first).year, 1, 1), date(to_datetime(last).year + 1, 12, 31))
     return bytes(calendar.to_ical())
 

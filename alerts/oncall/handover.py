@@ -17,8 +17,8 @@ from alerts.book import AlertBook
 from alerts.change import Draft
 from alerts.channels.choice import Channels, Way
 from alerts.ladders.policy import Action, Do
-from alerts.messages.wording import mention
-from alerts.model import Alert, EventKind, Notification, NotificationStatus, notification_id
+from alerts.messages.wording import is_chinese, mention
+from alerts.model import Alert
 from alerts.oncall.civil import local
 from alerts.oncall.rota import shifts
 from alerts.oncall.schedule import Schedule
@@ -112,36 +112,14 @@ def _queue(draft: Draft, to: Recipient, text: str, channels: Channels, forbidden
     way = channels.way(to, Medium.SMS, forbidden)
     if way is None:
         return
-    channel, medium = way
     draft.plan(Action(Do.TELL, who=f"person:{to.person}", message=MESSAGE), draft.now)
     step = draft.steps[draft.alert.step_count]
     draft.finish(step, "reached 1")
-    draft.notifications.append(
-        Notification(
-            id=notification_id(draft.alert.id, step.no, to.person, medium),
-            alert=draft.alert.id,
-            step=step.no,
-            person=to.person,
-            role=to.role,
-            phone=to.phone or "",
-            channel=channel,
-            medium=medium,
-            language=to.language,
-            text=text,
-            status=NotificationStatus.QUEUED,
-            next_attempt_at=draft.now,
-            created_at=draft.now,
-            address=(to.address or "") if medium is Medium.MESSAGE else "",
-        )
-    )
-    draft.tell(
-        EventKind.NOTIFIED,
-        step=step.no, person=to.person, role=to.role.value, medium=medium.value, message=MESSAGE,
-    )  # fmt: skip
+    draft.queue(step.no, to, way, text, MESSAGE)
 
 
 def _text(book: AlertBook, one: HandOver, to: Recipient, names: Mapping[str, str], alert: Alert, count: int) -> str:
-    chinese = to.language.lower().startswith("zh")
+    chinese = is_chinese(to.language)
     template = _TEXTS["both" if one.coming else "nobody"]["zh" if chinese else "en"]
     first = mention(to, alert, book.place(alert.household))
     time = local(one.at, ZoneInfo(one.schedule.zone))

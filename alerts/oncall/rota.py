@@ -42,12 +42,6 @@ def on_call(schedule: Schedule, at: int, level: int = 1) -> str | None:
     return None if turn is None else turn.person
 
 
-def everybody(schedule: Schedule, at: int) -> tuple[str, ...]:
-    """Return the ids of all who are on call at an instant, the first line first, nobody twice."""
-    found = (on_call(schedule, at, level) for level in schedule.levels)
-    return tuple(dict.fromkeys(person for person in found if person is not None))
-
-
 def shifts(schedule: Schedule, start: int, end: int, level: int = 1) -> tuple[Shift, ...]:
     """Return the shifts of a level that touch [`start`, `end`), microseconds UTC, in order.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from alerts.change import Change, Draft
 from alerts.errors import Conflict, Invalid
 from alerts.ladders.policy import Action, Do
-from alerts.life.handling import refuse_closed, refuse_outcome
+from alerts.life.handling import refuse_closed, refuse_outcome, refuse_why
 from alerts.model import (
     NOBODY_SEEN,
     SYSTEMS_OWN,
@@ -55,15 +55,7 @@ def accept(alert: Alert, task: Task, actor: str, person: str | None, now: int) -
             return draft.change()
     _refuse_over(task)
     _hold(draft, task, by)
-    draft.tell(EventKind.TASK_ACCEPTED, actor, task=str(task.id), kind=task.kind.value, by=by)
-    draft.tasks[task.id] = replace(
-        task,
-        status=TaskStatus.ACCEPTED,
-        accepted_at=now,
-        accepted_by=by,
-        assignee=person or task.assignee,
-        offered_to=None,
-    )
+    draft.accept(task, actor, by, person)
     return draft.change()
 
 
@@ -102,7 +94,7 @@ def refuse(
     if not task.apart and alert.status is Status.ACKNOWLEDGED and alert.held_by == by:
         draft.stop()
         draft.wake()
-        draft.watch_over(_until(task, now))
+        draft.watch_over(task.until(now))
     draft.tasks[task.id] = replace(
         task,
         status=TaskStatus.OPEN,
@@ -258,8 +250,7 @@ def _refuse_form(
         refuse_outcome(alert, outcome)
     elif outcome in SYSTEMS_OWN:
         raise Invalid(f"{outcome} is what the system says of itself; write down what was found")
-    if why is not None and outcome is not Outcome.FALSE_ALARM:
-        raise Invalid(f"why an alarm was false goes with {Outcome.FALSE_ALARM}, not with {outcome}; leave it out")
+    refuse_why(outcome, why)
     if follow_up_at is None:
         return
     if outcome in NOBODY_SEEN:
@@ -270,15 +261,9 @@ def _refuse_form(
 
 def _hold(draft: Draft, task: Task, by: str) -> None:
     """Give the alert to who takes its task; what goes on beside it changes nothing of it."""
-    until = _until(task, draft.now)
     if not task.apart:
         refuse_closed(draft.alert)
-        draft.hold(by, until)
-
-
-def _until(task: Task, now: int) -> int:
-    """Return when who takes a task on must be done: by its due time, but in no less than half of its time."""
-    return max(task.due, now + (task.due - task.created_at) // 2)
+        draft.hold(by, task.until(draft.now))
 
 
 def _ask_next(draft: Draft, task: Task, following: Recipient | None) -> None:

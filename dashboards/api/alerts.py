@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from alerts import desk
-from alerts.model import Outcome
+from alerts.model import FalseAlarm, Outcome
 from dashboards import present
 from dashboards.access import Caseworker, Conn, Officer, Scoped, Viewer
 from dashboards.context import Given
@@ -33,6 +33,7 @@ class Closing(Asked):
 
     outcome: Outcome = Field(examples=["found_well"])
     note: Note = Field(default="", examples=["She was in the garden all morning"])
+    why: FalseAlarm | None = Field(default=None, description="Of a false alarm: why there was nothing behind it")
 
 
 class Merging(Asked):
@@ -58,6 +59,10 @@ def router() -> APIRouter:
         area: Annotated[Word | None, Query(description="Code prefix: everything inside that area")] = None,
         kind: Annotated[list[Kind] | None, Query(description="May be given several times")] = None,
         household: Annotated[Word | None, Query(description="Of this household only")] = None,
+        storm: Annotated[
+            UUID | None,
+            Query(description="Those that a storm has kept quiet: the id of its incident of cause `unknown`"),
+        ] = None,
     ) -> Page[Alert]:
         rows = queries.listed(
             view,
@@ -66,6 +71,7 @@ def router() -> APIRouter:
             statuses=_statuses(status or []),
             kinds=[one.value for one in kind or []],
             household=household,
+            storm=storm,
             after=paging.after(tuple[datetime, UUID]),
         )
         return paging.page(rows, lambda row: present.alert(row, language), lambda row: (row["raised_at"], row["id"]))
@@ -153,6 +159,7 @@ def router() -> APIRouter:
                 asked.outcome,
                 asked.note,
                 to_micros(given.now()),
+                asked.why,
             )
         return _story(view, alert_id, language)
 

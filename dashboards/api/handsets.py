@@ -13,7 +13,7 @@ from dashboards import present
 from dashboards.access import Conn, Operator, Scoped
 from dashboards.context import Given
 from dashboards.paging import Page, Paged
-from dashboards.problems import documented, not_found
+from dashboards.problems import Refusal, documented, not_found
 from dashboards.shapes.handsets import Call, Handset, HandsetMessages
 from dashboards.shapes.terms import Asked
 from registry.instants import to_micros
@@ -54,7 +54,7 @@ def router() -> APIRouter:
         responses=documented(404, 409),
     )
     def answer(message_id: UUID, asked: Answer, _who: Operator, view: Scoped, conn: Conn, given: Given) -> Call:
-        required(view, message_id)
+        answerable(view, message_id)
         with conn.transaction():
             desk.answer(given.book(conn), message_id, asked.answer, to_micros(given.now()))
         return present.call(required(view, message_id))
@@ -72,3 +72,13 @@ def required(view: View, message: UUID) -> Row:
     if row is None:
         raise not_found("message")
     return row
+
+
+def answerable(view: View, message: UUID) -> None:
+    """Let an answer to an SMS or call pass.
+
+    Raises:
+        Refusal: (404) there is none for this caller; (409) it tells of the service itself.
+    """
+    if required(view, message)["alert"] is None:
+        raise Refusal(409, "This tells of the service itself, so no answer is expected: look at the board")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from dashboards.pages import alert, answer, areas, board, handsets, oncall, policies, signin, stream, tasks
+from dashboards.pages import alert, answer, areas, board, handsets, incident, oncall, policies, signin, stream, tasks
 from dashboards.pages.frame import error
 
 __all__ = ["error", "router"]
@@ -13,6 +13,6 @@ __all__ = ["error", "router"]
 def router() -> APIRouter:
     """Return everything that is for eyes, which is not part of the API."""
     every = APIRouter(include_in_schema=False)
-    for topic in (signin, board, alert, areas, tasks, handsets, oncall, policies, stream, answer):
+    for topic in (signin, board, alert, incident, areas, tasks, handsets, oncall, policies, stream, answer):
         every.include_router(topic.router())
     return every

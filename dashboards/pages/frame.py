@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -20,8 +19,9 @@ from alerts.model import SYSTEMS_OWN, Outcome
 from dashboards import performance_words, phrases, present
 from dashboards.access import Caller, Viewer
 from dashboards.context import Given, context_of
-from dashboards.languages import ENGLISH, Language, Translate, preferred, translator
+from dashboards.languages import CHINESE, ENGLISH, Language, Translate, preferred, translator
 from dashboards.problems import Refusal
+from dashboards.refusal_words import retold
 from dashboards.shapes.terms import severity_word
 from registry.instants import to_datetime, to_micros
 
@@ -119,14 +119,17 @@ def _fill(template: str, language: str, **values: object) -> str:
 
 @pass_context
 def _moment(around: Surroundings, when: datetime, zone: str) -> str:
-    return moment(when, zone, _frame(around).now)
+    return moment(when, zone, _frame(around).now, _frame(around).language)
 
 
-def moment(when: datetime, zone: str, now: datetime) -> str:
+def moment(when: datetime, zone: str, now: datetime, language: str = ENGLISH) -> str:
     """Return a moment in a zone: `14:32`, with the day when that is not today's, with the year when not this."""
     there, today = when.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
     if there.date() == today.date():
         return f"{there:%H:%M}"
+    if language == CHINESE:
+        year = "" if there.year == today.year else f"{there.year}年"
+        return f"{year}{there.month}月{there.day}日 {there:%H:%M}"
     return f"{there:%-d %b %H:%M}" if there.year == today.year else f"{there:%-d %b %Y %H:%M}"
 
 
@@ -173,6 +176,11 @@ def _sentence(around: Surroundings, row: dict[str, Any]) -> str:
 
 
 @pass_context
+def _retold(around: Surroundings, text: str) -> str:
+    return retold(_frame(around).language, text)
+
+
+@pass_context
 def _step(around: Surroundings, action: dict[str, Any]) -> str:
     return phrases.step(around["_"], action)
 
@@ -189,8 +197,11 @@ def _why_quiet(around: Surroundings, code: str) -> str:
 
 @pass_context
 def _event(around: Surroundings, row: dict[str, Any], zone: str) -> str:
-    now = _frame(around).now
-    when: Callable[[int], str] = lambda micros: moment(to_datetime(micros), zone, now)  # noqa: E731 - one use
+    frame = _frame(around)
+
+    def when(micros: int) -> str:
+        return moment(to_datetime(micros), zone, frame.now, frame.language)
+
     return phrases.event(around["_"], row["kind"], row["detail"], row["about_name"], when)
 
 
@@ -233,6 +244,7 @@ _TEMPLATES.filters.update(
     actor=_actor,
     why_quiet=_why_quiet,
     event=_event,
+    retold=_retold,
     seconds=_seconds,
     severity_word=severity_word,
 )

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from alerts import desk
 from dashboards.access import Conn, Operator, Scoped
-from dashboards.api.handsets import required
+from dashboards.api.handsets import answerable
 from dashboards.context import Given
 from dashboards.pages.frame import Form, Framed
 from dashboards.problems import Refusal
@@ -29,7 +29,7 @@ class Telephone:
     phone: str
     person: str
     role: str
-    household: str
+    household: str | None
     messages: list[Row] = field(default_factory=list)
 
     @property
@@ -54,7 +54,7 @@ def router() -> APIRouter:
     def answer(
         message_id: UUID, around: Framed, fields: Form, _who: Operator, view: Scoped, conn: Conn, given: Given
     ) -> Response:
-        required(view, message_id)
+        answerable(view, message_id)
         said = fields.get("answer", "").strip()
         if not 0 < len(said) <= _LONGEST_ANSWER:
             raise Refusal(422, f"Write an answer of 1 to {_LONGEST_ANSWER} characters, then send it again")

@@ -43,6 +43,7 @@ class Alert(Shown):
     shelved_until: datetime | None
     closed_at: datetime | None
     outcome: str | None = Field(description="What was found")
+    why: str | None = Field(description="Of a false alarm: why there was nothing behind it")
     note: str | None
 
 

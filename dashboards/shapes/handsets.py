@@ -27,8 +27,8 @@ class Call(Shown):
     status: Literal["delivered", "ringing", "answered", "missed"]
     answer: str | None
     answered_at: datetime | None
-    alert: UUID
-    household: str
+    alert: UUID | None = Field(description="null: it tells of the service itself, and takes no answer")
+    household: str | None
 
 
 class Handset(Shown):

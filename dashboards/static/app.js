@@ -18,10 +18,12 @@
     const seconds = Math.max(0, Math.floor(milliseconds / 1000));
     const days = Math.floor(seconds / 86400), hours = Math.floor(seconds / 3600) % 24;
     const minutes = Math.floor(seconds / 60) % 60;
-    if (days) return `${days} d ${hours} h`;
-    if (hours) return `${hours} h ${minutes} min`;
-    if (minutes) return `${minutes} min${seconds < 600 && speed <= 10 ? ` ${seconds % 60} s` : ""}`;
-    return `${seconds} s`;
+    const told = (how, values) => clock.dataset[how].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+    if (days) return told("days", { days, hours });
+    if (hours) return told("hours", { hours, minutes });
+    const rest = told("seconds", { seconds: seconds % 60 });
+    if (minutes) return told("minutes", { minutes }) + (seconds < 600 && speed <= 10 ? ` ${rest}` : "");
+    return rest;
   }
 
   function say(element, text) {

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
+
 from alerts import desk
 from alerts.book import AlertBook
 from alerts.channels.twilio import paths, voice
@@ -16,24 +18,29 @@ from alerts.model import Alert, Notification, NotificationStatus, Status
 from alerts.people import Role
 from dashboards.problems import Refusal
 
+_log = structlog.get_logger(__name__)
+
 _CALMS = frozenset({Meaning.FINE, Meaning.ACKNOWLEDGE, Meaning.CLOSE})
 """What ends a ladder: a call that a machine took never does. Help and more support may be asked for by anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One call about one message, within the transaction of its webhook; `machine` says that no person took it."""
+    """One call about one message, within the transaction of its webhook.
+
+    `machine` says whether no person took it; None as long as answering-machine detection has not told.
+    """
 
     book: AlertBook
     notification: Notification
     alert: Alert
     now: int
     public_url: str
-    machine: Callable[[], bool]
+    machine: Callable[[], bool | None]
 
     @classmethod
     def about(
-        cls, book: AlertBook, notification: UUID, now: int, public_url: str, machine: Callable[[], bool]
+        cls, book: AlertBook, notification: UUID, now: int, public_url: str, machine: Callable[[], bool | None]
     ) -> Conversation:
         """Return the call about a message, its alert locked.
 
@@ -55,21 +62,41 @@ class Conversation:
             return voice.say_and_hang_up(self._phrase("over"), self._voice)
         return self._ask(1)
 
-    def pressed(self, key: str, turn: int) -> str:
-        """Return what is said after a key, or after none (''); `turn` is how often the call has asked so far."""
+    def pressed(self, key: str, turn: int, waited: int = 0) -> str:
+        """Return what is said after a key, or after none ('').
+
+        `turn` is how often the call has asked so far, `waited` how often this key has waited for the verdict on who
+        took the call: what ends a ladder counts only from a person.
+        """
         meaning = understand(key, self.notification.role) if key else None
-        if self.machine() and (meaning is None or meaning in _CALMS):
+        machine = self.machine()
+        if machine and (meaning is None or meaning in _CALMS):
             return self.missed()
+        if machine is None and meaning in _CALMS:
+            return self._wait(key, turn, waited)
         if meaning is None:
             return self._ask(turn + 1) if turn < voice.READINGS else self._goodbye()
         if meaning is Meaning.UNCLEAR:
             return self._again(key, turn)
         return voice.say_and_hang_up(self._answered(key), self._voice)
 
+    def count(self, key: str) -> None:
+        """Take a key that was pressed before it was known that a person took the call; they may have hung up since."""
+        if understand(key, self.notification.role) in _CALMS:
+            desk.answer_to(self.book, self.notification.id, key, self.now)
+
     def missed(self) -> str:
         """Write down that no person took the call, and end it."""
         note_result(self.book, self.notification.id, NotificationStatus.MISSED, self.now)
         return voice.hang_up()
+
+    def _wait(self, key: str, turn: int, waited: int) -> str:
+        if waited >= voice.MOST_PAUSES:
+            _log.warning("nothing told who took a call, so its key was not counted", message=str(self.notification.id))
+            return self._goodbye()
+        said = "" if waited else self._phrase("moment")
+        address = self.public_url + paths.waiting(self.notification.id, turn, key, waited + 1)
+        return voice.wait_and_ask_on(said, self._voice, address)
 
     def _answered(self, key: str) -> str:
         meaning = desk.answer_to(self.book, self.notification.id, key, self.now)

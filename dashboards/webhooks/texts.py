@@ -13,9 +13,10 @@ from alerts.book import AlertBook
 from alerts.channels.twilio import voice
 from alerts.channels.twilio.channel import NAME
 from alerts.channels.twilio.reference import reference_of, referred, without_reference
-from alerts.life.answers import Meaning
+from alerts.ladders.policy import Policies
+from alerts.life.answers import Meaning, understand
 from alerts.messages.replies import REPLIES, phrase, reply_to
-from alerts.people import Medium
+from alerts.people import Medium, Role
 from registry.instants import to_micros
 from storage import twilio
 from storage.twilio import Said
@@ -29,12 +30,16 @@ _STRANGERS_WAIT: Final = timedelta(hours=1)
 
 
 def received(
-    conn: Connection, book: AlertBook, phone: str, text: str, opt_out: str | None, at: datetime
+    conn: Connection, book: AlertBook, policies: Policies, phone: str, text: str, opt_out: str | None, at: datetime
 ) -> tuple[str, Said]:
-    """Take an SMS from a number; return what it was (`answer`, `stop`, `start`, `stranger`) and the answer to it.
+    """Take an SMS from a number; return what it was and the answer to it.
+
+    It was an `answer`, `stop`, `start`, `unasked` from somebody of a household whom nothing was sent to, or a
+    `stranger`.
 
     It answers the message whose reference it names, or else the newest one of an alert that is open, or else the newest
     of all. An SMS that was not understood is not written back to: the ladder asks again, and machines do not stop.
+    Help that somebody of a household asks for is never without an alert, whatever they were sent or not.
     """
     wish = _wish(text, opt_out)
     now = to_micros(at)
@@ -46,11 +51,17 @@ def received(
                 book.allow(person, (NAME, Medium.SMS))
         return wish, Said(voice.message(), None, phone, wish)
     meant = _meant(twilio.answerable(conn, phone, NAME), referred(text))
-    if meant is None:
-        told = twilio.stranger_told(conn, phone, at - _STRANGERS_WAIT)
-        both = " ".join(REPLIES["stranger"].values())
-        return "stranger", Said("" if told else voice.message(both), None, phone)
-    return "answer", _answered(book, meant, phone, without_reference(text)[:_LONGEST], now)
+    said = without_reference(text)[:_LONGEST]
+    if meant is not None:
+        return "answer", _answered(book, meant, phone, said, now)
+    homes = twilio.at_home(conn, phone)
+    if homes and understand(said, Role.RESIDENT) is Meaning.HELP:
+        for one in homes:
+            desk.ask_for_help(book, one.household, one.person, said, policies, now)
+        return "unasked", Said(voice.message(phrase("help", homes[0].language)), None, phone, said)
+    reply = phrase("unasked", homes[0].language) if homes else " ".join(REPLIES["stranger"].values())
+    told = twilio.stranger_told(conn, phone, at - _STRANGERS_WAIT)
+    return "unasked" if homes else "stranger", Said("" if told else voice.message(reply), None, phone)
 
 
 def _answered(book: AlertBook, meant: UUID, phone: str, said: str, now: int) -> Said:

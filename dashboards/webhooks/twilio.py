@@ -64,22 +64,34 @@ def _calls(routes: APIRouter) -> None:
         return _once(conn, given, counted, call, "voice", take)
 
     @routes.post(f"{paths.VOICE}/{{notification}}/key")
-    def pressed(notification: UUID, turn: int, fields: Signed, conn: Conn, given: Given, counted: Counted) -> Response:
-        call, key = required(fields, "CallSid"), fields.get("Digits", "")
+    def pressed(
+        notification: UUID,
+        turn: int,
+        fields: Signed,
+        conn: Conn,
+        given: Given,
+        counted: Counted,
+        pressed: str = "",
+        waited: int = 0,
+    ) -> Response:
+        call, key = required(fields, "CallSid"), fields.get("Digits", "") or pressed
 
         def take() -> Said:
             talk = _conversation(conn, given, notification, call, fields.get("AnsweredBy", ""))
-            return Said(talk.pressed(key, turn), notification, said=key)
+            return Said(talk.pressed(key, turn, waited), notification, said=key)
 
-        return _once(conn, given, counted, call, f"key {turn}", take)
+        return _once(conn, given, counted, call, f"key {turn}" + (f" {waited}" if waited else ""), take)
 
     @routes.post(f"{paths.MACHINE}/{{notification}}")
     def detected(notification: UUID, fields: Signed, conn: Conn, given: Given, counted: Counted) -> Response:
         call, by = required(fields, "CallSid"), required(fields, "AnsweredBy")
 
         def take() -> Said:
+            talk = _conversation(conn, given, notification, call, by)
             if _is_machine(by):
-                _conversation(conn, given, notification, call, by).missed()
+                talk.missed()
+            else:
+                talk.count(twilio.last_key(conn, call))
             return Said("", notification, said=by)
 
         return _once(conn, given, counted, call, "machine", take)
@@ -103,7 +115,7 @@ def _messages(routes: APIRouter) -> None:
 
         def take() -> Said:
             body, opt_out = fields.get("Body", ""), fields.get("OptOutType")
-            what, said = received(conn, given.book(conn), phone, body, opt_out, given.now())
+            what, said = received(conn, given.book(conn), given.policies, phone, body, opt_out, given.now())
             if what == "stranger":
                 counted.strangers.inc()
                 _log.warning("an SMS came from a number that nothing was sent to", sid=sid)
@@ -132,8 +144,10 @@ def _response(answer: str) -> Response:
 
 
 def _conversation(conn: Connection, given: Context, notification: UUID, call: str, by: str) -> Conversation:
-    def machine() -> bool:
-        return _is_machine(by) or twilio.machine_took(conn, call)
+    def machine() -> bool | None:
+        told = [by] if by else []
+        told += twilio.taken_by(conn, call)
+        return any(_is_machine(one) for one in told) if told else None
 
     public_url = given.twilio.public_url if given.twilio else ""
     return Conversation.about(given.book(conn), notification, to_micros(given.now()), public_url, machine)
@@ -160,7 +174,7 @@ def _note(conn: Connection, given: Context, notification: UUID, status: str, fie
         failed = final is NotificationStatus.FAILED
         trouble = _lasting(trouble_of(code)) if failed else None
         error = told(code, fields.get("ErrorMessage") or f"the SMS: {status}") if failed else ""
-    note_result(given.book(conn), notification, final, to_micros(given.now()), error, trouble)
+    note_result(given.book(conn), notification, final, to_micros(given.now()), error, trouble, given.channels)
 
 
 def _lasting(trouble: Trouble) -> Trouble:

@@ -95,8 +95,6 @@ class LocalHours:
     """The hour of the local week, 0 from Monday 00:00 to 167; remembers the offsets of each zone by hour."""
 
     def __init__(self) -> None:
-        self._zone_of = np.zeros(0, np.int64)  # number of each household's zone
-        self._numbers: dict[str, int] = {}
         self._offsets: dict[str, tuple[int, NDArray[np.int64]]] = {}
 
     def of_ends(self, batch: Observations, sensors: SensorTable, quantity: Quantity) -> NDArray[np.int64]:
@@ -110,14 +108,10 @@ class LocalHours:
 
     def of(self, sensors: SensorTable, sensor: Sensors, hour: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the hour of the week (n,) in which the middle of each hour (since 1970 UTC) falls."""
-        known = len(self._zone_of)
-        if known != len(sensors.zones):
-            numbers = [self._numbers.setdefault(zone, len(self._numbers)) for zone in sensors.zones[known:]]
-            self._zone_of = np.append(self._zone_of, np.array(numbers, np.int64))
-        zone = self._zone_of[sensors.household[sensor]]
+        zone = sensors.zone[sensors.household[sensor]]
         local = np.empty(len(hour), np.int64)
-        for name, number in self._numbers.items():
-            rows = slice(None) if len(self._numbers) == 1 else zone == number
+        for number, name in enumerate(sensors.zone_names):
+            rows = slice(None) if len(sensors.zone_names) == 1 else zone == number
             if len(hour[rows]):
                 local[rows] = self._local(name, hour[rows])
         return (local + _MONDAY) % WEEK

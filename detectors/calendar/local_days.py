@@ -19,7 +19,6 @@ class LocalDays:
 
     def __init__(self) -> None:
         self._midnights: dict[str, tuple[int, Times]] = {}
-        self._number: dict[str, int] = {}
 
     def start(self, zone: str, day: int) -> int:
         """Return the instant at which a local day begins, microseconds UTC."""
@@ -29,13 +28,11 @@ class LocalDays:
     def of(self, sensors: SensorTable, sensor: Sensors, moment: Times) -> tuple[NDArray[np.int64], Times, Times]:
         """Return the local day of each row in its household's zone, and the instants at which it begins and ends."""
         day, begin, end = np.zeros((3, len(moment)), np.int64)
-        number = self._number
-        names = list(map(sensors.zones.__getitem__, sensors.household[sensor].tolist()))
-        for name in set(names).difference(number):
-            number[name] = len(number)
-        zone = np.fromiter(map(number.__getitem__, names), np.int64, len(names))
-        for name in set(names):
-            rows = np.flatnonzero(zone == number[name])
+        zone = sensors.zone[sensors.household[sensor]]
+        for number, name in enumerate(sensors.zone_names):
+            rows = np.flatnonzero(zone == number)
+            if not len(rows):
+                continue
             about = moment[rows] // DAY
             first, midnights = self._known(name, int(about.min()) - 2, int(about.max()) + 2)
             at = np.searchsorted(midnights, moment[rows], side="right") - 1

@@ -20,31 +20,25 @@ class LocalSlots:
 
     def __init__(self, sensors: SensorTable) -> None:
         self._sensors = sensors
-        self._zone = np.zeros(0, np.int64)
-        self._names: list[str] = []
         self._first = 0
         self._offset = np.zeros((0, 0), np.int64)
 
     def reach(self, first: Slots, end: Slots) -> None:
-        """Know every household, and the days of all slots from the least `first` to the greatest `end`."""
-        zones = self._sensors.zones
-        if len(self._zone) != len(zones):
-            self._names = sorted(set(zones))
-            number = {name: at for at, name in enumerate(self._names)}
-            self._zone = np.array([number[name] for name in zones], np.int64)
-            self._offset = np.zeros((len(self._names), 0), np.int64)
+        """Know the days of all slots from the least `first` to the greatest `end`, in every zone."""
+        names = self._sensors.zone_names
+        if len(self._offset) != len(names):
+            self._offset = np.zeros((len(names), 0), np.int64)
         low, high = int(first.min()) // SLOTS, int(end.max()) // SLOTS + 1
         if not self._offset.size or low < self._first or high >= self._first + self._offset.shape[1]:
             low = min(low, self._first) if self._offset.size else low
             high = max(high + 30, self._first + self._offset.shape[1])
             self._first = low
-            self._offset = np.array(
-                [[_offset(ZoneInfo(name), day) for day in range(low, high)] for name in self._names], np.int64
-            )
+            days = range(low, high)
+            self._offset = np.array([[_offset(ZoneInfo(name), day) for day in days] for name in names], np.int64)
 
     def local(self, home: Slots, slot: Slots) -> Slots:
         """Return the local number of each slot: days since 1970 times 96, plus the quarter of the day."""
-        at = self._zone[home] * self._offset.shape[1] + (slot // SLOTS - self._first)
+        at = self._sensors.zone[home] * self._offset.shape[1] + (slot // SLOTS - self._first)
         local: Slots = slot + self._offset.take(at)
         return local
 

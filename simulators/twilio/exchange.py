@@ -89,11 +89,6 @@ class Exchange:
         with self._lock:
             self._troubles.append(_Trouble(fault, self.now + round(fault.start * SECOND), fault.times))
 
-    def recover(self) -> None:
-        """End all faults."""
-        with self._lock:
-            self._troubles.clear()
-
     def fault(self, to: str | None) -> Fault | None:
         """Return what ails a request that arrives now, if anything does."""
         with self._lock:

@@ -12,9 +12,10 @@ _COLUMNS = """
 SELECT a.id, a.household, h.area, area.name AS area_name, h.zone, h.address, h.category, h.risk,
        a.kind, a.rule, a.severity, a.status, a.onset, a.raised_at, a.opened_at, a.score, a.facts, a.sources,
        a.held_by, holder.name AS held_by_name, a.suppressed_why, a.acknowledged_at, a.returned_at,
-       a.shelved_until, a.closed_at, a.outcome, a.note, a.part_of, a.storm,
+       a.shelved_until, a.closed_at, a.outcome, a.why, a.note, a.part_of, a.storm,
        upcoming.no AS next_step, upcoming.due AS next_step_at, upcoming.action AS next_action
-FROM alert a
+"""
+_AROUND = """
 JOIN household h ON h.id = a.household
 JOIN area ON area.code = h.area
 LEFT JOIN person holder ON holder.id = substring(a.held_by FROM '^person:(.+)$')
@@ -24,32 +25,49 @@ LEFT JOIN LATERAL (
       AND s.action ->> 'do' NOT IN ('remind', 'overdue', 'tell')  -- these watch over people, the ladder does not go on
     ORDER BY s.due, s.no LIMIT 1
 ) upcoming ON true
-WHERE starts_with(h.area, %(scope)s)
 """
 
-_LIST = (
-    _COLUMNS
-    + """
-  AND starts_with(h.area, %(area)s)
-  AND (%(household)s::text IS NULL OR a.household = %(household)s)
-  AND (%(statuses)s::text[] IS NULL OR a.status = ANY(%(statuses)s))
-  AND (%(kinds)s::text[] IS NULL OR a.kind = ANY(%(kinds)s))
-  AND (%(after_at)s::timestamptz IS NULL OR (a.raised_at, a.id) < (%(after_at)s, %(after_id)s::uuid))
+# The page is cut before anything is joined to it: ten thousand alerts of one moment must not be, to show fifty.
+_LIST = f"""
+{_COLUMNS} FROM (
+    SELECT a.* FROM alert a JOIN household h ON h.id = a.household
+    WHERE starts_with(h.area, %(scope)s) AND starts_with(h.area, %(area)s)
+      AND (%(household)s::text IS NULL OR a.household = %(household)s)
+      AND (%(statuses)s::text[] IS NULL OR a.status = ANY(%(statuses)s))
+      AND (%(kinds)s::text[] IS NULL OR a.kind = ANY(%(kinds)s))
+      AND (%(storm)s::uuid IS NULL OR a.storm IN (
+          WITH RECURSIVE parts AS (
+              SELECT id FROM storm WHERE id = %(storm)s
+              UNION ALL SELECT storm.id FROM storm JOIN parts ON storm.part_of = parts.id
+          )
+          SELECT id FROM parts
+      ))
+      AND (%(after_at)s::timestamptz IS NULL OR (a.raised_at, a.id) < (%(after_at)s, %(after_id)s::uuid))
+    ORDER BY a.raised_at DESC, a.id DESC
+    LIMIT %(limit)s
+) a {_AROUND}
 ORDER BY a.raised_at DESC, a.id DESC
+"""
+
+_ONE = f"{_COLUMNS} FROM alert a {_AROUND} WHERE a.id = %(id)s AND starts_with(h.area, %(scope)s)"
+
+# Each half is the beginning of an index of its own.
+_BOARD_HALF = """
+SELECT a.*, {quiet} AS quiet FROM alert a JOIN household h ON h.id = a.household
+WHERE a.status IN ({statuses}) AND starts_with(h.area, %(scope)s)
+ORDER BY a.severity DESC, a.opened_at, a.id
 LIMIT %(limit)s
 """
-)
-
-_ONE = _COLUMNS + " AND a.id = %(id)s"
-
-_BOARD = (
-    _COLUMNS
-    + """
-  AND a.status <> 'closed'
-ORDER BY a.status IN ('shelved', 'suppressed'), a.severity DESC, a.opened_at, a.id
-LIMIT %(limit)s
+_LOUD_HALF = _BOARD_HALF.format(quiet="false", statuses="'unacknowledged', 'acknowledged', 'returned'")
+_QUIET_HALF = _BOARD_HALF.format(quiet="true", statuses="'shelved', 'suppressed'")
+_BOARD = f"""
+{_COLUMNS} FROM (
+    SELECT * FROM (({_LOUD_HALF}) UNION ALL ({_QUIET_HALF})) halves
+    ORDER BY quiet, severity DESC, opened_at, id
+    LIMIT %(limit)s
+) a {_AROUND}
+ORDER BY a.quiet, a.severity DESC, a.opened_at, a.id
 """
-)
 
 _COUNTS = """
 SELECT a.status, count(*) AS alerts
@@ -101,9 +119,10 @@ def listed(
     statuses: Sequence[str] | None = None,
     kinds: Sequence[str] | None = None,
     household: str | None = None,
+    storm: UUID | None = None,
     after: tuple[datetime, UUID] | None = None,
 ) -> list[Row]:
-    """Return alerts, the newest raised first, from below `after` (raised_at, id) on."""
+    """Return alerts, the newest raised first, from below `after` (raised_at, id) on; `storm` is an incident's id."""
     return view.newest(
         _LIST,
         limit=limit,
@@ -111,6 +130,7 @@ def listed(
         statuses=list(statuses) if statuses else None,
         kinds=list(kinds) if kinds else None,
         household=household,
+        storm=storm,
         after=after,
     )
 

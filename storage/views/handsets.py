@@ -7,27 +7,29 @@ from uuid import UUID
 from storage.views import Row, View
 
 _MESSAGES = """
-SELECT m.id, m.phone, m.person, p.name AS person_name, n.role, m.medium, m.text, m.at, m.rings_until, m.status,
-       m.answer, m.answered_at, n.alert, n.language, a.kind AS alert_kind, a.household, h.zone
+SELECT m.id, m.phone, m.person, p.name AS person_name, coalesce(n.role, p.role) AS role, m.medium, m.text, m.at,
+       m.rings_until, m.status, m.answer, m.answered_at, n.alert, coalesce(n.language, p.language) AS language,
+       a.kind AS alert_kind, a.household, h.zone
 FROM handset_message m
-JOIN notification n ON n.id = m.id
-JOIN alert a ON a.id = n.alert
-JOIN household h ON h.id = a.household
+LEFT JOIN notification n ON n.id = m.id
+LEFT JOIN alert a ON a.id = n.alert
+LEFT JOIN household h ON h.id = a.household
 LEFT JOIN person p ON p.id = m.person
-WHERE starts_with(h.area, %(scope)s)
+WHERE starts_with(coalesce(h.area, p.area, ''), %(scope)s)
 """
+"""What tells of the service itself is no household's: it is in the scope of whoever got it."""
 
 _PHONES = """
 SELECT m.phone, (array_agg(p.name ORDER BY m.at DESC))[1] AS person_name,
        (array_agg(m.person ORDER BY m.at DESC))[1] AS person,
-       (array_agg(n.role ORDER BY m.at DESC))[1] AS role,
+       (array_agg(coalesce(n.role, p.role) ORDER BY m.at DESC))[1] AS role,
        count(*) AS messages, count(*) FILTER (WHERE m.status = 'ringing') AS ringing, max(m.at) AS last_at
 FROM handset_message m
-JOIN notification n ON n.id = m.id
-JOIN alert a ON a.id = n.alert
-JOIN household h ON h.id = a.household
+LEFT JOIN notification n ON n.id = m.id
+LEFT JOIN alert a ON a.id = n.alert
+LEFT JOIN household h ON h.id = a.household
 LEFT JOIN person p ON p.id = m.person
-WHERE starts_with(h.area, %(scope)s)
+WHERE starts_with(coalesce(h.area, p.area, ''), %(scope)s)
   AND (%(after)s::text IS NULL OR m.phone > %(after)s)
   AND (%(phone)s::text IS NULL OR m.phone = %(phone)s)
 GROUP BY m.phone

@@ -19,6 +19,7 @@ SELECT i.id, i.area, area.name AS area_name, area.level AS area_level, i.cause, 
 FROM incident i LEFT JOIN area ON area.code = i.area
 WHERE (starts_with(i.area, %(scope)s) OR i.area <> '' AND starts_with(%(scope)s, i.area))
   AND (starts_with(i.area, %(area)s) OR i.area <> '' AND starts_with(%(area)s, i.area))
+  AND (%(id)s::uuid IS NULL OR i.id = %(id)s)
   AND (%(open)s::boolean IS NULL OR (i.ended_at IS NULL) = %(open)s)
   AND (%(after_at)s::timestamptz IS NULL OR (i.raised_at, i.id) < (%(after_at)s, %(after_id)s::uuid))
 ORDER BY i.raised_at DESC, i.id DESC
@@ -51,10 +52,17 @@ def listed(
     return view.newest(
         _LIST,
         limit=limit,
+        id=None,
         area=area,
         open=None if status is None else status == "open",
         after=after,
     )
+
+
+def one(view: View, incident: UUID) -> Row | None:
+    """Return one incident, None where there is none or it befell others."""
+    found = view.newest(_LIST, limit=1, id=incident, area="", open=None)
+    return found[0] if found else None
 
 
 def endangered(view: View, *, limit: int) -> list[Row]:

@@ -14,6 +14,7 @@ from tests.alerts_stories.lessons import Lessons
 from tests.alerts_stories.life import Life
 from tests.alerts_stories.precedence import Precedence
 from tests.alerts_stories.rechecks import Rechecks
+from tests.alerts_stories.storms import Storms
 from tests.alerts_stories.task_work import TaskWork
 from tests.alerts_stories.throttled import Throttled
 from tests.alerts_stories.troubles import Troubles
@@ -31,6 +32,7 @@ class Stories(
     Lessons,
     Life,
     Rechecks,
+    Storms,
     Precedence,
     Backlog,
     ChannelFailures,

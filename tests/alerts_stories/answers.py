@@ -6,8 +6,9 @@ import pytest
 
 from alerts import desk
 from alerts.errors import Conflict, Invalid
+from alerts.ladders.policy import Do
 from alerts.life.answers import Meaning
-from alerts.model import MessageStatus, Outcome, Status, StepStatus, TaskKind, TaskStatus
+from alerts.model import MessageStatus, Outcome, Status, StepStatus, Task, TaskKind, TaskStatus
 from detectors.finding import Kind, Severity
 from registry.instants import HOUR, MINUTE, SECOND
 from tests.alerts_world import HOME, NOON, OFFICER, World, finding
@@ -157,3 +158,47 @@ class Answers:
         assert world.story()[-1] == "missed"
         with world.books() as book, pytest.raises(Conflict, match="rings no more"):
             desk.answer(book, call.id, "1", world.now)
+
+    def test_who_presses_4_about_a_visit_has_accepted_it(self, world: World) -> None:
+        visit = _visit(world)
+        assert (visit.assignee, visit.status) == ("wang", TaskStatus.OPEN)
+        assert world.answers("wang", "4") == "acknowledge"
+        [task] = world.shelves.all_tasks()
+        assert (task.status, task.accepted_by, task.accepted_at) == (TaskStatus.ACCEPTED, "person:wang", world.now)
+        assert world.alert().held_by == "person:wang"
+        assert world.story()[-3:] == ["answered", "acknowledged", "task_accepted"]
+        # It is theirs for as long as the visit may take, as if they had accepted it in their list.
+        assert [step.due for step in world.steps() if step.action.do is Do.OVERDUE and step.due > world.now][-1] == max(
+            task.due, world.now + (task.due - task.created_at) // 2
+        )
+
+    def test_who_presses_4_and_was_not_asked_to_go_leaves_the_visit_to_those_who_were(self, world: World) -> None:
+        _visit(world)
+        world.wait(14 * MINUTE)
+        assert world.answers("zhao", "4") == "acknowledge"
+        [task] = world.shelves.all_tasks()
+        assert (task.status, task.assignee) == (TaskStatus.OPEN, "wang")
+        assert world.alert().held_by == "person:zhao"
+        # Whoever holds an alert keeps it: wang hears that somebody else has taken it.
+        world.answers("wang", "4")
+        assert world.alert().held_by == "person:zhao"
+        assert world.shelves.all_tasks() == [task]
+
+    def test_who_presses_4_about_what_is_handed_over_to_them_takes_it_over(self, world: World) -> None:
+        visit = _visit(world)
+        with world.books() as book:
+            desk.accept(book, visit.id, "person:wang", "wang", world.now)
+            desk.hand_over(book, visit.id, "person:wang", "wang", "qian", "", world.now)
+        world.run()
+        world.answers("qian", "4")
+        [task] = world.shelves.all_tasks()
+        assert (task.accepted_by, task.assignee, task.offered_to) == ("person:qian", "qian", None)
+        assert world.alert().held_by == "person:qian"
+
+
+def _visit(world: World) -> Task:
+    """Let an alert climb until somebody is asked to go."""
+    world.take(finding())
+    world.wait(16 * MINUTE)
+    [task] = world.shelves.all_tasks()
+    return task

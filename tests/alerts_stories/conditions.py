@@ -6,12 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from alerts.channels.choice import Channels
+from alerts.channels.handset import HandsetChannel
 from alerts.ladders.policy import Conditions as When
 from alerts.ladders.policy import Do, Hours, Policies
 from alerts.ladders.policy_file import parse
+from alerts.people import Medium
 from detectors.finding import Kind, Severity
 from registry.instants import HOUR, MINUTE
-from tests.alerts_world import MUTE, NOON, World, finding
+from tests.alerts_stories.failing_channels import Deaf
+from tests.alerts_world import MUTE, NOON, SON, World, finding
 
 _HEAD = """
 [all]
@@ -52,6 +56,51 @@ class Conditioned:
         assert world.sent() == [*first, (1800, "zhao", "call")]
         assert _passed_over(world) == ([] if calls else [(0, "resident", "hours")])
         assert "reached_nobody" not in world.story()
+
+    @pytest.mark.parametrize(
+        "condition",
+        ['hours = "12:10-13:00"', 'severities = ["urgent"]', 'language = "en"', 'if_channel = "message"'],
+    )
+    def test_a_message_that_failed_pulls_no_step_forward_that_is_not_wanted_yet(
+        self, world: World, condition: str
+    ) -> None:
+        first = '{ after = "0 min", who = "contact-1", do = "call", message = "contact" }'
+        later = f'{{ after = "15 min", who = "resident", do = "call", message = "check", {condition} }}'
+        world.policies = _ladder(first, later)
+        world.channels = {"handset": Deaf(SON.person, HandsetChannel(world.books))}
+        world.choice = Channels((("handset", frozenset({Medium.SMS, Medium.CALL})),))
+        world.take(finding())
+        world.run()
+        assert world.sent() == [(0, "zhao", "call")], "the next step that is wanted now is due at once"
+        assert _passed_over(world) == []
+        world.wait(20 * MINUTE)
+        timely = "hours" in condition
+        assert ((900, "li", "call") in world.sent()) is timely
+        assert _passed_over(world) == (
+            []
+            if timely
+            else [
+                (
+                    15,
+                    "resident",
+                    condition.split(" ", maxsplit=1)[0]
+                    .replace("severities", "severity")
+                    .replace("if_channel", "channel"),
+                )
+            ]
+        )
+
+    def test_asking_for_more_pulls_no_step_forward_that_is_not_wanted_yet(self, world: World) -> None:
+        first = '{ after = "0 min", who = "contact-1", do = "call", message = "contact" }'
+        later = '{ after = "15 min", who = "resident", do = "call", message = "check", hours = "12:10-13:00" }'
+        world.policies = _ladder(first, later)
+        world.take(finding())
+        world.run()
+        assert world.answers(SON.person, "5") == "escalate"
+        world.run()
+        assert world.sent()[1:] == [(0, "zhao", "call")]
+        world.wait(20 * MINUTE)
+        assert world.sent()[-1] == (900, "li", "call")
 
     def test_the_hour_is_that_at_which_the_step_is_due_where_they_live(self, world: World) -> None:
         step = '{ after = "20 min", who = "resident", do = "call", message = "check", hours = "12:20-12:21" }'

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from alerts import desk
-from alerts.model import Outcome, Status, Suppression, TaskKind, TaskStatus
+from alerts.model import EventKind, Outcome, Status, Suppression, TaskKind, TaskStatus
 from detectors.finding import Kind, Phase, Severity
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 from tests.alerts_world import HOME, NOON, OFFICER, World, finding
@@ -144,9 +144,11 @@ class Growth:
     def test_what_something_else_tells_of_by_now_is_closed(self, world: World, reason: str) -> None:
         world.take(finding(Kind.TAP))
         world.run()
-        world.take(replace(finding(Kind.TAP, cleared=True), time=world.now, facts={"reason": reason}))
+        world.take(replace(finding(Kind.TAP, cleared=True), time=world.now, facts={"reason": reason, "into": "burst"}))
         world.wait(2 * DAY)
         assert (world.alert().status, world.alert().outcome) == (Status.CLOSED, Outcome.PART_OF_ANOTHER)
+        (ended,) = [one for one in world.shelves.all_events(world.alert().id) if one.kind is EventKind.RETURNED]
+        assert (ended.detail["explained_by"], ended.detail["into"]) == (reason, "burst")
         assert world.shelves.all_tasks() == []
 
     def test_who_deals_with_what_is_part_of_something_else_keeps_it(self, world: World) -> None:

@@ -8,9 +8,12 @@ from datetime import date
 import pytest
 
 from alerts import desk
+from alerts.channels.port import Trouble
 from alerts.errors import Conflict, Invalid
 from alerts.ladders.policy import Do
-from alerts.model import AlertEvent, FalseAlarm, Outcome, Status, Task, TaskKind, TaskStatus
+from alerts.messages.delivery import note_result
+from alerts.model import AlertEvent, FalseAlarm, NotificationStatus, Outcome, Status, Task, TaskKind, TaskStatus
+from alerts.people import Medium
 from alerts.tasks.assignment import MOST_AT_ONCE
 from detectors.finding import Kind, Severity
 from registry.instants import DAY, HOUR, MINUTE, SECOND
@@ -282,6 +285,20 @@ class TaskWork:
             desk.record_outcome(book, again.id, "person:wang", Outcome.NOT_AT_HOME, "out", world.now)
         world.wait(DAY)
         assert [task.follow_up for task in world.shelves.all_tasks()] == [False, True, True]
+
+    def test_a_follow_up_that_is_planned_does_not_stand_for_the_ladder(self, world: World) -> None:
+        world.take(finding(severity=Severity.HIGH))
+        world.run()
+        sms = next(one for one in world.shelves.all_notifications() if one.medium is Medium.SMS)
+        with world.books() as book:
+            note_result(book, sms.id, NotificationStatus.FAILED, world.now, trouble=Trouble.BAD_ADDRESS)
+        (correct,) = world.shelves.all_tasks()
+        day = date(2026, 3, 17)
+        with world.books() as book:
+            desk.record_outcome(book, correct.id, "person:wang", Outcome.OTHER, "", world.now, follow_up_on=day)
+        world.wait(90 * MINUTE)
+        calls = [person for _, person, medium in world.sent() if (person, medium) == ("zhao", "call")]
+        assert len(calls) > 2, "the ladder's end is repeated until somebody holds the alert"
 
     def test_a_follow_up_that_nobody_makes_is_heard_of_up_to_the_city(self, world: World) -> None:
         visit = _visit(world)

@@ -12,13 +12,26 @@ from alerts import desk
 from alerts.channels.choice import Channels
 from alerts.channels.port import ChannelError, Trouble
 from alerts.errors import NotFound
+from alerts.ladders.policy_file import parse
 from alerts.messages.delivery import GIVE_UP_AFTER, NO_REPORT, note_result
 from alerts.model import Notification, NotificationStatus, Outcome, Status, TaskKind, TaskStatus
 from alerts.people import Medium
-from detectors.finding import Kind
+from detectors.finding import Kind, Severity
 from registry.instants import HOUR, MINUTE, SECOND
 from tests.alerts_stories.failing_channels import Provider
 from tests.alerts_world import LI, NOON, OFFICER, World, finding
+
+_LADDER = """
+[all]
+kinds = [EVERY_KIND]
+on_return = "review"
+repeat = "2 h"
+recheck = "6 h"
+steps = [
+    { after = "0 min", who = "resident", do = "call", message = "check" },
+    { after = "40 min", who = "duty_officer", do = "call", message = "officer" },
+]
+""".replace("EVERY_KIND", ", ".join(f'"{kind}"' for kind in Kind))
 
 Says = Callable[[Notification, int], ChannelError | None]
 
@@ -132,6 +145,48 @@ class Troubles:
         assert got >= {"li", "son", "wang", "zhao"}, "everybody hears of it once it is back"
         words = [(one.person, one.medium, one.text) for now, one in provider.tried if now >= NOON + HOUR]
         assert len(words) == len(set(words)), "and nobody hears the same words twice"
+
+    @pytest.mark.parametrize("trouble", [Trouble.LATER, Trouble.UNKNOWN])
+    def test_what_is_urgent_goes_the_next_way_at_once_while_the_first_waits(
+        self, world: World, trouble: Trouble
+    ) -> None:
+        provider = _with(world, _objects(trouble, "li", Medium.CALL, until=NOON + 12 * MINUTE))
+        world.policies = parse(_LADDER, "one.toml")
+        world.take(finding(severity=Severity.URGENT))
+        world.wait(4 * MINUTE)
+        assert [entry for entry in provider.took if entry[1] == "li"] == [(NOON, "li", "sms")]
+        (call,) = _of(world, "li", Medium.CALL)
+        assert (call.status, call.next_attempt_at > world.now) == (NotificationStatus.QUEUED, True)
+        assert call.attempts > 3
+        world.wait(14 * MINUTE)
+        mine = [medium for _, person, medium in provider.took if person == "li"]
+        assert mine == ["sms", "call"], "each way once"
+
+    def test_every_way_is_tried_at_once_for_what_is_urgent_and_none_twice(self, world: World) -> None:
+        away = ChannelError("503", trouble=Trouble.LATER)
+        provider = _with(world, lambda _, now: away if now < NOON + HOUR else None)
+        world.policies = parse(_LADDER, "one.toml")
+        world.take(finding(severity=Severity.URGENT))
+        world.run()
+        assert [(now, one.medium) for now, one in provider.tried] == [(NOON, Medium.CALL), (NOON, Medium.SMS)]
+        world.wait(10 * MINUTE)
+        assert len(_of(world, "li", Medium.CALL) + _of(world, "li", Medium.SMS)) == 2
+
+    def test_what_is_not_urgent_waits_for_its_way(self, world: World) -> None:
+        _with(world, _objects(Trouble.LATER, "li", Medium.CALL))
+        world.policies = parse(_LADDER, "one.toml")
+        world.take(finding(severity=Severity.HIGH))
+        world.wait(10 * MINUTE)
+        assert not _of(world, "li", Medium.SMS)
+
+    def test_an_alert_that_becomes_urgent_meanwhile_waits_no_longer(self, world: World) -> None:
+        provider = _with(world, _objects(Trouble.LATER, "li", Medium.CALL))
+        world.policies = parse(_LADDER, "one.toml")
+        world.take(finding(severity=Severity.HIGH))
+        world.wait(MINUTE)
+        world.take(finding(severity=Severity.URGENT, at=world.now, onset=NOON - 12 * HOUR))
+        world.wait(5 * MINUTE)
+        assert any(entry[1:] == ("li", "sms") for entry in provider.took)
 
     def test_a_provider_that_stays_away_is_given_up_some_time(self, world: World) -> None:
         provider = _with(world, lambda *_: ChannelError("503", trouble=Trouble.LATER))

@@ -35,15 +35,26 @@ def services(tmp_path: Path) -> Iterator[Callable[..., Service]]:
         service.dispose()
 
 
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    """Return twelve made-up homes over ninety days, every quarter of an hour, with the faults of real meters."""
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return twelve made-up homes over ninety days, long enough to be interrupted."""
+    return _made_up(tmp_path_factory.mktemp("recording"), days=90)
+
+
+@pytest.fixture(scope="session")
+def short_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the first half of it, in which everything befalls the homes too."""
+    return _made_up(tmp_path_factory.mktemp("recording"), days=46)
+
+
+def _made_up(folder: Path, days: int) -> Path:
+    """Write down homes that report every quarter of an hour, with the faults of real meters."""
     random = np.random.default_rng(20261121)
     lines = []
     start = datetime(2020, 3, 1, tzinfo=UTC)
     for home in range(12):
         register, quiet_until = float(random.integers(10_000, 900_000)), -1
-        for quarter in range(90 * 96):
+        for quarter in range(days * 96):
             hour = quarter // 4 % 24
             if random.random() < 0.0012:
                 quiet_until = quarter + int(random.integers(30, 120))
@@ -59,7 +70,7 @@ def recording(tmp_path: Path) -> Path:
             if random.random() < 0.002:
                 lines.append((quarter + 1, home, row))  # sent twice, the second time late
     lines.sort(key=lambda line: line[:2])
-    path = tmp_path / "made.csv.gz"
+    path = folder / "made.csv.gz"
     with gzip.open(path, "wt", encoding="utf-8") as file:
         file.write("time,device,name,unit,value\n")
         file.writelines(row for _, _, row in lines)

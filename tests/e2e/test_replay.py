@@ -32,16 +32,16 @@ def _replay_equals_backtest(service: Service, recording: Path, rules: str, out: 
 
 @pytest.mark.parametrize("rules", ["shanghai-12h", "jingan-day", "longgang-leak"])
 def test_a_replay_raises_what_the_backtest_raises(
-    services: Callable[..., Service], recording: Path, tmp_path: Path, rules: str
+    services: Callable[..., Service], short_recording: Path, tmp_path: Path, rules: str
 ) -> None:
     service = services("--no-town", "--rules", rules)
     service.start()
-    _replay_equals_backtest(service, recording, rules, tmp_path / "backtest.json")
-    assert service.rows("SELECT count(*) FROM reading") == [(_distinct(recording),)]
+    _replay_equals_backtest(service, short_recording, rules, tmp_path / "backtest.json")
+    assert service.rows("SELECT count(*) FROM reading") == [(_distinct(short_recording),)]
     # The same file a second time changes nothing: no reading, no alert, no event.
     before = service.rows("SELECT count(*) FROM alert_event")
-    service.run("replay", str(recording))
-    assert service.rows("SELECT count(*) FROM reading") == [(_distinct(recording),)]
+    service.run("replay", str(short_recording))
+    assert service.rows("SELECT count(*) FROM reading") == [(_distinct(short_recording),)]
     assert service.rows("SELECT count(*) FROM alert_event") == before
     # What is long over wakes nobody.
     assert service.rows("SELECT count(*) FROM notification") == [(0,)]

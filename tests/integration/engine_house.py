@@ -81,6 +81,12 @@ def water(home: str, at: datetime, litres: float) -> Message:
     return pack(Told(f"meter-{home}/volume", at, litres))
 
 
+def drip(home: str, begin: datetime, hours: float, litres: float = 500.0) -> list[tuple[datetime, Message]]:
+    """Return a meter that reports every quarter of an hour and shows no use."""
+    times = [begin + timedelta(minutes=15 * n) for n in range(round(hours * 4) + 1)]
+    return [(at, water(home, at, litres)) for at in times]
+
+
 def settle(database: str, registry: Registry = STREET) -> None:
     """Register the street."""
     with connect(database) as conn:
@@ -200,6 +206,6 @@ def forget(database: str) -> None:
         conn.execute("SET session_replication_role = replica")
         conn.execute(
             "TRUNCATE reading, batch, quarantine, detector_state, engine_clock, alert, finding, alert_event, step, "
-            "notification, handset_message, task, verdict, sensor, storm, oncall_handover, twilio_event "
-            "RESTART IDENTITY"
+            "notification, handset_message, task, verdict, sensor, storm, waiting_findings, oncall_handover, "
+            "twilio_event RESTART IDENTITY"
         )

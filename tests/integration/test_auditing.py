@@ -14,9 +14,11 @@ from psycopg_pool import ConnectionPool
 from typer.testing import CliRunner
 
 from alerts import desk
-from alerts.channels.port import ChannelError, Receipt
+from alerts.channels.handset import RINGS, HandsetChannel
+from alerts.channels.port import Channel, ChannelError, Receipt
 from alerts.escalation import take
 from alerts.ladders.policy_file import built_in
+from alerts.messages.limits import PATIENCE
 from alerts.model import Notification, Outcome
 from alerts.people import Medium
 from detectors.finding import Kind
@@ -29,7 +31,7 @@ from shouwang.heartbeat import Heartbeat
 from storage import audit as stored
 from storage.alerts import books_on
 from storage.database import connect, open_pool
-from tests.alerts_rounds import run_due
+from tests.alerts_rounds import miss_calls, run_due
 from tests.alerts_tables import Tables, settle_street
 from tests.alerts_world import HOME, NOON, finding
 from tests.e2e.service import until
@@ -72,14 +74,24 @@ class House:
         self.books, self.tables = books_on(pool), Tables(pool)
         self.clock = HandClock(to_datetime(NOON))
         self.telephone, self.heart = Telephone(), Heart()
+        self.channels: dict[str, Channel] = {"twilio": self.telephone}
         self.metrics = CollectorRegistry()
         self.auditor = self.another(self.metrics)
 
-    def another(self, metrics: CollectorRegistry, stop: threading.Event | None = None) -> Auditor:
-        counted = EscalationMetrics(metrics)
-        channels = {"twilio": self.telephone}
-        stopping = stop or threading.Event()
-        return Auditor(self.database, channels, self.clock, stopping, counted.audit, counted.failures, self.heart)
+    def another(
+        self, metrics: CollectorRegistry, stop: threading.Event | None = None, patience: int = PATIENCE
+    ) -> Auditor:
+        counted, stopping = EscalationMetrics(metrics), stop or threading.Event()
+        return Auditor(
+            self.database,
+            self.channels,
+            self.clock,
+            stopping,
+            counted.audit,
+            counted.failures,
+            self.heart,
+            patience,
+        )
 
     @property
     def now(self) -> int:
@@ -140,6 +152,33 @@ def test_a_flaw_is_written_down_told_once_and_ended(house: House) -> None:
     [row] = house.tables.rows("SELECT * FROM service_alert WHERE kind = 'forgotten_alert'")
     assert row["ended_at"] is not None
     assert len(house.telephone.given) == 2, "the late step is another flaw"
+
+
+def test_in_a_town_the_simulated_telephone_of_the_duty_officer_rings(house: House) -> None:
+    del house.channels["twilio"]
+    house.channels["handset"] = HandsetChannel(house.books)
+    house.takes()
+    house.clock.forward(minutes=2)
+    assert house.flaws() == {"forgotten_alert": 1}
+    [call] = house.tables.all_messages()
+    assert (call.person, call.medium, call.status.value) == ("farther", Medium.CALL, "ringing")
+    assert "1 条报警无人跟进" in call.text
+    assert miss_calls(house.books, house.now + RINGS - 1) == 0
+    assert miss_calls(house.books, house.now + RINGS) == 1
+    assert miss_calls(house.books, house.now + RINGS) == 0
+    assert [one.status.value for one in house.tables.all_messages()] == ["missed"]
+
+
+def test_the_patience_with_a_provider_is_the_auditors_too(house: House) -> None:
+    house.auditor = house.another(CollectorRegistry(), patience=3 * HOUR)
+    house.takes()
+    house.climbs()
+    house.executes("UPDATE step SET due = due + interval '10 days' WHERE status = 'pending'")
+    house.executes(f"UPDATE notification SET status = 'sent', sent_at = '{house.clock.now().isoformat()}'")
+    house.clock.forward(hours=3, minutes=14)
+    assert house.flaws() == {}, "delivery gives it up only after three hours"
+    house.clock.forward(minutes=2)
+    assert "stuck_message" in house.flaws()
 
 
 def test_steps_that_ran_late_are_counted_and_named_until_ten_minutes_later(house: House) -> None:

@@ -226,6 +226,30 @@ def test_a_token_that_was_revoked_opens_nothing(site: Site, monkeypatch: pytest.
     assert "no token is called 'tablet'; there are: 'desk'" in again.stderr
 
 
+def test_a_token_ends_when_it_was_made_to_and_the_list_says_when(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOUWANG_DATABASE_URL", site.database)
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(app, ["token", *words])
+
+    made = run("create", "--role", "viewer", "--area", WEST, "--name", "guest", "--expires", "2199-01-31")
+    assert made.stderr.strip() == "valid until 2199-02-01 00:00 UTC"
+    bearer = {"Authorization": f"Bearer {made.stdout.strip()}"}
+    assert site.client.get("/api/v1/alerts", headers=bearer).status_code == 200
+    run("create", "--role", "calendar", "--area", "", "--person", "do-1")
+    first, second = run("list").stdout.splitlines()
+    assert first.startswith("do-1: calendar of everywhere, do-1, made 20")
+    assert first.endswith("never ends")
+    assert second.startswith(f"guest: viewer of {WEST}, made 20")
+    assert second.endswith("ends 2199-02-01 00:00 UTC")
+    with site.pool.connection() as conn:
+        conn.execute("UPDATE token SET expires_at = now() - interval '1 s' WHERE name = 'guest'")
+    assert site.client.get("/api/v1/alerts", headers=bearer).status_code == 401
+    assert ", ended 20" in run("list").stdout
+    wrong = run("create", "--role", "viewer", "--area", WEST, "--expires", "soon")
+    assert (wrong.exit_code, "such as 2027-01-31" in wrong.stderr) == (1, True)
+
+
 def test_a_bearer_that_is_wrong_is_told_how_to_get_one(site: Site) -> None:
     answer = site.client.get("/api/v1/alerts", headers={"Authorization": "Bearer nonsense"})
     assert answer.status_code == 401

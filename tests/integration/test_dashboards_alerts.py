@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from detectors.finding import Kind, Severity
 from registry.instants import HOUR
+from storage.views import View
+from storage.views.alerts import board
 from tests.integration.dashboards_site import EAST, WEST, Site, open_site
 
 
@@ -64,6 +69,57 @@ def test_filters_by_status_area_and_kind(site: Site) -> None:
     assert households(f"area={WEST}") == ["hh-1", "hh-2"]
     assert households(f"area={EAST}") == ["hh-3"]
     assert households("household=hh-1") == ["hh-1"]
+
+
+def test_the_alerts_that_a_storm_keeps_quiet_are_a_list_of_their_own_and_a_page(site: Site) -> None:
+    quiet = [site.alert(f"hh-{n}") for n in (1, 2)]
+    site.alert("hh-3")
+    smaller, larger = uuid4(), uuid4()
+    with site.pool.connection() as conn:
+        for one, area, part_of in ((larger, WEST, None), (smaller, f"{WEST}01", larger)):
+            conn.execute(
+                "INSERT INTO storm (id, family, area, began_at, heard_at, ended_at, part_of) "
+                "VALUES (%s, 'inactivity', %s, now(), now(), NULL, %s)",
+                (one, area, part_of),
+            )
+            conn.execute(
+                "INSERT INTO incident (id, area, cause, source, onset, raised_at, homes, homes_known, part_of, facts) "
+                "VALUES (%s, %s, 'unknown', '', now(), now(), 2, 2, %s, %s)",
+                (one, area, part_of, Jsonb({"template": "incident_unknown", "family": "inactivity", "since_at": 0,
+                                            "homes": 2, "of": 2})),
+            )  # fmt: skip
+        for alert, storm in zip(quiet, (smaller, larger), strict=True):
+            conn.execute("UPDATE alert SET storm = %s WHERE id = %s", (storm, alert))
+
+    def listed(storm: UUID) -> set[str]:
+        return {one["id"] for one in site.get(f"/api/v1/alerts?storm={storm}")["items"]}
+
+    assert listed(smaller) == {str(quiet[0])}
+    assert listed(larger) == {str(one) for one in quiet}  # what became part of it counts with it
+    front = site.client.get("/", headers=site.token("viewer")).text
+    assert f"/incidents/{larger}" in front
+    first = site.client.get(f"/incidents/{larger}?limit=1", headers=site.token("viewer")).text
+    [(at, shown)] = re.findall(r'href="(/alerts/([0-9a-f-]{36}))"', first)
+    assert UUID(shown) in quiet
+    [onward] = re.findall(r'href="([^"]*cursor=[^"]*)"', first)
+    second = site.client.get(html.unescape(onward), headers=site.token("viewer")).text
+    assert at not in second
+    assert "cursor=" not in second
+    east = site.client.get(f"/incidents/{larger}", headers={**site.token("viewer", EAST), "Accept": "text/html"})
+    assert east.status_code == 404
+
+
+def test_the_board_shows_what_is_loud_before_what_is_quiet_and_the_gravest_first(site: Site) -> None:
+    site.alert("hh-1", severity=Severity.LOW)
+    shelved = site.alert("hh-2", Kind.SMOKE, Severity.URGENT)
+    site.alert("hh-3", severity=Severity.HIGH)
+    aside = {"until": "2026-11-05T08:00:00Z", "reason": "the firemen are there"}
+    site.client.post(f"/api/v1/alerts/{shelved}/shelve", headers=site.token("officer"), json=aside)
+    with site.pool.connection() as conn:
+        shown = board(View(conn, ""), limit=10)
+        assert [row["household"] for row in shown] == ["hh-3", "hh-1", "hh-2"]
+        assert [row["household"] for row in board(View(conn, ""), limit=2)] == ["hh-3", "hh-1"]
+        assert [row["household"] for row in board(View(conn, WEST), limit=10)] == ["hh-1", "hh-2"]
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(site: Site) -> None:
@@ -139,6 +195,23 @@ def test_closing_needs_a_human_outcome(site: Site) -> None:
     )
     assert closed.json()["closed_at"] == "2026-11-05T04:00:00Z"
     assert site.client.post(f"/api/v1/alerts/{alert}/acknowledge", headers=officer).status_code == 409
+
+
+def test_who_closes_a_false_alarm_says_why_it_was_one(site: Site) -> None:
+    path, officer = f"/api/v1/alerts/{site.alert()}/close", site.token("officer")
+    for wrong in ({"outcome": "found_well", "why": "device_fault"}, {"outcome": "false_alarm", "why": "bad luck"}):
+        assert site.client.post(path, headers=officer, json=wrong).status_code == 422, wrong
+    for _ in range(2):  # the same twice changes nothing
+        closed = site.client.post(path, headers=officer, json={"outcome": "false_alarm", "why": "device_fault"})
+        assert (closed.status_code, closed.json()["outcome"], closed.json()["why"]) == (
+            200,
+            "false_alarm",
+            "device_fault",
+        )
+    other = site.client.post(path, headers=officer, json={"outcome": "false_alarm", "why": "other"})
+    assert other.status_code == 409
+    with site.pool.connection() as conn:
+        assert conn.execute("SELECT count(*) FROM verdict").fetchone() == (0,), "a faulty device teaches nothing"
 
 
 def test_nobody_answers_and_a_visit_stands_in_the_list(site: Site) -> None:

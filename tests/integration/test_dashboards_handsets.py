@@ -7,8 +7,13 @@ from uuid import uuid4
 
 import pytest
 
+from alerts.channels.handset import HandsetChannel
+from alerts.model import Notification, NotificationStatus
+from alerts.people import Medium, Role
 from detectors.finding import Kind, Severity
-from tests.integration.dashboards_site import Site, open_site
+from registry.instants import to_micros
+from storage.alerts import books_on
+from tests.integration.dashboards_site import WEST, Site, open_site
 
 
 @pytest.fixture
@@ -50,6 +55,28 @@ def test_help_brings_a_visit_at_once(site: Site) -> None:
     site.pass_time(1)
     assert [task["kind"] for task in site.get("/api/v1/tasks?status=open")["items"]] == ["visit"]
     assert site.get(f"/api/v1/alerts/{alert}")["severity"] == "urgent"
+
+
+def test_a_telephone_also_tells_of_the_service_itself_and_takes_no_answer_to_that(site: Site) -> None:
+    now, number = to_micros(site.now), "+8613812340031"
+    flaw = Notification(
+        uuid4(), uuid4(), 0, "do-1", Role.DUTY_OFFICER, number, "handset", Medium.SMS, "en",
+        "Shouwang itself is not well",        NotificationStatus.QUEUED, now, now,
+    )  # fmt: skip
+    HandsetChannel(books_on(site.pool)).send(flaw, now)
+    [handset] = site.get("/api/v1/handsets")["items"]
+    assert (handset["person"], handset["role"], handset["messages"]) == ("do-1", "duty_officer", 1)
+    [message] = site.get(f"/api/v1/handsets/{number}")["recent"]
+    assert (message["alert"], message["household"], message["language"]) == (None, None, "en")
+    assert site.get("/api/v1/handsets", area=WEST)["items"] == [], "nobody sees beyond their area"
+    page = site.client.get("/handsets", headers=site.token("operator")).text
+    assert "Shouwang itself is not well" in page
+    assert f"/handsets/messages/{flaw.id}/answer" not in page, "there is nothing to answer"
+    assert "Shouwang itself is not well" in site.client.get("/", headers=site.token("operator")).text
+    answered = site.client.post(
+        f"/api/v1/handsets/messages/{flaw.id}/answer", headers=site.token("operator"), json={"answer": "4"}
+    )
+    assert (answered.status_code, "look at the board" in answered.json()["detail"]) == (409, True)
 
 
 def test_a_call_that_rang_out_cannot_be_answered(site: Site) -> None:

@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from alerts.oncall.schedule_file import parse
-from storage import oncall
+from dashboards.access import COOKIE
+from storage import oncall, tokens
 from tests.integration.dashboards_site import EAST, NOON, WEST, Site, open_site
 
 FILE = f"""
@@ -188,3 +189,50 @@ def test_an_override_is_entered_on_the_page_in_local_time(site: Site) -> None:
     gone = site.client.post(f"/oncall/west/overrides/{only['id']}/remove", headers=officer, follow_redirects=False)
     assert gone.status_code == 303
     assert site.get("/api/v1/oncall/schedules/west")["overrides"] == []
+
+
+def _calendar(site: Site, area: str, person: str | None = None) -> str:
+    with site.pool.connection() as conn:
+        return tokens.create(conn, tokens.CALENDAR, area, person or area, person)
+
+
+def test_a_calendar_program_fetches_a_persons_shifts_by_a_secret_address(site: Site) -> None:
+    fetched = site.client.get(f"/calendars/{_calendar(site, '', 'do-1')}.ics")
+    assert (fetched.status_code, fetched.headers["content-type"]) == (200, "text/calendar; charset=utf-8")
+    told = fetched.text
+    assert "X-WR-CALNAME:Officer Huang" in told
+    assert "do-1" in told
+    assert "cw-" not in told, "others' shifts are not in it"
+    assert {"City desk", "West desk"} <= {line.removeprefix("DESCRIPTION:") for line in told.splitlines()}
+
+
+def test_a_calendar_of_an_area_holds_its_schedules_and_no_others(site: Site) -> None:
+    told = site.client.get(f"/calendars/{_calendar(site, WEST)}.ics").text
+    assert "West desk" in told
+    assert "City desk" not in told
+    assert "cw-west" in told
+
+
+def test_a_calendars_address_opens_nothing_else_and_ends_when_it_is_revoked(
+    site: Site, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = _calendar(site, "")
+    bearer = {"Authorization": f"Bearer {secret}"}
+    for path in ("/", "/oncall", "/api/v1/oncall", "/api/v1/alerts"):
+        assert site.client.get(path, headers=bearer).status_code == 401, path
+        assert site.client.get(path, headers={"Cookie": f"{COOKIE}={secret}"}).status_code == 401, path
+    assert site.client.get(f"/?token={secret}", follow_redirects=False).status_code == 401
+    operator = site.token("operator")["Authorization"].removeprefix("Bearer ")
+    assert site.client.get(f"/calendars/{operator}.ics").status_code == 404, "no other token belongs in an address"
+    assert site.client.get(f"/calendars/{secret}.ics").status_code == 200
+    with site.pool.connection() as conn:
+        tokens.revoke(conn, "")
+    gone = site.client.get(f"/calendars/{secret}.ics")
+    assert (gone.status_code, secret in gone.text) == (404, False)
+    with site.pool.connection() as conn:
+        ended = tokens.create(conn, tokens.CALENDAR, "", "x", expires=NOON - timedelta(days=3650))
+    assert site.client.get(f"/calendars/{ended}.ics").status_code == 404
+    metrics = site.client.get("/metrics", headers=site.token("operator")).text
+    seen = capsys.readouterr()
+    for written in (caplog.text, seen.out, seen.err, metrics):
+        assert secret not in written

@@ -8,9 +8,19 @@ from datetime import timedelta
 
 import pytest
 
+from alerts.ladders.policy_file import built_in
 from dashboards.app import Check
 from detectors.finding import Kind, Severity
-from tests.integration.dashboards_site import WEST, Site, open_site
+from tests.integration.dashboards_site import EAST, TOWN, WEST, Site, open_site
+
+_NAMES = {
+    *(one for home in TOWN.households for one in (home.id, *home.address.split())),
+    *(word for person in TOWN.people for word in (person.id, *person.name.split())),
+    *(word for area in TOWN.areas for word in area.name.split()),
+    *(rule.policy.name for rule in built_in().rules),
+    *("shanghai-12h", "meter-1/volume", "Shanghai", "Asia/Shanghai", "operator@"),
+}
+"""Words in Latin letters that are names: of homes, people and areas of the town, rules, ladders, sensors, tokens."""
 
 
 @pytest.fixture
@@ -144,6 +154,42 @@ def test_who_may_not_act_is_not_offered_to(site: Site) -> None:
         assert 'href="/handsets"' not in text
     assert "Close it with what was found" not in _page(site, f"/alerts/{alert}", "caseworker")
     assert "Close it with what was found" in _page(site, f"/alerts/{alert}", "officer")
+
+
+def _english(page: str) -> list[str]:
+    """Return the Latin words a reader sees or hears on a page, but for what is called that in any language."""
+    shown = re.sub(r"<(script|style|code|kbd)\b.*?</\1>|<!--.*?-->", " ", page, flags=re.DOTALL)
+    heard = re.findall(r'(?:title|aria-label|placeholder|data-(?:in|late|waiting|days|hours|minutes))="([^"]*)"', shown)
+    said = " ".join([re.sub(r"<[^>]*>", " ", shown), *heard])
+    said = re.sub(r"`[^`]*`|\?token=…|\{\w+\}", " ", said)
+    return [word for word in re.findall(r"(?a:[A-Za-z][\w@/-]+)", said) if word not in _NAMES]
+
+
+def test_no_english_word_stands_on_a_chinese_page(site: Site) -> None:
+    with site.pool.connection() as conn:  # what is said on a telephone stands there in its owner's language
+        conn.execute("UPDATE person SET language = 'zh_CN'")
+    first, smoke = site.alert("hh-3"), site.alert("hh-3", Kind.SMOKE, Severity.URGENT)
+    site.pass_time(100)
+    operator = {**site.token("operator"), "HX-Request": "true"}
+    site.client.post(f"/alerts/{smoke}/acknowledge", headers=operator)
+    chinese = {**site.token("operator"), "Accept-Language": "zh-CN", "Accept": "text/html"}
+    late = site.client.post(f"/alerts/{smoke}/close", headers={**operator, "Accept-Language": "zh-CN"})
+    assert late.json()["detail"] == "请先选择结果，再提交"
+    shelved = site.alert("hh-2", Kind.LEAK, Severity.MEDIUM)
+    site.client.post(f"/alerts/{shelved}/shelve", headers=operator, data={"hours": "24", "reason": "管道维修"})
+    site.now += timedelta(days=1)
+    pages = ["/", "/tasks", "/handsets", "/policies", "/oncall", "/areas", f"/areas/{EAST}", "/areas/4401"]
+    for path in (*pages, *(f"/alerts/{one}" for one in (first, smoke, shelved))):
+        answer = site.client.get(path, headers=chinese)
+        assert answer.status_code == 200, path
+        assert sorted({*_english(answer.text)}) == [], path
+    for path, status in (("/nothing", 404), ("/alerts/nothing", 422), ("/areas/77", 404), ("/oncall?week=x", 422)):
+        answer = site.client.get(path, headers=chinese)
+        assert answer.status_code == status, path
+        assert sorted({*_english(answer.text)}) == [], path
+    stranger = site.client.get("/", headers={"Accept-Language": "zh-CN", "Accept": "text/html"})
+    assert stranger.status_code == 401
+    assert _english(stranger.text) == []
 
 
 def test_times_stand_in_the_households_zone(site: Site) -> None:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
-from prometheus_client import CollectorRegistry
 from psycopg import sql
 
 from alerts.ladders.policy_file import built_in
 from ingest.records import Message
 from registry.model import Device, Registry
-from shouwang import wiring
 from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError
-from storage.database import connect, open_pool
+from storage.database import connect
 from storage.registry import add_device, save
 from tests.e2e.service import until
 from tests.integration.engine_house import (
@@ -30,6 +26,7 @@ from tests.integration.engine_house import (
     Life,
     Told,
     at_work,
+    drip,
     forget,
     live,
     pack,
@@ -52,12 +49,6 @@ def house(database: str) -> str:
 
 def _alerts(database: str) -> list[tuple[Any, ...]]:
     return rows(database, "SELECT household, kind, onset, raised_at, status FROM alert ORDER BY raised_at, household")
-
-
-def _drip(home: str, begin: datetime, hours: float, litres: float = 500.0) -> list[tuple[datetime, Message]]:
-    """Return a meter that reports every quarter of an hour and shows no use."""
-    times = [begin + timedelta(minutes=15 * n) for n in range(round(hours * 4) + 1)]
-    return [(at, water(home, at, litres)) for at in times]
 
 
 def _kill(engine: Engine, database: str) -> None:
@@ -113,7 +104,7 @@ def test_a_restart_changes_nothing(house: str, snapshot_after: int) -> None:
 @pytest.mark.parametrize("snapshot_after", [1, 100_000])
 def test_a_window_of_twelve_hours_survives_a_crash_at_hour_eleven(house: str, snapshot_after: int) -> None:
     clock = HandClock()
-    messages = _drip("hh-1", START, 12)
+    messages = drip("hh-1", START, 12)
     with at_work(house, clock, snapshot_after=snapshot_after) as engine:
         live(engine, clock, [(at, message) for at, message in messages if at <= START + 11 * HOUR])
         assert rows(house, "SELECT 1 FROM alert") == []
@@ -125,22 +116,22 @@ def test_a_window_of_twelve_hours_survives_a_crash_at_hour_eleven(house: str, sn
 def test_rules_that_are_new_here_learn_from_what_is_stored(house: str) -> None:
     clock = HandClock()
     with at_work(house, clock, "longgang-leak") as engine:
-        live(engine, clock, _drip("hh-1", START, 11))
+        live(engine, clock, drip("hh-1", START, 11))
         engine.save()
     with at_work(house, clock, "shanghai-12h") as engine:
-        live(engine, clock, _drip("hh-1", START + 11.25 * HOUR, 0.75))
+        live(engine, clock, drip("hh-1", START + 11.25 * HOUR, 0.75))
     assert _alerts(house) == [("hh-1", "inactivity", START, START + 12 * HOUR, "unacknowledged")]
 
 
 def test_a_memory_that_another_version_wrote_is_left_aside_and_learned_anew(house: str) -> None:
     clock = HandClock()
     with at_work(house, clock, "shanghai-12h") as engine:
-        live(engine, clock, _drip("hh-1", START, 11))
+        live(engine, clock, drip("hh-1", START, 11))
         engine.save()
     with psycopg.connect(house) as conn:
         conn.execute("UPDATE detector_state SET state = 'another' WHERE detector = 'registers'")
     with at_work(house, clock, "shanghai-12h") as engine:
-        live(engine, clock, _drip("hh-1", START + 11.25 * HOUR, 0.75))
+        live(engine, clock, drip("hh-1", START + 11.25 * HOUR, 0.75))
     assert _alerts(house) == [("hh-1", "inactivity", START, START + 12 * HOUR, "unacknowledged")]
 
 
@@ -234,7 +225,7 @@ END $$;
 
 @pytest.mark.parametrize("table", ["reading", "quarantine", "alert", "alert_event", "step", "detector_state"])
 def test_a_commit_that_fails_leaves_nothing_and_the_next_engine_goes_on(house: str, table: str) -> None:
-    messages = [message for _, message in _drip("hh-1", START, 13)]
+    messages = [message for _, message in drip("hh-1", START, 13)]
     before, last = messages[:40], [*messages[40:], pack(Told("meter-hh-1/volume", START, 1.0, "gallons"))]
     clock = HandClock(START + 13 * HOUR)
     with at_work(house, clock) as engine:
@@ -276,72 +267,6 @@ def test_an_engine_whose_connection_was_killed_says_so_and_leaves_the_database_t
         assert another.process([water("hh-1", START + HOUR, 2.0)]).stored == 1
 
 
-def _escalate(database: str, clock: HandClock) -> int:
-    """Do what is due by now; return how many alerts the auditor finds forgotten."""
-    with open_pool(database, size=2) as pool:
-        loop = wiring.escalating(database, pool, clock, threading.Event(), CollectorRegistry())
-        loop.once()
-        loop.look_after()
-        return len(loop.violations)
-
-
-def _day_at_once(until_hour: float) -> Sequence[Message]:
-    """Return a day of hh-1: water at first, none from the sixth hour on, and water again at `until_hour`."""
-    quarters = [START + timedelta(minutes=15 * n) for n in range(96)]
-    litres = [min(n, 24) * 10.0 + (30.0 if n >= 4 * until_hour else 0.0) for n in range(96)]
-    return [water("hh-1", at, shown) for at, shown in zip(quarters, litres, strict=True)]
-
-
-def test_a_day_that_comes_at_once_and_is_over_wakes_nobody(house: str) -> None:
-    clock = HandClock(START + 24 * HOUR)
-    with at_work(house, clock) as engine:
-        outcome = engine.process(_day_at_once(until_hour=22))
-        assert outcome.stored == 96
-    [(status, outcome_said, raised)] = rows(house, "SELECT status, outcome, raised_at FROM alert")
-    assert (status, outcome_said) == ("closed", "over_before_arrival")
-    assert START + 17 * HOUR <= raised <= START + 19 * HOUR
-    clock.forward(minutes=3)
-    assert _escalate(house, clock) == 0
-    assert rows(house, "SELECT 1 FROM notification") == rows(house, "SELECT 1 FROM task") == []
-    # What happened is told with its own times.
-    told = rows(house, "SELECT kind, at FROM alert_event ORDER BY seq")
-    assert [kind for kind, _ in told] == ["raised", "suppressed", "returned", "closed"]
-    assert all(START <= at <= START + 24 * HOUR for _, at in told)
-
-
-def test_a_day_that_comes_at_once_and_is_not_over_wakes_somebody_two_minutes_later(house: str) -> None:
-    clock = HandClock(START + 24 * HOUR)
-    with at_work(house, clock) as engine:
-        engine.process(_day_at_once(until_hour=99))
-    assert rows(house, "SELECT status, suppressed_why FROM alert") == [("suppressed", "backlog")]
-    clock.forward(minutes=1)
-    assert _escalate(house, clock) == 0
-    assert rows(house, "SELECT 1 FROM notification") == []
-    clock.forward(minutes=1)
-    assert _escalate(house, clock) == 0
-    assert rows(house, "SELECT status, suppressed_why FROM alert") == [("unacknowledged", None)]
-    assert rows(house, "SELECT DISTINCT person FROM notification") == [("r-hh-1",)]
-
-
-def test_a_recording_of_years_ago_wakes_nobody_however_long_it_lies_there(house: str) -> None:
-    clock = HandClock(START + timedelta(days=2000))
-    with at_work(house, clock) as engine:
-        engine.process(_day_at_once(until_hour=99))
-        for _ in range(30):
-            clock.forward(hours=1)
-            assert _escalate(house, clock) == 0
-    assert rows(house, "SELECT status, suppressed_why FROM alert") == [("suppressed", "backlog")]
-    assert rows(house, "SELECT 1 FROM notification") == []
-
-
-def test_detectors_have_learned_what_came_late(house: str) -> None:
-    clock = HandClock(START + 11 * HOUR)
-    with at_work(house, clock) as engine:
-        engine.process([message for _, message in _drip("hh-1", START, 11)])
-        live(engine, clock, _drip("hh-1", START + 11.25 * HOUR, 0.75))
-    assert _alerts(house) == [("hh-1", "inactivity", START, START + 12 * HOUR, "unacknowledged")]
-
-
 def test_quarantine_keeps_reasons_and_is_tidied_after_its_days(house: str) -> None:
     bad = {
         "unknown_device": pack(Told("stranger/volume", START, 1.0)),
@@ -379,35 +304,3 @@ def test_a_message_that_breaks_us_is_kept_with_what_it_broke(house: str) -> None
     [(gateway, reason, detail)] = rows(house, "SELECT gateway, reason, detail FROM quarantine")
     assert (gateway, reason) == (GATEWAY, "malformed")
     assert "ZeroDivisionError" in detail
-
-
-def test_nobody_is_offline_because_the_service_was(house: str) -> None:
-    clock = HandClock()
-    with at_work(house, clock, "default") as engine:
-        live(engine, clock, _drip("hh-1", START, 5))
-    # Away for two days, twice; in between nobody has said anything yet, and nothing was saved on purpose.
-    for _ in range(2):
-        clock.forward(days=2)
-        with at_work(house, clock, "default") as engine:
-            engine.tick()
-            assert rows(house, "SELECT kind FROM alert") == []
-    # Only what it is silent while we listen counts, and that it may be for a day.
-    with at_work(house, clock, "default") as engine:
-        for _ in range(24 * 60 - 1):
-            clock.forward(minutes=1)
-            engine.tick()
-        assert rows(house, "SELECT kind FROM alert") == []
-        for _ in range(2):
-            clock.forward(minutes=1)
-            engine.tick()
-        assert rows(house, "SELECT kind, household FROM alert") == [("offline", "hh-1")]
-
-
-def test_the_clock_is_remembered_and_never_goes_back(house: str) -> None:
-    clock = HandClock()
-    with at_work(house, clock) as engine:
-        clock.forward(hours=3)
-        engine.tick()
-        clock.forward(hours=-1)
-        engine.tick()
-    assert rows(house, "SELECT kind, now FROM engine_clock") == [("live", START + 3 * HOUR)]

@@ -57,6 +57,8 @@ def messages(pool: ConnectionPool) -> dict[str, str]:
 def test_both_hear_of_the_gravest_alert_that_is_still_held(pool: ConnectionPool) -> None:
     hold(pool, "person:zhao")
     hold(pool, "person:zhao", Kind.SMOKE, Severity.URGENT)
+    with pool.connection() as conn:
+        conn.execute("UPDATE person SET language = 'yue' WHERE id = 'zhao'")  # who reads what Mandarin speakers read
     assert HandingOver(pool, ONLY_HANDSETS)(EIGHT - 1) == 0
     assert HandingOver(pool, ONLY_HANDSETS)(EIGHT) == 2
     told = messages(pool)

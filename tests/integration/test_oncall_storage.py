@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import pytest
 from psycopg_pool import ConnectionPool
 
 from alerts.oncall.schedule import HOLIDAY, Holiday, Override, Rotation, Schedule, Window
+from alerts.people import People
 from registry.instants import DAY, HOUR, to_micros
 from storage import oncall
 from storage.alerts import PostgresAlertBook
@@ -92,7 +93,29 @@ def test_an_override_holds_from_its_start_until_its_end(pool: ConnectionPool) ->
     with pool.connection() as conn:
         oncall.save(conn, [STREET, CITY])
         oncall.put_overrides(conn, "street", [Override(UUID(int=1), "zhao", NOON, NOON + HOUR)], [], "token:desk", NOON)
-    assert [on_call(pool, at) for at in (NOON - 1, NOON, NOON + HOUR)] == [["wang"], ["zhao", "wang"], ["wang"]]
+    assert [on_call(pool, at) for at in (NOON - 1, NOON, NOON + HOUR)] == [["wang"], ["zhao"], ["wang"]]
+
+
+def test_the_second_line_is_behind_the_first_and_stands_in_for_it(pool: ConnectionPool) -> None:
+    first = Rotation("first", ("zhao",), 7, MONDAY)
+    second = Rotation("second", ("wang", "zhao"), 7, MONDAY, level=2)
+    third = Rotation("third", ("farther",), 7, MONDAY, level=3)
+
+    def people() -> People:
+        with pool.connection() as conn:
+            return PostgresAlertBook(conn).people(HOME, NOON)
+
+    def named(who: str) -> list[str]:
+        return [one.person for one in people().named(who)]
+
+    with pool.connection() as conn:
+        oncall.save(conn, [replace(STREET, rotations=(first, second, third)), CITY])
+    lines = ("on_call", "on_call-2", "on_call-3", "on_call-4")
+    assert [named(who) for who in lines] == [["zhao"], ["wang"], ["farther"], []]
+    assert {"zhao", "wang", "farther"} <= {one.person for one in people().everybody}
+    with pool.connection() as conn:
+        oncall.save(conn, [replace(STREET, rotations=(replace(first, starts=MONDAY + timedelta(days=7)), second))])
+    assert [named(who) for who in lines[:2]] == [["wang"], []], "nobody is in the first line yet"
 
 
 def test_of_somebody_on_call_who_is_gone_the_next_area_is_asked(pool: ConnectionPool) -> None:

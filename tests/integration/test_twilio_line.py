@@ -191,6 +191,38 @@ def test_an_unknown_number_is_answered_and_changes_nothing(line: Line) -> None:
     assert line.counted("shouwang_twilio_unknown_numbers_total") == 2
 
 
+@pytest.mark.parametrize(("phone", "person", "word"), [(CHEN, "r-1", "help"), (DAUGHTER, "c-1", "2")])
+def test_help_from_somebody_who_was_asked_nothing_sends_somebody(
+    line: Line, phone: str, person: str, word: str
+) -> None:
+    for _ in range(2):
+        line.exchange.text(phone, word, OWN)
+        line.pass_time(0)
+    [alert] = line.rows("SELECT id, household, kind, severity, help_at, facts FROM alert")
+    assert (alert["household"], alert["kind"], alert["severity"]) == ("hh-1", "inactivity", 4)
+    assert alert["help_at"] is not None
+    assert [one["actor"] for one in line.told(alert["id"], "help_asked")] == [f"person:{person}"], "once"
+    assert line.rows("SELECT kind, assignee FROM task") == [{"kind": "visit", "assignee": "cw-west"}]
+    assert line.sent(HUANG, "call"), "the duty officer is called"
+    replies = [one.body for one in line.exchange.messages.values() if one.direction == "outbound-reply"]
+    assert len(replies) == 2
+    assert all("We have heard that you need help" in one for one in replies)
+    story = line.site.get(f"/api/v1/alerts/{alert['id']}")
+    assert story["sentence"] == "Somebody of this household asked for help by SMS at Thu 12:00."
+    assert line.counted("shouwang_twilio_unknown_numbers_total") == 0
+    line.pass_time(30)
+    assert line.status(alert["id"])[0] == "unacknowledged", "no sensor ends it"
+    assert len(line.sent(HUANG, "call")) > 1, "and the ladder goes on"
+
+
+def test_whoever_was_asked_nothing_is_told_how_to_ask_for_help(line: Line) -> None:
+    for _ in range(2):
+        line.exchange.text(CHEN, "hello?", OWN)
+    [reply] = [one.body for one in line.exchange.messages.values() if one.direction == "outbound-reply"]
+    assert "If you need help, reply 2" in reply
+    assert line.rows("SELECT * FROM alert") == []
+
+
 def test_stop_is_kept_to_and_start_takes_it_back(line: Line) -> None:
     line.exchange.text(CHEN, "Stop", OWN)
     assert line.rows("SELECT person, channel, medium FROM opted_out") == [
@@ -231,18 +263,19 @@ def test_a_number_that_does_not_exist_becomes_a_task(line: Line) -> None:
     assert kinds == ["contact"]
 
 
-def test_what_twilio_took_without_an_answer_is_settled_by_its_webhooks(line: Line) -> None:
-    line.exchange.ail(Fault(kind="slow", to=CHEN, times=2))
-    line.site.alert()
-    line.pass_time(2)
-    assert [one.to for one in line.exchange.messages.values()] == [CHEN]
-    assert [one.to for one in line.exchange.calls.values()] == [CHEN]
-    [text], [call] = line.sent(CHEN, "sms"), line.sent(CHEN, "call")
-    assert (text["status"], call["status"]) == ("delivered", "missed")
+def test_what_twilio_took_without_an_answer_is_settled_by_its_webhooks(database: str) -> None:
+    with open_line(database, timeout=1.5) as line:
+        line.exchange.ail(Fault(kind="slow", to=CHEN, times=2))
+        line.site.alert()
+        line.pass_time(2)
+        assert [one.to for one in line.exchange.messages.values()] == [CHEN]
+        assert [one.to for one in line.exchange.calls.values()] == [CHEN]
+        [text], [call] = line.sent(CHEN, "sms"), line.sent(CHEN, "call")
+        assert (text["status"], call["status"]) == ("delivered", "missed")
 
 
 def test_what_twilio_took_without_an_answer_is_looked_up_before_it_is_sent_again(database: str) -> None:
-    with open_line(database, script=Script(callbacks=Callbacks(delay=600))) as line:
+    with open_line(database, script=Script(callbacks=Callbacks(delay=600)), timeout=1.5) as line:
         line.exchange.ail(Fault(kind="slow", to=CHEN, times=2))
         line.site.alert()
         line.pass_time(1)

@@ -79,7 +79,9 @@ def _everything(line: Line) -> list[Any]:
     ]
 
 
-PRESSED = {"CallSid": CALL, "Digits": "1"}
+PRESSED = {"CallSid": CALL, "Digits": "1", "AnsweredBy": "human"}
+EARLY = {"CallSid": CALL, "Digits": "1"}
+"""A key before it is known who took the call."""
 
 
 @pytest.mark.parametrize(
@@ -216,6 +218,63 @@ def test_a_person_who_was_detected_is_asked_on(line: Line) -> None:
     assert "fine" in _said(_post(line, f"{path}/key?turn=1", PRESSED))
 
 
+def _goes_on(answer: Any) -> str:
+    """Return the path at which a call asks on by itself."""
+    redirect = _document(answer).find("Redirect")
+    assert redirect is not None, answer.text
+    return str(redirect.text).removeprefix(PUBLIC)
+
+
+def test_a_key_counts_only_when_it_is_known_that_a_person_took_the_call(line: Line) -> None:
+    path = _begin(line)
+    first = _post(line, f"{path}/key?turn=1", EARLY)
+    assert _said(first) == "One moment, please."
+    second = _post(line, _goes_on(first), {"CallSid": CALL})
+    assert _said(second) == "", "it is said once"
+    assert line.rows("SELECT status FROM alert") == [{"status": "unacknowledged"}]
+    _post(line, path.replace("voice", "machine"), {"CallSid": CALL, "AnsweredBy": "human"})
+    assert line.rows("SELECT status, outcome FROM alert") == [{"status": "closed", "outcome": "resident_fine"}]
+    assert "noted that you are fine" in _said(_post(line, _goes_on(second), {"CallSid": CALL}))
+    [alert] = line.rows("SELECT id FROM alert")
+    assert len(line.told(alert["id"], "answered")) == 1
+
+
+def test_the_early_key_of_a_machine_never_counts(line: Line) -> None:
+    path = _begin(line)
+    first = _post(line, f"{path}/key?turn=1", EARLY)
+    _post(line, path.replace("voice", "machine"), {"CallSid": CALL, "AnsweredBy": "machine_start"})
+    last = _post(line, _goes_on(first), {"CallSid": CALL})
+    assert [one.tag for one in _document(last)] == ["Hangup"]
+    assert line.rows("SELECT status FROM alert") == [{"status": "unacknowledged"}]
+    assert line.sent(CHEN, "call")[0]["status"] == "missed"
+
+
+def test_who_pressed_early_and_hung_up_is_heard_when_it_is_known_to_be_a_person(line: Line) -> None:
+    path = _begin(line)
+    _post(line, f"{path}/key?turn=1", EARLY)
+    _post(line, path.replace("voice", "status"), {"CallSid": CALL, "CallStatus": "completed"})
+    _post(line, path.replace("voice", "machine"), {"CallSid": CALL, "AnsweredBy": "unknown"})
+    assert line.rows("SELECT outcome FROM alert") == [{"outcome": "resident_fine"}]
+    assert line.sent(CHEN, "call")[0]["status"] == "answered"
+
+
+def test_an_early_cry_for_help_waits_for_no_verdict(line: Line) -> None:
+    path = _begin(line)
+    assert "help" in _said(_post(line, f"{path}/key?turn=1", {"CallSid": CALL, "Digits": "2"}))
+    [alert] = line.rows("SELECT help_at FROM alert")
+    assert alert["help_at"] is not None
+
+
+def test_a_key_without_any_verdict_is_not_waited_for_for_ever(line: Line) -> None:
+    answer, pauses = _post(line, f"{_begin(line)}/key?turn=1", EARLY), 0
+    while _document(answer).find("Redirect") is not None:
+        pauses += 1
+        answer = _post(line, _goes_on(answer), {"CallSid": CALL})
+    assert pauses == 18
+    assert "will try again" in _said(answer)
+    assert line.rows("SELECT status FROM alert") == [{"status": "unacknowledged"}]
+
+
 def test_another_call_of_the_same_message_is_no_machine_for_that(line: Line) -> None:
     path = _begin(line)
     _post(line, path.replace("voice", "machine"), {"CallSid": "CA" + "0" * 32, "AnsweredBy": "machine_start"})
@@ -294,7 +353,7 @@ def test_two_who_take_charge_are_told_which_of_them_has_it(line: Line) -> None:
     _begin(line)
     line.pass_time(8.2)
     first, second = line.sent(DAUGHTER, "call")[0], line.sent("+8613812340021", "sms")[0]
-    said = _post(line, f"/webhooks/twilio/voice/{first['id']}/key?turn=1", {"CallSid": CALL, "Digits": "4"})
+    said = _post(line, f"/webhooks/twilio/voice/{first['id']}/key?turn=1", {**PRESSED, "Digits": "4"})
     assert "it is yours" in _said(said)
     fields = {"MessageSid": "SM" + "2" * 32, "From": second["phone"], "Body": "4"}
     assert "somebody else has taken it" in _post(line, "/webhooks/twilio/inbound", fields).text

@@ -10,10 +10,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
 from uuid import UUID
 
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 from psycopg_pool import ConnectionPool
@@ -194,13 +192,6 @@ def _context(pool: ConnectionPool, clock: HandClock, metrics: CollectorRegistry)
     )
 
 
-@cache
-def _application() -> FastAPI:
-    """Return the web application, made once for all stories, for that takes seconds; each gives it its own context."""
-    nowhere = ConnectionPool(open=False)
-    return create_app(_context(nowhere, HandClock(), CollectorRegistry()))
-
-
 @contextmanager
 def open_house(database: str) -> Iterator[House]:
     """Settle the street in an empty database and connect it."""
@@ -218,11 +209,9 @@ def open_house(database: str) -> Iterator[House]:
     with open_pool(database, size=6) as pool, served(proxy) as api:
         with pool.connection() as conn:
             settle_street(conn)
-        app = _application()
-        app.state.context = _context(pool, clock, metrics)
         channel = TwilioChannel(ACCOUNT, TOKEN, OWN, None, SERVICE, base_url=api.url, timeout=1.5)
         loop = Escalating(
             database, books_on(pool), {channel.name: channel}, clock, threading.Event(), EscalationMetrics(metrics)
         )
-        with TestClient(app, base_url=SERVICE) as web:
+        with TestClient(create_app(_context(pool, clock, metrics)), base_url=SERVICE) as web:
             yield House(Tables(pool), clock, exchange, proxy, api, loop, web, pool, metrics)

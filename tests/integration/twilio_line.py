@@ -101,8 +101,10 @@ class Line:
 
 
 @contextmanager
-def open_line(database: str, *, two_way: bool = True, script: Script | None = None) -> Iterator[Line]:
-    """Serve the town over an empty database, and Twilio beside it."""
+def open_line(
+    database: str, *, two_way: bool = True, script: Script | None = None, timeout: float = 5
+) -> Iterator[Line]:
+    """Serve the town over an empty database, and Twilio beside it, whose answers are waited for so many seconds."""
     with open_site(database, twilio=Signatures(TOKEN, PUBLIC), links=LINKS) as site:
 
         def carry(letter: Letter) -> Answer:
@@ -119,5 +121,5 @@ def open_line(database: str, *, two_way: bool = True, script: Script | None = No
         exchange = Exchange(ACCOUNT, TOKEN, carry, to_micros(NOON), script, numbers={OWN}, sms_url=inbound)
         with served(ValidatingProxy(make_api(exchange))) as api:
             link = None if two_way else LINKS.to
-            channel = TwilioChannel(ACCOUNT, TOKEN, OWN, None, PUBLIC, link, api.url, timeout=5)
+            channel = TwilioChannel(ACCOUNT, TOKEN, OWN, None, PUBLIC, link, api.url, timeout=timeout)
             yield Line(site, exchange, channel, api)

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from alerts.checks.audit import (
+    GIVING_UP,
     LONGEST_QUEUED,
-    LONGEST_UNREPORTED,
     MOST_NAMED,
     SILENT_HOLD,
     TOLERANCE,
@@ -28,11 +28,13 @@ from alerts.checks.audit import (
     stuck_messages,
     summed_up,
 )
+from alerts.messages.limits import PATIENCE
 from alerts.model import NotificationStatus, Status
 from registry.instants import HOUR, MINUTE, SECOND
 from tests.alerts_world import HOME, NOON
 
 ALERT = UUID(int=7)
+UNREPORTED = PATIENCE + GIVING_UP
 
 
 def queued(age: int, overdue: int = 0) -> Underway:
@@ -62,8 +64,8 @@ def test_a_step_that_ran_late_is_named(late: int, told: str | None) -> None:
         (queued(LONGEST_QUEUED + SECOND, -MINUTE), True),  # for too long
         (queued(2 * MINUTE, TOLERANCE), False),
         (queued(2 * MINUTE, TOLERANCE + SECOND), True),  # nobody takes it
-        (sent(LONGEST_UNREPORTED), False),
-        (sent(LONGEST_UNREPORTED + SECOND), True),
+        (sent(UNREPORTED), False),
+        (sent(UNREPORTED + SECOND), True),
     ],
 )
 def test_a_message_reaches_a_final_state_within_its_time(message: Underway, stuck: bool) -> None:  # noqa: FBT001
@@ -71,9 +73,15 @@ def test_a_message_reaches_a_final_state_within_its_time(message: Underway, stuc
 
 
 def test_in_a_town_whose_clock_runs_fast_messages_have_as_much_real_time() -> None:
-    slow = [queued(LONGEST_QUEUED + SECOND, TOLERANCE + SECOND), sent(LONGEST_UNREPORTED + SECOND)]
+    slow = [queued(LONGEST_QUEUED + SECOND, TOLERANCE + SECOND), sent(UNREPORTED + SECOND)]
     assert len(stuck_messages(slow, NOON)) == 2
     assert stuck_messages(slow, NOON, 60) == []
+
+
+def test_a_provider_has_the_time_to_report_that_the_settings_give_it() -> None:
+    message = sent(2 * HOUR + GIVING_UP)
+    assert stuck_messages([message], NOON, 1.0, 2 * HOUR) == []
+    assert len(stuck_messages([message], NOON, 1.0, 2 * HOUR - SECOND)) == 1
 
 
 def test_a_delivered_message_is_nobodys_concern() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.oncall.civil import instant
-from alerts.oncall.rota import everybody, now_and_next, on_call, shifts
+from alerts.oncall.rota import now_and_next, on_call, shifts
 from alerts.oncall.schedule import HOLIDAY, Cause, Holiday, Override, Rotation, Schedule, Window
 from registry.instants import DAY, HOUR, MINUTE, to_micros
 
@@ -143,9 +143,6 @@ def test_the_second_line_stands_behind_the_first() -> None:
     noon = at("Asia/Shanghai", MONDAY, 12)
     one = schedule(second, WEEKLY)
     assert (on_call(one, noon), on_call(one, noon, 2), one.levels) == ("ann", "zoe", (1, 2))
-    assert everybody(one, noon) == ("ann", "zoe")
-    twice = schedule(WEEKLY, Rotation("second", ("ann",), 7, MONDAY, level=2))
-    assert everybody(twice, noon) == ("ann",)
 
 
 def test_who_is_next_is_found_beyond_a_gap() -> None:

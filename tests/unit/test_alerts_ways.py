@@ -7,10 +7,14 @@ from dataclasses import replace
 import pytest
 
 from alerts.channels.choice import ONLY_HANDSETS, Channels, Way
+from alerts.channels.port import ChannelError, Trouble
 from alerts.messages.limits import WINDOW, Limits, counted_with
 from alerts.people import Medium
+from detectors.finding import Severity
 from registry.instants import MINUTE
-from tests.alerts_world import LI
+from tests.alerts_memory import MemoryBook
+from tests.alerts_stories.failing_channels import Provider
+from tests.alerts_world import ANSWER_FOR, HOME, LI, NEIGHBOURS, PLACES, World, finding
 
 SMS, CALL, MESSAGE = Medium.SMS, Medium.CALL, Medium.MESSAGE
 ALL = Channels(
@@ -67,3 +71,23 @@ def test_texts_are_counted_together_and_calls_apart() -> None:
     assert counted_with(SMS) == counted_with(MESSAGE) == {SMS, MESSAGE}
     assert counted_with(CALL) == {CALL}
     assert Limits().patience == 30 * MINUTE
+
+
+def test_what_is_urgent_takes_a_third_way_only_when_the_second_is_in_vain_too() -> None:
+    reached = {**NEIGHBOURS, HOME: replace(NEIGHBOURS[HOME], residents=(ROBOT,))}
+    book = MemoryBook(dict(PLACES), reached, answers_for=dict(ANSWER_FOR))
+    away = ChannelError("503", trouble=Trouble.LATER)
+    telephony = Provider(lambda one, _: away if one.medium is SMS else None, final=True)
+    messenger = Provider(final=True)
+    messenger.name, messenger.media = "messenger", frozenset({MESSAGE})
+    world = World(book.opened, book, reads=book.newest.__setitem__, leaves=lambda *_: None)
+    world.channels = {telephony.name: telephony, messenger.name: messenger}
+    world.choice = Channels.of(world.channels)
+    world.take(finding(severity=Severity.URGENT))
+    world.wait(2 * MINUTE)
+    mine = [one for one in world.shelves.all_notifications() if one.person == ROBOT.person and one.step == 1]
+    assert MESSAGE not in {one.medium for one in mine}, "the call went through, so the messenger stays silent"
+    telephony.says = lambda *_: away
+    world.wait(10 * MINUTE)
+    later = [one for one in world.shelves.all_notifications() if one.person == ROBOT.person]
+    assert MESSAGE in {one.medium for one in later}

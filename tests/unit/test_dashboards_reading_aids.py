@@ -98,6 +98,9 @@ def test_a_step_is_told_in_words(action: dict[str, str], told: str) -> None:
 
 
 def test_an_event_of_a_kind_nobody_has_put_into_words_is_still_shown() -> None:
+    part = {"explained_by": "joined", "into": "inactivity"}
+    # What something else tells of did not end by itself.
+    assert phrases.event(_, "returned", part, None, str) == "It is part of a graver alert now: No sign of life"
     assert phrases.event(_, "moved_house", {"to": "x"}, None, str) == "moved house"
 
 

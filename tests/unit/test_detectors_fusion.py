@@ -72,7 +72,7 @@ def test_a_sign_before_a_silence_joins_it_when_it_comes() -> None:
     assert alone == tap
     assert sorted(told([withdrawn, graver])) == [("inactivity", "raised", "high"), ("tap", "cleared", "medium")]
     end = next(one for one in (withdrawn, graver) if one.kind is Kind.TAP)
-    assert (end.onset, end.facts["reason"]) == (tap.onset, "joined")
+    assert (end.onset, end.facts["reason"], end.facts["into"]) == (tap.onset, "joined", "inactivity")
 
 
 def test_each_independent_sign_counts_once() -> None:

@@ -58,3 +58,13 @@ def test_a_household_that_is_new_has_its_clock() -> None:
     clocks.reach(slot, slot + 1)
     assert (clocks.local(np.array([1]), slot) - slot).tolist() == [32]
     assert (clocks.local(np.array([0]), slot) - slot).tolist() == [0]
+
+
+def test_a_household_whose_zone_is_corrected_has_the_new_one() -> None:
+    table = house("UTC", "Asia/Shanghai")
+    clocks = LocalSlots(table)
+    slot = np.array([slot_of(2026, 1, 5)])
+    clocks.reach(slot, slot + 1)
+    table.add(1, "m-0", table.quantity[1], table.households[0], "Asia/Shanghai")
+    clocks.reach(slot, slot + 1)
+    assert (clocks.local(np.array([0]), slot) - slot).tolist() == [32]

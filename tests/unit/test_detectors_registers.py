@@ -113,7 +113,6 @@ def test_late_and_repeated_readings_are_kept_apart() -> None:
     again = registers.interpret(batch(sent), house())
     assert again.late.all()
     assert len(again.observations()) == 0
-    assert registers.last_time(np.array([VOLUME, ENERGY], np.int32)).tolist() == [NOON + 40 * MINUTE, -(2**62)]
 
 
 def test_observations_are_in_the_order_of_time_and_then_of_sensor() -> None:

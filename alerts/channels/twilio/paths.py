@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import quote
 from uuid import UUID
 
 INBOUND: Final = "/webhooks/twilio/inbound"
@@ -25,6 +26,11 @@ def voice(notification: UUID) -> str:
 def key(notification: UUID, turn: int) -> str:
     """Return where Twilio posts the key pressed; `turn` counts how often this call has asked."""
     return f"{VOICE}/{notification}/key?turn={turn}"
+
+
+def waiting(notification: UUID, turn: int, pressed: str, waited: int) -> str:
+    """Return where Twilio asks on after a key whose worth depends on who took the call; `waited` counts how often."""
+    return f"{key(notification, turn)}&pressed={quote(pressed)}&waited={waited}"
 
 
 def machine(notification: UUID) -> str:

@@ -18,6 +18,11 @@ READINGS: Final = 2
 MOST_TURNS: Final = 8
 """How often one call may ask altogether, so that a stuck key does not keep it up for ever."""
 
+VERDICT_PAUSE_SECONDS: Final = 2
+MOST_PAUSES: Final = 18
+"""For so long a key waits for the verdict of answering-machine detection, which takes 4 s as a rule and 30 s at most
+(`MachineDetectionTimeout`, https://www.twilio.com/docs/voice/answering-machine-detection)."""
+
 
 class Voice(NamedTuple):
     """A language as `<Say>` takes it, and one of the voices that speak it."""
@@ -63,6 +68,16 @@ def say_and_hang_up(text: str, voice: Voice) -> str:
     spoken = VoiceResponse()
     spoken.say(text, voice=voice.name, language=voice.language)
     spoken.hangup()
+    return str(spoken)
+
+
+def wait_and_ask_on(text: str, voice: Voice, address: str) -> str:
+    """Return the document that says something ('' is nothing), waits a little and asks at `address` how to go on."""
+    spoken = VoiceResponse()
+    if text:
+        spoken.say(text, voice=voice.name, language=voice.language)
+    spoken.pause(length=VERDICT_PAUSE_SECONDS)
+    spoken.redirect(address, method="POST")
     return str(spoken)
 
 

@@ -35,6 +35,10 @@ ALTER TABLE engine_clock
     ADD COLUMN shards smallint NOT NULL DEFAULT 1,
     ADD PRIMARY KEY (shards, shard);
 
+ALTER TABLE waiting_findings
+    ADD COLUMN shard smallint NOT NULL DEFAULT 0,
+    ADD COLUMN shards smallint NOT NULL DEFAULT 1;
+
 -- Each part takes its own verdicts: `no` is the order within it.
 CREATE SEQUENCE lesson_number;
 SELECT setval('lesson_number', (SELECT coalesce(max(no), 0) + 1 FROM verdict), false);
