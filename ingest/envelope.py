@@ -19,6 +19,9 @@ _HEAD = struct.Struct("<4sIq")
 _MAGIC = b"SWE1"
 _ROW = 20
 
+MOST_ROWS = 40_000
+"""Readings of one envelope at the most: 800 kB, where Kafka takes messages of 1 MiB unless it is told otherwise."""
+
 
 class EnvelopeError(IngestError):
     """These bytes are no envelope of this version."""

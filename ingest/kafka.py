@@ -12,7 +12,6 @@ from ingest.errors import BrokerError, IngestError
 
 log = structlog.get_logger(__name__)
 
-_METADATA_SECONDS = 10.0
 _FLUSH_SECONDS = 30.0
 
 
@@ -23,8 +22,8 @@ class NotWrittenError(IngestError):
 class Writer:
     """Writes to one topic; `poll` and `flush` call back, in the thread that calls them."""
 
-    def __init__(self, servers: str, topic: str, client_id: str) -> None:
-        """Connect to the cluster at `host:port,…`.
+    def __init__(self, servers: str, topic: str, client_id: str, *, patience: float = 10.0) -> None:
+        """Connect to the cluster at `host:port,…`, within `patience` seconds.
 
         Raises:
             BrokerError: it cannot be reached, or has no such topic.
@@ -38,15 +37,14 @@ class Writer:
                 "enable.idempotence": True,  # in order and once, whatever is sent again; it implies acks=all
                 "linger.ms": 5,
                 "delivery.timeout.ms": 0,  # for ever: while Kafka is away the broker keeps what is not acknowledged
-                "compression.type": "lz4",
-                "message.max.bytes": 4 << 20,
+                "compression.type": "gzip",  # what Python reads without another library
                 "queue.buffering.max.kbytes": 64 << 10,
                 "log_level": 3,
             },
             logger=logging.getLogger("kafka"),
         )
         try:
-            found = self._producer.list_topics(topic, timeout=_METADATA_SECONDS).topics[topic]
+            found = self._producer.list_topics(topic, timeout=patience).topics[topic]
         except KafkaException as error:
             why = f"no Kafka at {servers} ({error.args[0].str()}): check SHOUWANG_KAFKA_SERVERS and that it runs"
             raise BrokerError(why) from error
@@ -54,8 +52,17 @@ class Writer:
             raise BrokerError(f"Kafka has no topic {topic} ({found.error.str()}): create it with `shouwang migrate`")
         self.partitions = len(found.partitions)
 
+    @property
+    def waiting(self) -> int:
+        """How many envelopes are not written or not told of."""
+        return len(self._producer)
+
     def write(self, partition: int, sealed: bytes, written: Callable[[], None] | None = None) -> None:
-        """Send an envelope; `written` is called by `poll` or `flush` once all replicas have it."""
+        """Send an envelope; `written` is called by `poll` or `flush` once all replicas have it.
+
+        Raises:
+            NotWrittenError: it is refused at once, or something was before.
+        """
 
         def told(error: KafkaError | None, _: Message) -> None:
             if error is not None:
@@ -68,6 +75,8 @@ class Writer:
                 self._producer.produce(self._topic, sealed, partition=partition, on_delivery=told)
             except BufferError:
                 self.poll(0.1)  # Kafka is slower than we are: wait for room
+            except KafkaException as error:
+                raise self._not_written(error.args[0]) from error
             else:
                 return
 
@@ -79,10 +88,13 @@ class Writer:
         """
         self._producer.poll(seconds)
         if self._refused is not None:
-            raise NotWrittenError(f"Kafka refused readings ({self._refused.str()}): mend the topic {self._topic}")
+            raise self._not_written(self._refused)
 
     def flush(self) -> None:
         """Wait until everything is written and told of; what is not within half a minute is left unacknowledged."""
         left = self._producer.flush(_FLUSH_SECONDS)
         if left:
             log.warning("Kafka does not have everything; the broker will deliver it again", envelopes=left)
+
+    def _not_written(self, error: KafkaError) -> NotWrittenError:
+        return NotWrittenError(f"Kafka refused readings ({error.str()}): mend the topic {self._topic}")

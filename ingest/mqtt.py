@@ -151,8 +151,23 @@ class Subscriber:
                 "in SHOUWANG_MQTT_URL, and that the broker speaks MQTT 5"
             )
 
+    def leave(self) -> None:
+        """End the subscriptions, on this and every later connection; what the broker has for us already still comes.
+
+        For a share that shall go to others: a session that is merely gone keeps its share of the messages.
+
+        Raises:
+            BrokerError: the broker does not confirm it.
+        """
+        topics, self._topics = self._topics, ()
+        ended = threading.Event()
+        self._client.on_unsubscribe = lambda *_: ended.set()
+        self._client.unsubscribe(list(topics))
+        if not ended.wait(timeout=20):
+            raise BrokerError("the broker did not end our subscriptions: try again when it answers")
+
     def stop(self) -> None:
-        """Leave; what is not acknowledged will be delivered again to the session's next client."""
+        """Disconnect; what is not acknowledged will be delivered again to the session's next client."""
         self._leaving = True
         self._client.disconnect()
         self._client.loop_stop()

@@ -22,10 +22,14 @@ _LONGEST_PAUSE = 10.0
 
 
 class Assignments:
-    """Watches by partition. `take_over` makes one; everything that may block runs in a thread of its own."""
+    """Watches by partition. `take_over` makes one; everything that may block runs in a thread of its own.
 
-    def __init__(self, take_over: Callable[[int], Watch]) -> None:
+    `failed` is told of each attempt that comes to nothing and is made again.
+    """
+
+    def __init__(self, take_over: Callable[[int], Watch], failed: Callable[[], None] = lambda: None) -> None:
         self._take_over = take_over
+        self._failed = failed
         self._watches: dict[int, Watch] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._ours: set[int] = set()
@@ -73,6 +77,7 @@ class Assignments:
                 raise
             except Exception:  # whatever is wrong with one envelope must not stop the others
                 log.exception("envelopes cannot be judged together", partition=partition, envelopes=len(sealed))
+                self._failed()
             held = True
             for one in sealed:
                 held = held and await self._alone(partition, one)
@@ -85,6 +90,7 @@ class Assignments:
             raise
         except Exception as error:  # a bug of ours that this envelope brings to light
             log.exception("an envelope cannot be judged; it goes to quarantine", partition=partition, offset=one[0])
+            self._failed()
             reason = f"{type(error).__name__}: {error}"
             return await self._do(partition, lambda watch: watch.refuse(one, reason))
 
@@ -108,6 +114,7 @@ class Assignments:
                 if isinstance(error, psycopg.Error) and blames_data(error):
                     raise
                 log.warning("the database cannot do this now; trying again", error=str(error).strip(), seconds=pause)
+                self._failed()
                 self._waiting.add(partition)
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, 2 * pause)

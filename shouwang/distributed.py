@@ -68,7 +68,8 @@ def run_worker(settings: Settings, metrics_port: int | None) -> None:
     with connect(database) as conn:
         check_schema(conn)
     servers, metrics = _servers(settings), WorkerMetrics(registry)
-    assignments = Assignments(_takes_over(database, settings))
+    metrics.all.set(settings.kafka_partitions)
+    assignments = Assignments(_takes_over(database, settings), metrics.failures.inc)
     membership = Membership(servers, settings.kafka_topic, settings.kafka_group, settings.kafka_session_seconds)
     guard = Guard(
         cluster_ends(servers, settings.kafka_topic), assignments.committed, metrics.lag, lambda _: os._exit(_FAILED)

@@ -34,6 +34,8 @@ class Guard:
     def look(self, now: float) -> None:
         """Look once; `now` is a monotonic clock, seconds."""
         committed = self.committed()
+        for gone in self._since.keys() - committed.keys():
+            self.lag.remove(gone)  # of a partition that another worker has now, its lag is not ours to tell
         self._since = {one: since for one, since in self._since.items() if one in committed}
         ends = self.ends(committed)
         for partition, at in committed.items():

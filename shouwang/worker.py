@@ -32,7 +32,9 @@ class WorkerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.envelopes = Counter("shouwang_envelopes_total", "Envelopes committed", registry=registry)
+        self.failures = Counter("shouwang_commit_failures_total", "Batches tried again", registry=registry)
         self.partitions = Gauge("shouwang_partitions", "Partitions that are ours", registry=registry)
+        self.all = Gauge("shouwang_topic_partitions", "Partitions that there are", registry=registry)
         self.lag = Gauge("shouwang_lag_envelopes", "Envelopes that wait", ["partition"], registry=registry)
 
 

@@ -37,9 +37,7 @@ class Slice:
     findings: tuple[Finding, ...]
 
 
-def put(
-    conn: Connection[Any], told_at: int, slices: Sequence[Sequence[Finding]], shard: Shard = WHOLE
-) -> list[Slice]:
+def put(conn: Connection[Any], told_at: int, slices: Sequence[Sequence[Finding]], shard: Shard = WHOLE) -> list[Slice]:
     """Write down findings that wait, behind all others."""
     about = {"at": to_datetime(told_at), "shards": shard.of, "shard": shard.number}
     with conn.pipeline():  # whatever the number, one round trip

@@ -30,7 +30,7 @@ POISON = b"poison"
 
 
 class Script(Subscriber):
-    """Hands each delivery out in its second, lets time pass instead of waiting, and ends the loop after some seconds."""
+    """Hands each delivery out in its second; lets time pass instead of waiting, and ends the loop in time."""
 
     def __init__(self, house: House, seconds: float, coming: Sequence[tuple[float, Delivery]]) -> None:
         self.stop_asked = threading.Event()
@@ -220,7 +220,7 @@ def test_while_the_database_is_away_it_waits_and_tries_again(house: House) -> No
 
 
 def test_a_connection_that_is_lost_is_made_again(house: House) -> None:
-    carrier, script, memory = _carrier(house, 0.5, (0.0, _both(house)), (0.2, _delivery(house, 2, "{")))
+    carrier, script, _ = _carrier(house, 0.5, (0.0, _both(house)), (0.2, _delivery(house, 2, "{")))
     made: list[psycopg.Connection] = []
 
     def noted() -> psycopg.Connection:
