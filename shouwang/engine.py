@@ -9,8 +9,7 @@ become alerts a slice at a time, between the batches that come next (`Engine.go_
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,33 +18,28 @@ import numpy as np
 import psycopg
 import structlog
 
-from alerts.escalation import take
 from alerts.ladders.policy import Policies
-from alerts.storms.turns import in_turn
 from detectors.area_incidents import AreaIncidents
 from detectors.budget import FALSE_VISITS
 from detectors.columns.bank import StateError
 from detectors.finding import Finding, Phase
-from detectors.registers import Registers
+from detectors.registers import Interpreted, Registers
 from detectors.rules import RuleSet, load
 from ingest.decoders import decode
 from ingest.records import Message, Reason
 from ingest.validation import Refusal, Tally
 from registry.instants import to_datetime, to_micros
-from registry.numbering import Numbering
-from registry.readings import ReadingBatch, SensorTable
+from registry.readings import ReadingBatch
 from registry.shards import WHOLE, Shard
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
-from shouwang.reception import Reception
-from storage import engine_state, incidents, lessons, readings, registry, waiting
-from storage.alerts import PostgresAlertBook
+from shouwang.raising import Raising
+from shouwang.roster import Roster
+from storage import engine_state, incidents, lessons, readings
 from storage.database import blames_data
 from storage.engine_state import Refused, Snapshot
 from storage.lessons import Lesson
-from storage.registry import DirectoryRow
 from storage.shards import Tenure
-from storage.waiting import Slice
 
 log = structlog.get_logger(__name__)
 
@@ -58,8 +52,6 @@ _SAVE_EVERY = timedelta(minutes=1)
 _DEAF_AFTER = timedelta(hours=1)  # the engine ticks every second; a machine that slept for less hides no silence
 _BREATH = timedelta(minutes=1)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-AT_ONCE = 200
-"""So many findings become alerts in one transaction: some 0.2 s in which nothing else is heard."""
 REMEMBERED = timedelta(days=31)
 """How much of what is stored a rule set without a memory of its own learns from at its first start."""
 
@@ -104,7 +96,6 @@ class Engine:
         """
         self._conn = conn
         self._rules_name = rules
-        self._policies = policies
         self._clock = clock
         self._snapshot_after = snapshot_after
         self._quarantine = quarantine
@@ -116,17 +107,12 @@ class Engine:
         self._shard = shard
         self._present = present or clock
         self._tenure = tenure
-        self._numbering = Numbering()
-        self._absent: Mapping[str, Sequence[tuple[int, int]]] = {}
-        self._absences_known = True
-        self._strangers: set[int] = set()  # sensors met in readings that the registry has not, or has elsewhere
         self._lesson = 0  # the number of the last verdict that was learned from
-        self._waiting: deque[Slice] = deque()  # as it is in the database
-        self._sensors = SensorTable()
+        self._roster = Roster(conn, shard)
+        self._raising = Raising(conn, policies, shard)
         self._registers = Registers()
-        self._rules: RuleSet = load(rules, self._sensors)
+        self._rules: RuleSet = load(rules, self._roster.sensors)
         self._rules.allow(false_visits)
-        self._reception = Reception(conn, self._met, shard)
 
     def load(self) -> int:
         """Read registry and memory, replay what was stored since, and return how many readings that were.
@@ -138,14 +124,13 @@ class Engine:
             row = self._conn.execute(_ONE_ENGINE).fetchone()
             if row is None or not row[0]:
                 raise AnotherEngineError
-        self._waiting = deque(waiting.waiting(self._conn, self._shard))
+        self._raising.load()
         self._last_batch = readings.last_batch(self._conn, self._shard)
         now = self._clock.now()
         snapshot = engine_state.load_snapshot(self._conn, self._rules_name, self._shard)
         if snapshot is not None and _NUMBERING in snapshot.states:
-            self._numbering.restore(snapshot.states[_NUMBERING])
-        self.read_registry()
-        self._know_absences()
+            self._roster.numbering.restore(snapshot.states[_NUMBERING])
+        self._roster.read()
         if snapshot is not None:
             try:
                 self._registers.restore(snapshot.states[_REGISTERS])
@@ -168,39 +153,47 @@ class Engine:
     @property
     def waiting(self) -> bool:
         """Whether findings wait to become alerts: `go_on` with them as soon as nothing else is to be done."""
-        return bool(self._waiting)
+        return self._raising.first is not None
+
+    def read_registry(self) -> None:
+        """Take over what is registered now; what changes while the engine runs it notices by itself."""
+        self._roster.read()
 
     def process(self, messages: Sequence[Message]) -> Outcome:
         """Decode, check, interpret, judge and store messages in the order they came; commit."""
         now = self._clock.now()
-        validated = self._reception.check(messages, now, self.read_registry)
+        validated = self._roster.check(messages, now)
         # One moment for the whole batch, as it is stored, so that a restart replays what was lived through.
         received = np.full(len(validated.batch), to_micros(now))
         outcome = self._commit(replace(validated.batch, received=received), validated.refusals, now)
         outcome.tallies = validated.tallies
         return outcome
 
-    def take_readings(self, batch: ReadingBatch) -> Outcome:
-        """Judge and store readings that need no decoding, such as a town's history; commit.
+    def hear(self, batch: ReadingBatch) -> Outcome:
+        """Judge and store readings that another process has checked; commit.
 
         They count as heard when the newest of them was, if that is in the past.
         """
         now = self._clock.now()
         heard = min(now, to_datetime(int(batch.received.max()))) if len(batch) else now
-        outcome = self._commit(batch, (), now, heard)
-        while self._waiting:  # the clock of a history stands still
+        return self._commit(batch, (), now, heard)
+
+    def take_readings(self, batch: ReadingBatch) -> Outcome:
+        """Do the same with a town's history, whose clock stands still: nothing is left to wait."""
+        outcome = self.hear(batch)
+        while self.waiting:
             self.go_on()
         return outcome
 
     def rehearse(self, batches: Iterable[ReadingBatch]) -> list[Finding]:
         """Return what the rules would say of single households if these readings came next; nothing is remembered."""
-        registers, rules, sensors = deepcopy((self._registers, self._rules, self._sensors))
+        registers, rules, sensors = deepcopy((self._registers, self._rules, self._roster.sensors))
         # Many people who fall on trial at once would pass for a failure of their area's supply.
         alone = RuleSet([one for one in rules.detectors if not isinstance(one, AreaIncidents)])
         return [
             found
             for batch in batches
-            for found in alone.observe(registers.interpret(self._numbered(batch), sensors).observations())
+            for found in alone.observe(registers.interpret(self._roster.numbered(batch), sensors).observations())
         ]
 
     def refuse(self, message: Message, why: str) -> Outcome:
@@ -216,11 +209,11 @@ class Engine:
         `hearing` says whether messages can reach us; a time in which they could not is nobody's silence.
         """
         now = self._clock.now()
-        if self._reception.stale:
-            self.read_registry()
+        if self._roster.stale:
+            self._roster.read()
         findings = self._silence(now) if hearing else []
         with self._conn.transaction():
-            left = self._take(findings, now)
+            left = self._raising.take(findings, self._opening(now))
             incidents.save(self._conn, self._rules.incidents())
             if (lesson := lessons.take(self._conn, self._last_batch, now, self._shard)) is not None:
                 self._learn(lesson)
@@ -232,7 +225,7 @@ class Engine:
                 engine_state.forget_quarantine(self._conn, now - self._quarantine)
                 engine_state.forget_batches(self._conn, now - 2 * REMEMBERED)
                 self._tidied = now
-        self._waiting = left
+        self._raising.settle(left)
         return Outcome(findings=findings)
 
     def go_on(self) -> None:
@@ -240,12 +233,12 @@ class Engine:
 
         One that nothing can be made of is put aside with the reason, and keeps no other waiting.
         """
-        if not self._waiting:
+        first = self._raising.first
+        if first is None:
             return
-        first = self._waiting[0]
         try:
             with self._conn.transaction():
-                self._make_alerts(first)
+                self._raising.make_alerts(first)
                 self._hold()
         except Exception as error:
             if isinstance(error, psycopg.Error) and not blames_data(error):
@@ -254,9 +247,9 @@ class Engine:
                 "findings could not be taken together; they are tried one by one", findings=len(first.findings)
             )
             with self._conn.transaction():
-                self._make_alerts_one_by_one(first)
+                self._raising.make_alerts_one_by_one(first)
                 self._hold()
-        self._waiting.popleft()
+        self._raising.done()
 
     def save(self) -> None:
         """Write the detectors' memory down; commit. The next start has that much less to replay."""
@@ -264,35 +257,9 @@ class Engine:
             self._save_snapshot(self._clock.now())
             self._hold()
 
-    def read_registry(self) -> None:
-        """Take over what is registered now; what changes while the engine runs it notices by itself."""
-        self._sensors.dependent = set()
-        self._strangers.clear()
-        self._reception.read()
-        self._sensors.places = registry.places(self._conn)
-        self._absent = registry.known_absences(self._conn)
-        self._absences_known = False
-
     def close(self) -> None:
         """Leave the database to another engine."""
         self._conn.close()
-
-    def _met(self, row: DirectoryRow) -> None:
-        """Enter a device's sensors into the table that the detectors look things up in."""
-        for quantity, sensor in row.sensors.items():
-            number = self._numbering.give(sensor)
-            self._sensors.add(number, row.device, quantity, row.household, row.zone, area=row.area, gateway=row.gateway)
-        home = self._sensors.household_number(row.household)
-        if row.dependent and home is not None:
-            self._sensors.dependent.add(home)
-        self._absences_known = False
-
-    def _know_absences(self) -> None:
-        """Tell the detectors of the absences of all households that have a sensor by now."""
-        if not self._absences_known:
-            numbered = {self._sensors.household_number(home): spans for home, spans in self._absent.items()}
-            self._sensors.absences.replace({at: spans for at, spans in numbered.items() if at is not None})
-            self._absences_known = True
 
     def _replay(self, start: int, now: datetime) -> int:
         """Live again through what was stored after a batch; return how many readings that were."""
@@ -300,9 +267,8 @@ class Engine:
         holding: dict[tuple[str, str, str], Finding] = {}
         for upto, lesson in self._learned(start):
             for stored in readings.since(self._conn, start, upto, shard=self._shard):
-                batch = self._numbered(self._ours(stored))
-                self._know_absences()
-                for finding in self._rules.observe(self._registers.interpret(batch, self._sensors).observations()):
+                batch = self._roster.ours(stored)
+                for finding in self._rules.observe(self._interpret(batch).observations()):
                     about = finding.household, finding.rule, finding.source
                     if finding.phase is Phase.RAISED:
                         holding[about] = finding
@@ -314,9 +280,9 @@ class Engine:
             start = max(start, upto or 0)
         with self._conn.transaction():
             # What a rule that is new here already holds against somebody; what was known before changes nothing.
-            left = self._take(list(holding.values()), now)
+            left = self._raising.take(list(holding.values()), self._opening(now))
             incidents.save(self._conn, self._rules.incidents())
-        self._waiting = left
+        self._raising.settle(left)
         return replayed
 
     def _learned(self, start: int) -> Iterator[tuple[int | None, Lesson | None]]:
@@ -352,15 +318,13 @@ class Engine:
             self._rules.deaf(to_micros(self._heard), to_micros(now))
             self._saved = None  # and write that down at once, for the same reason as at the start
         self._heard = now
-        self._know_absences()
         return self._rules.tick(to_micros(now))
 
     def _commit(
         self, batch: ReadingBatch, refusals: Sequence[Refusal], now: datetime, heard: datetime | None = None
     ) -> Outcome:
-        batch = self._ours(batch)
-        interpreted = self._registers.interpret(self._numbered(batch), self._sensors)
-        self._know_absences()
+        batch = self._roster.ours(batch)
+        interpreted = self._interpret(batch)
         findings = self._rules.observe(interpreted.observations())
         outcome = Outcome(readings=len(batch), refused=len(refusals), findings=findings)
         with self._conn.transaction():
@@ -370,32 +334,18 @@ class Engine:
                     self._conn, self._last_batch, heard or now, batch, interpreted.use, interpreted.flags, self._shard
                 )
             engine_state.quarantine(self._conn, [Refused(*refusal) for refusal in refusals], now)
-            left = self._take(findings, now)
+            left = self._raising.take(findings, self._opening(now))
             incidents.save(self._conn, self._rules.incidents())
             engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
             self._hold()
             self._unsaved += len(batch)
             if self._unsaved >= self._snapshot_after:
                 self._save_snapshot(now)
-        self._waiting = left
+        self._raising.settle(left)
         return outcome
 
-    def _ours(self, batch: ReadingBatch) -> ReadingBatch:
-        """Return the readings of a batch whose sensors this engine watches; it gets to know those that are new."""
-        numbers = self._numbering.numbers(batch.sensor)
-        if numbers.all():
-            return batch
-        unknown = set(np.unique(batch.sensor[numbers == 0]).tolist()) - self._strangers
-        if unknown:
-            self._reception.meet(sorted(unknown))
-            numbers = self._numbering.numbers(batch.sensor)
-            self._strangers |= set(np.unique(batch.sensor[numbers == 0]).tolist())
-        ours = numbers > 0
-        return ReadingBatch(batch.sensor[ours], batch.time[ours], batch.value[ours], batch.received[ours])
-
-    def _numbered(self, batch: ReadingBatch) -> ReadingBatch:
-        """Return a batch under the numbers that its sensors have here."""
-        return replace(batch, sensor=self._numbering.numbers(batch.sensor))
+    def _interpret(self, batch: ReadingBatch) -> Interpreted:
+        return self._registers.interpret(self._roster.numbered(batch), self._roster.sensors)
 
     def _hold(self) -> None:
         """Make sure within the transaction that no other engine has taken these households over."""
@@ -406,46 +356,10 @@ class Engine:
         """Return when an alert of this moment of the stream opens, microseconds: what waited on its way is late."""
         return to_micros(max(now, self._present.now()))
 
-    def _take(self, findings: Sequence[Finding], now: datetime) -> deque[Slice]:
-        """Make alerts of findings, of very many only of the gravest, for the caller to commit; return what then waits.
-
-        Whatever waits already of the same household and kind goes before.
-        """
-        if not findings:
-            return self._waiting
-        turns = in_turn(findings, AT_ONCE, behind=self.waiting)
-        at_once = {(one.household, one.kind) for one in turns.at_once}
-        left: deque[Slice] = deque()
-        for one in self._waiting:
-            if at_once.isdisjoint((found.household, found.kind) for found in one.findings):
-                left.append(one)
-            else:
-                self._make_alerts(one)
-        if turns.at_once:
-            take(PostgresAlertBook(self._conn), turns.at_once, self._opening(now), self._policies)
-        left.extend(waiting.put(self._conn, self._opening(now), turns.later, self._shard))
-        return left
-
-    def _make_alerts(self, of: Slice) -> None:
-        take(PostgresAlertBook(self._conn), of.findings, of.told_at, self._policies)
-        waiting.remove(self._conn, of)
-
-    def _make_alerts_one_by_one(self, of: Slice) -> None:
-        for finding in of.findings:
-            try:
-                with self._conn.transaction():
-                    take(PostgresAlertBook(self._conn), [finding], of.told_at, self._policies)
-            except Exception as error:
-                if isinstance(error, psycopg.Error) and not blames_data(error):
-                    raise
-                log.critical("no alert can be made of a finding; it is put aside", finding=str(finding), exc_info=error)
-                waiting.refuse(self._conn, of.told_at, finding, f"{type(error).__name__}: {error}")
-        waiting.remove(self._conn, of)
-
     def _save_snapshot(self, now: datetime) -> None:
         states = {
             _REGISTERS: self._registers.snapshot(),
-            _NUMBERING: self._numbering.save(),
+            _NUMBERING: self._roster.numbering.save(),
             _LESSON: str(self._lesson).encode(),
             **self._rules.snapshot(),
         }

@@ -20,6 +20,8 @@ from storage.shards import Tenure
 Sealed = tuple[int, bytes]
 """An envelope with its offset."""
 _TICK = timedelta(seconds=1)
+_SLICES = 3
+"""So many slices of findings that wait become alerts between two lots of envelopes."""
 
 
 class GapError(ShouwangError):
@@ -101,10 +103,12 @@ class Watch:
         work.clock.hear(at)
         self._tenure.next_offset = next_offset
         full = [one.batch for one in envelopes if len(one.batch)]
-        stored = work.engine.take_readings(_joined(full)).stored if full else 0
+        stored = work.engine.hear(_joined(full)).stored if full else 0
         if not full or work.clock.now() - work.ticked >= _TICK:
             work.ticked = work.clock.now()
             work.engine.tick()
+        for _ in range(_SLICES):
+            work.engine.go_on()
         return stored
 
     def _at_work(self, at: datetime) -> _Work:

@@ -13,19 +13,20 @@ from ingest.envelope import unseal
 from ingest.kafka import Writer
 from ingest.mqtt import Subscriber
 from registry.instants import MINUTE, to_micros
+from registry.model import Device, Registry
 from registry.shards import shard_of
 from shouwang.gathering import Gathering
 from shouwang.listening import IngestMetrics
 from storage.database import connect
-from tests.integration.engine_house import HOMES, START, STREET, HandClock, Told, pack, rows, settle
+from tests.e2e.service import until
+from tests.integration.engine_house import START, STREET, HandClock, Told, pack, rows, settle
 
 PARTITIONS = 3
 HEARD = START + timedelta(hours=1)
 _SENSORS = "SELECT sensor.id, device.household FROM sensor JOIN device ON device.id = sensor.device"
 
-HOME = {
-    partition: next(one for one in HOMES if shard_of(one, PARTITIONS) == partition) for partition in range(PARTITIONS)
-}
+HOMES = tuple(f"hh-{number}" for number in range(1, 15))
+HOME = {shard_of(home, PARTITIONS): home for home in HOMES}
 """A home of each partition."""
 
 Arrived = tuple[str, float, float]
@@ -41,9 +42,9 @@ class House:
     clock: HandClock = field(default_factory=lambda: HandClock(HEARD))
 
     def __post_init__(self) -> None:
-        settle(
-            self.database, replace(STREET, devices=tuple(replace(one, gateway=self.gateway) for one in STREET.devices))
-        )
+        one = STREET.households[0]
+        devices = tuple(Device(f"meter-{home}", home, self.gateway) for home in HOMES)
+        settle(self.database, Registry(STREET.areas, tuple(replace(one, id=home) for home in HOMES), devices=devices))
 
     def told(self, *readings: Arrived) -> str:
         """Return readings as one payload of the gateway."""
@@ -66,7 +67,8 @@ class House:
 
     def refused(self) -> list[tuple[str, str]]:
         """Return what is in quarantine: reason and place."""
-        return rows(self.database, "SELECT reason, place FROM quarantine ORDER BY id")  # type: ignore[return-value]  # two texts
+        found = rows(self.database, "SELECT reason, place FROM quarantine ORDER BY id")
+        return [(reason, place) for reason, place in found]
 
 
 def ticks(sealed: Sequence[bytes]) -> list[float]:
@@ -75,15 +77,37 @@ def ticks(sealed: Sequence[bytes]) -> list[float]:
 
 
 class Carrier:
-    """A gathering, what it says of itself, and the thread in which it may run."""
+    """A gathering and what it says of itself; it may run in a thread, as a process of its own would."""
 
     def __init__(self, house: House, subscriber: Subscriber, writer: Writer, stop: threading.Event) -> None:
         self._numbers = CollectorRegistry()
-        self.stop = stop
-        self.subscriber = subscriber
+        self._stop = stop
+        self._subscriber = subscriber
+        self._thread: threading.Thread | None = None
         self.gathering = Gathering(
             subscriber, writer, lambda: connect(house.database), house.clock, stop, IngestMetrics(self._numbers)
-        )  # fmt: skip
+        )
 
     def counted(self, name: str) -> int:
         return int(self._numbers.get_sample_value(f"shouwang_{name}_total") or 0)
+
+    def until(self, name: str, count: int) -> None:
+        """Wait until so many are counted."""
+        until(lambda: self.counted(name) >= count, f"{count} {name}", 120)
+
+    def start(self, *, leaving: bool = False) -> None:
+        self._subscriber.start()
+        self._thread = threading.Thread(target=self.gathering.run, kwargs={"leaving": leaving})
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop it as SIGTERM would."""
+        self._stop.set()
+        self.ended()
+
+    def ended(self) -> None:
+        """Wait until it has ended by itself, and disconnect."""
+        if self._thread is not None:
+            self._thread.join(120)
+            assert not self._thread.is_alive()
+        self._subscriber.stop()
