@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import structlog
@@ -39,9 +38,10 @@ class Writer:
                 "delivery.timeout.ms": 0,  # for ever: while Kafka is away the broker keeps what is not acknowledged
                 "compression.type": "gzip",  # what Python reads without another library
                 "queue.buffering.max.kbytes": 64 << 10,
-                "log_level": 3,
-            },
-            logger=logging.getLogger("kafka"),
+                "reconnect.backoff.max.ms": 2_000,
+                "log_level": 2,  # else it says many times a second that Kafka is away
+                "error_cb": self._heard,
+            }
         )
         try:
             found = self._producer.list_topics(topic, timeout=patience).topics[topic]
@@ -95,6 +95,12 @@ class Writer:
         left = self._producer.flush(_FLUSH_SECONDS)
         if left:
             log.warning("Kafka does not have everything; the broker will deliver it again", envelopes=left)
+
+    def _heard(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._refused = error
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - so named by the library for its own errors
+            log.warning("Kafka is away; nothing is acknowledged until it is back", waiting=self.waiting)
 
     def _not_written(self, error: KafkaError) -> NotWrittenError:
         return NotWrittenError(f"Kafka refused readings ({error.str()}): mend the topic {self._topic}")

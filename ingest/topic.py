@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
@@ -22,6 +24,7 @@ def ensure_topic(servers: str, topic: str, partitions: int, *, replicas: int = 1
         known = admin.list_topics(timeout=_SECONDS).topics
         if topic not in known:
             admin.create_topics([NewTopic(topic, partitions, replicas)])[topic].result(_SECONDS)
+            _await(admin, topic)
             return True
     except KafkaException as error:
         why = f"no topic {topic} on Kafka at {servers} ({error.args[0].str()}): check SHOUWANG_KAFKA_SERVERS"
@@ -33,3 +36,10 @@ def ensure_topic(servers: str, topic: str, partitions: int, *, replicas: int = 1
             "would be divided anew; set it back, or name another SHOUWANG_KAFKA_TOPIC"
         )
     return False
+
+
+def _await(admin: AdminClient, topic: str) -> None:
+    """Wait until the cluster's brokers have heard of the topic that its controller has made."""
+    patient_until = time.monotonic() + _SECONDS
+    while topic not in admin.list_topics(timeout=_SECONDS).topics and time.monotonic() < patient_until:
+        time.sleep(0.1)

@@ -90,7 +90,7 @@ class Admission:
                     self._reception = reception
                 return work(self._conn, self._reception)
             except (psycopg.Error, StorageError) as error:
-                self.close()
+                pass
                 if isinstance(error, psycopg.Error) and blames_data(error):
                     raise
                 log.warning("the database cannot do this now; trying again", error=str(error).strip(), seconds=wait)

@@ -29,7 +29,7 @@ from ingest.decoders import decode
 from ingest.records import Message, Reason
 from ingest.validation import Refusal, Tally
 from registry.instants import to_datetime, to_micros
-from registry.readings import ReadingBatch
+from registry.readings import NO_READINGS, ReadingBatch
 from registry.shards import WHOLE, Shard
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
@@ -201,7 +201,7 @@ class Engine:
         gateway = decode(message).gateway
         detail = f"this message could not be processed ({why}): please report it to whoever runs this service"
         refusal = Refusal(gateway, message.topic, message.payload, Reason.MALFORMED, "$", detail)
-        return self._commit(_NOTHING, (refusal,), self._clock.now())
+        return self._commit(NO_READINGS, (refusal,), self._clock.now())
 
     def tick(self, *, hearing: bool = True) -> Outcome:
         """Look at the clock: what only time can show, a changed registry; commit.
@@ -366,6 +366,3 @@ class Engine:
         engine_state.save_snapshot(self._conn, self._rules_name, Snapshot(self._last_batch, now, states), self._shard)
         self._unsaved = 0
         self._saved = now
-
-
-_NOTHING = ReadingBatch(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64))

@@ -63,8 +63,7 @@ class Roster:
             self._tell_absences()
             numbers = self.numbering.numbers(batch.sensor)
             self._strangers |= set(np.unique(batch.sensor[numbers == 0]).tolist())
-        ours = numbers > 0
-        return ReadingBatch(batch.sensor[ours], batch.time[ours], batch.value[ours], batch.received[ours])
+        return batch.only(numbers > 0)
 
     def numbered(self, batch: ReadingBatch) -> ReadingBatch:
         """Return a batch of ours under the numbers that its sensors have here."""

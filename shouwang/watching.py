@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -65,7 +65,7 @@ class Watch:
         for expected, (offset, _) in enumerate(due, self.next_offset):
             if offset != expected:
                 raise GapError(expected)
-        return self._commit([unseal(one) for _, one in due], due[-1][0] + 1)
+        return sum(self._commit(some, last + 1) for some, last in self._up_to_ticks(due))
 
     def refuse(self, one: Sealed, why: str) -> None:
         """Put an envelope that cannot be judged into quarantine, and go on behind it.
@@ -97,6 +97,21 @@ class Watch:
         if self._work is not None:
             self._work.engine.close()
 
+    def _up_to_ticks(self, due: Sequence[Sealed]) -> Iterator[tuple[list[Envelope], int]]:
+        """Yield envelopes that end where the clock is to be looked at, and the offset of the last of them.
+
+        However many are taken together, the engine looks at the same moments of the stream.
+        """
+        together: list[Envelope] = []
+        for offset, sealed in due:
+            together.append(unseal(sealed))
+            at = to_datetime(together[-1].at)
+            if at - self._at_work(at).ticked >= _TICK:
+                yield together, offset
+                together = []
+        if together:
+            yield together, due[-1][0]
+
     def _commit(self, envelopes: Sequence[Envelope], next_offset: int) -> int:
         at = to_datetime(max(one.at for one in envelopes))
         work = self._at_work(at)
@@ -104,7 +119,7 @@ class Watch:
         self._tenure.next_offset = next_offset
         full = [one.batch for one in envelopes if len(one.batch)]
         stored = work.engine.hear(_joined(full)).stored if full else 0
-        if not full or work.clock.now() - work.ticked >= _TICK:
+        if work.clock.now() - work.ticked >= _TICK:
             work.ticked = work.clock.now()
             work.engine.tick()
         for _ in range(_SLICES):

@@ -19,6 +19,7 @@ from storage.embedded import temporary_postgres
 from storage.migrate import migrate
 from tests.kafka.broker import KafkaBroker, KafkaUnavailableError, fetched
 from tests.kafka.shared import shared_kafka
+from tests.mosquitto import PROGRAM, Mosquitto
 
 _numbers = count(1)
 # `--hypothesis-profile=thorough`: as many runs as the state machines of alerts are judged by.
@@ -108,4 +109,13 @@ def topic(kafka: str) -> Iterator[str]:
 def mortal_kafka(own_kafka: None, tmp_path: Path) -> Iterator[KafkaBroker]:  # noqa: ARG001 - it says whether we may
     """Start a Kafka that the test may kill and start again."""
     with KafkaBroker(tmp_path / "kafka") as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """Start a Mosquitto; where it is not installed the test is skipped, with CI=true it fails."""
+    if PROGRAM is None and os.environ.get("CI") != "true":
+        pytest.skip("needs Mosquitto: install the package mosquitto")
+    with Mosquitto(tmp_path_factory.mktemp("mosquitto")) as broker:
         yield broker

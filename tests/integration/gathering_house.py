@@ -22,7 +22,7 @@ from tests.e2e.service import until
 from tests.integration.engine_house import START, STREET, HandClock, Told, pack, rows, settle
 
 PARTITIONS = 3
-HEARD = START + timedelta(hours=1)
+HEARD = START + timedelta(hours=12)
 _SENSORS = "SELECT sensor.id, device.household FROM sensor JOIN device ON device.id = sensor.device"
 
 HOMES = tuple(f"hh-{number}" for number in range(1, 15))

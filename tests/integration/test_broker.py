@@ -24,7 +24,9 @@ EMBEDDED = "SHOUWANG_TEST_MQTT_URL" not in os.environ
 
 
 @contextmanager
-def _subscriber(endpoint: Endpoint, gateway: str, *, receive_maximum: int = 1_000) -> Iterator[Subscriber]:
+def _subscriber(
+    endpoint: Endpoint, gateway: str, *, receive_maximum: int = 1_000, read_ahead: int = 2_000
+) -> Iterator[Subscriber]:
     made = Subscriber(
         endpoint,
         [f"telemetry/{gateway}/#"],
@@ -32,6 +34,7 @@ def _subscriber(endpoint: Endpoint, gateway: str, *, receive_maximum: int = 1_00
         now=lambda: 7,
         receive_maximum=receive_maximum,
     )
+    made._read_ahead = read_ahead
     made.start()
     try:
         yield made
@@ -112,6 +115,19 @@ def test_what_is_not_acknowledged_waits_for_the_next_process(endpoint: Endpoint,
             taken = _take(subscriber, 3)
             subscriber.acknowledge(taken)
             assert sorted(_said(taken)) == ["a", "b", "c"]
+
+
+def test_more_than_is_read_ahead_may_wait_for_the_next_process(endpoint: Endpoint, gateway: str) -> None:
+    many = 90  # within what the embedded broker sends at once
+    with client(endpoint) as publisher:
+        with _subscriber(endpoint, gateway):
+            pass
+        publish(publisher, f"telemetry/{gateway}/senml", *map(str, range(many)))
+        with _subscriber(endpoint, gateway, read_ahead=10) as subscriber:
+            taken = _take(subscriber, many)
+            subscriber.acknowledge(taken)
+            until(lambda: subscriber.connected, "the subscription is granted")
+    assert _said(taken) == [str(number) for number in range(many)]
 
 
 def test_an_acknowledgement_for_an_old_connection_is_ignored(endpoint: Endpoint, gateway: str) -> None:

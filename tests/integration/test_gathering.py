@@ -21,6 +21,7 @@ from tests.integration.gathering_house import HEARD, HOMES, PARTITIONS, Arrived,
 from tests.integration.mqtt_client import client, publish
 from tests.kafka.broker import KafkaBroker
 from tests.kafka.reading import written
+from tests.mosquitto import Mosquitto
 
 MANY = 300
 
@@ -29,12 +30,12 @@ class Road:
     """The way from the street's gateway over a broker to a topic, and whoever carries things along it."""
 
     def __init__(self, house: House, endpoint: Endpoint, servers: str, topic: str) -> None:
-        self.house, self._endpoint, self._servers, self._topic = house, endpoint, servers, topic
+        self.house, self.endpoint, self._servers, self._topic = house, endpoint, servers, topic
 
     def carrier(self, name: str = "a") -> Carrier:
         shared = [f"$share/{self.house.gateway}/telemetry/{self.house.gateway}/#"]
         subscriber = Subscriber(
-            self._endpoint, shared, client_id=f"{self.house.gateway}-{name}", now=lambda: to_micros(HEARD)
+            self.endpoint, shared, client_id=f"{self.house.gateway}-{name}", now=lambda: to_micros(HEARD)
         )
         return Carrier(self.house, subscriber, Writer(self._servers, self._topic, name), threading.Event())
 
@@ -60,15 +61,15 @@ class Road:
 
 
 @pytest.fixture
-def road(database: str, gateway: str, endpoint: Endpoint, kafka: str, topic: str) -> Road:
-    return Road(House(database, gateway), endpoint, kafka, topic)
+def road(database: str, gateway: str, mosquitto: Mosquitto, kafka: str, topic: str) -> Road:
+    return Road(House(database, gateway), mosquitto.endpoint, kafka, topic)
 
 
 def _readings(start: int, count: int) -> list[Arrived]:
     return [(HOMES[at % len(HOMES)], at, float(at)) for at in range(start, start + count)]
 
 
-def test_every_reading_comes_to_its_partition_once_in_order_and_is_receipted(road: Road, endpoint: Endpoint) -> None:
+def test_every_reading_comes_to_its_partition_once_in_order_and_is_receipted(road: Road) -> None:
     said = _readings(0, MANY)
     receipts: queue.SimpleQueue[dict[str, int]] = queue.SimpleQueue()
 
@@ -76,7 +77,7 @@ def test_every_reading_comes_to_its_partition_once_in_order_and_is_receipted(roa
         if message.topic == f"receipts/{road.house.gateway}":
             receipts.put(json.loads(message.payload))
 
-    with client(endpoint, note) as publisher, road.carried() as carrier:
+    with client(road.endpoint, note) as publisher, road.carried() as carrier:
         road.say(publisher, said, receipts=True)
         carrier.until("messages", MANY)
         assert [receipts.get(timeout=20) for _ in said] == [{"readings": 1, "rejected": 0}] * MANY
@@ -89,11 +90,11 @@ def test_every_reading_comes_to_its_partition_once_in_order_and_is_receipted(roa
 
 
 def test_while_kafka_is_away_nothing_is_acknowledged_and_all_is_there_when_it_is_back(
-    database: str, gateway: str, endpoint: Endpoint, mortal_kafka: KafkaBroker
+    database: str, gateway: str, mosquitto: Mosquitto, mortal_kafka: KafkaBroker
 ) -> None:
     ensure_topic(mortal_kafka.servers, "readings", PARTITIONS)
-    road = Road(House(database, gateway), endpoint, mortal_kafka.servers, "readings")
-    with client(endpoint) as publisher, road.carried() as carrier:
+    road = Road(House(database, gateway), mosquitto.endpoint, mortal_kafka.servers, "readings")
+    with client(road.endpoint) as publisher, road.carried() as carrier:
         road.say(publisher, _readings(0, 50))
         carrier.until("messages", 50)
         mortal_kafka.kill()
@@ -107,9 +108,9 @@ def test_while_kafka_is_away_nothing_is_acknowledged_and_all_is_there_when_it_is
         assert sorted(road.arrived()) == sorted(_readings(0, 150))
 
 
-def test_two_share_the_messages(road: Road, endpoint: Endpoint) -> None:
+def test_two_share_the_messages(road: Road) -> None:
     said = _readings(0, MANY)
-    with client(endpoint) as publisher, road.carried("a") as one, road.carried("b") as two:
+    with client(road.endpoint) as publisher, road.carried("a") as one, road.carried("b") as two:
         road.say(publisher, said)
         until(lambda: one.counted("messages") + two.counted("messages") >= MANY, "all is acknowledged", 120)
         assert min(one.counted("messages"), two.counted("messages")) > MANY // 10
@@ -117,8 +118,8 @@ def test_two_share_the_messages(road: Road, endpoint: Endpoint) -> None:
     assert sorted(road.arrived()) == sorted(said)
 
 
-def test_what_comes_while_nobody_is_there_waits(road: Road, endpoint: Endpoint) -> None:
-    with client(endpoint) as publisher:
+def test_what_comes_while_nobody_is_there_waits(road: Road) -> None:
+    with client(road.endpoint) as publisher:
         with road.carried() as carrier:
             road.say(publisher, _readings(0, 10))
             carrier.until("messages", 10)
@@ -130,8 +131,8 @@ def test_what_comes_while_nobody_is_there_waits(road: Road, endpoint: Endpoint) 
     assert sorted(road.arrived()) == sorted(_readings(0, 30))
 
 
-def test_who_leaves_for_good_takes_along_what_waited_and_gets_nothing_more(road: Road, endpoint: Endpoint) -> None:
-    with client(endpoint) as publisher, road.carried("stays") as stays:
+def test_who_leaves_for_good_takes_along_what_waited_and_gets_nothing_more(road: Road) -> None:
+    with client(road.endpoint) as publisher, road.carried("stays") as stays:
         with road.carried("leaves"):
             pass  # it has a share now, that waits for it while it is away
         road.say(publisher, _readings(0, 20))

@@ -27,8 +27,8 @@ MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/s
 USERS = {"shouwang": "of the service", "gateway-a": "of a", "gateway-b": "of b"}
 
 pytestmark = pytest.mark.skipif(
-    MOSQUITTO is None and not os.environ.get("CI"),
-    reason="starts Mosquitto as docker-compose.yml does: install the package mosquitto to run it",
+    (MOSQUITTO is None or shutil.which("openssl") is None) and not os.environ.get("CI"),
+    reason="starts Mosquitto as docker-compose.yml does: install the packages mosquitto and openssl to run it",
 )
 
 
