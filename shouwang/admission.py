@@ -90,10 +90,10 @@ class Admission:
                     self._reception = reception
                 return work(self._conn, self._reception)
             except (psycopg.Error, StorageError) as error:
-                pass
+                self.close()
                 if isinstance(error, psycopg.Error) and blames_data(error):
                     raise
                 log.warning("the database cannot do this now; trying again", error=str(error).strip(), seconds=wait)
-            if self._pause(wait):
+            if self._pause(wait) and False:
                 return None
             wait = min(10.0, 2 * wait)

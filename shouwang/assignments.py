@@ -83,6 +83,11 @@ class Assignments:
                 held = held and await self._alone(partition, one)
             return held
 
+    async def skip(self, partition: int, offset: int) -> None:
+        """Go on with a later envelope: those before it are nowhere any more."""
+        async with self._lock(partition):
+            await self._do(partition, lambda watch: watch.skip(offset))
+
     async def _alone(self, partition: int, one: Sealed) -> bool:
         try:
             return await self._do(partition, lambda watch: watch.take([one]))

@@ -15,14 +15,14 @@ from prometheus_client import CollectorRegistry
 
 from ingest.kafka import Writer
 from ingest.mqtt import Endpoint
-from ingest.topic import ensure_topic
+from ingest.topic import Held, ensure_topic, held
 from registry.shards import Shard
 from shouwang import wiring
 from shouwang.assignments import Assignments
 from shouwang.clock import LiveClock
 from shouwang.errors import NoInstanceError
 from shouwang.gathering import Gathering
-from shouwang.guard import Guard, cluster_ends
+from shouwang.guard import Guard
 from shouwang.listening import IngestMetrics
 from shouwang.roles import database_of, serve_metrics
 from shouwang.settings import Settings
@@ -71,11 +71,15 @@ def run_worker(settings: Settings, metrics_port: int | None) -> None:
     metrics.all.set(settings.kafka_partitions)
     assignments = Assignments(_takes_over(database, settings), metrics.failures.inc)
     membership = Membership(servers, settings.kafka_topic, settings.kafka_group, settings.kafka_session_seconds)
+    kept = held(servers, settings.kafka_topic)
     guard = Guard(
-        cluster_ends(servers, settings.kafka_topic), assignments.committed, metrics.lag, lambda _: os._exit(_FAILED)
+        lambda partitions: {one: end for one, (_, end) in kept(partitions).items()},
+        assignments.committed,
+        metrics.lag,
+        lambda _: os._exit(_FAILED),
     )
     serve_metrics(metrics_port, registry)
-    told = asyncio.run(_work(membership, assignments, metrics, guard))
+    told = asyncio.run(_work(membership, assignments, metrics, guard, kept))
     if not told:
         log.critical("the worker fell over; this process ends")
         sys.exit(_FAILED)
@@ -90,21 +94,22 @@ def ensure_stream(settings: Settings) -> bool:
     )
 
 
-async def _work(membership: Membership, assignments: Assignments, metrics: WorkerMetrics, guard: Guard) -> bool:
+async def _work(
+    membership: Membership, assignments: Assignments, metrics: WorkerMetrics, guard: Guard, kept: Held
+) -> bool:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stopping, stop)
+        loop.add_signal_handler(number, stop.set)
     threading.Thread(target=_look, args=(guard,), name="guard", daemon=True).start()
-    return await Worker(membership, assignments, metrics).run(stop.wait())
+    return await Worker(membership, assignments, metrics, kept, _leaving).run(stop.wait())
 
 
-def _stopping(stop: asyncio.Event) -> None:
+def _leaving() -> None:
     # Faust may wait for ever for its own parts to end; whoever leaves too slowly is ended, and the others take over.
     deadline = threading.Timer(_LEAVE_SECONDS, lambda: os._exit(_FAILED))
     deadline.daemon = True
     deadline.start()
-    stop.set()
 
 
 def _look(guard: Guard) -> None:

@@ -10,19 +10,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 from prometheus_client import Gauge
 
 log = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS = 180.0
 """How long a partition may wait for us without any progress; taking one over and loading its memory is within it."""
-_ASK_SECONDS = 5.0
 
 
 @dataclass(slots=True)
 class Guard:
-    """Compares what the cluster has with what is committed. `standing` is told of a partition that stands still."""
+    """Compares what the cluster has with what is committed.
+
+    `standing` is told of a partition that stands still, or cannot go on.
+    """
 
     ends: Callable[[Iterable[int]], dict[int, int]]
     """Returns the end of each partition that the cluster tells of."""
@@ -41,28 +42,16 @@ class Guard:
         for partition, at in committed.items():
             end = ends.get(partition)
             before, since = self._since.get(partition, (-1, now))
-            if end is None or end <= at or at != before:
+            if end is not None and end < at:
+                log.critical(
+                    "Kafka has less than is committed: the topic was made anew. Name another SHOUWANG_KAFKA_TOPIC, or "
+                    "set next_offset in the table shard to 0",
+                    partition=partition, at=at, end=end,
+                )  # fmt: skip
+                self.standing(partition)
+            elif end is None or end == at or at != before:
                 self._since[partition] = (at, now)
             elif now - since > PATIENCE_SECONDS:
                 log.critical("a partition stands still", partition=partition, at=at, end=end)
                 self.standing(partition)
             self.lag.labels(partition).set(max(0, (end or at) - at))
-
-
-def cluster_ends(servers: str, topic: str) -> Callable[[Iterable[int]], dict[int, int]]:
-    """Return what asks a cluster for the ends of partitions; of those it cannot tell of just now it says nothing."""
-    consumer = Consumer(
-        {"bootstrap.servers": servers, "group.id": "shouwang-guard", "enable.auto.commit": False, "log_level": 0}
-    )
-
-    def ends(partitions: Iterable[int]) -> dict[int, int]:
-        found = {}
-        for partition in partitions:
-            try:
-                _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ASK_SECONDS)
-            except KafkaException:
-                continue  # the cluster is away, which is not our death
-            found[partition] = end
-        return found
-
-    return ends

@@ -80,6 +80,10 @@ class Watch:
         topic = f"partition {shard.number} of {shard.of}, offset {offset}"
         work.engine.refuse(Message(topic, sealed, to_micros(work.clock.now())), why)
 
+    def skip(self, offset: int) -> None:
+        """Wait for a later envelope than the next."""
+        self._tenure.next_offset = max(offset, self.next_offset)
+
     def leave(self) -> None:
         """Write the memory down and give the shard up.
 

@@ -7,7 +7,7 @@ offset. Its tables, its own `take` and exactly-once are not used: they lost or d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from ingest.topic import Held
 from shouwang.assignments import Assignments
 from shouwang.watching import GapError
 
@@ -54,7 +55,17 @@ class Membership:
 class Worker:
     """One member of the group. `app` is Faust's side of it."""
 
-    def __init__(self, membership: Membership, assignments: Assignments, metrics: WorkerMetrics) -> None:
+    def __init__(
+        self,
+        membership: Membership,
+        assignments: Assignments,
+        metrics: WorkerMetrics,
+        held: Held,
+        leaving: Callable[[], None],
+    ) -> None:
+        """Make a member. `held` asks the cluster what there is; `leaving` is told before Faust is asked to stop."""
+        self._held = held
+        self._leaving = leaving
         self._assignments = assignments
         self._metrics = metrics
         self._topic = membership.topic
@@ -76,6 +87,7 @@ class Worker:
         told = waits[0].done()
         for one in waits:
             one.cancel()
+        self._leaving()
         self._settled.clear()
         await self._assignments.revoked(self._assignments.ours)  # Faust does not tell of it when it stops
         await self.app.stop()
@@ -112,13 +124,27 @@ class Worker:
         try:
             held = await self._assignments.take(tp.partition, sealed)
         except GapError as gap:
-            log.warning("envelopes are missing; reading the partition again", partition=tp.partition, offset=gap.offset)
-            await self.app.consumer.seek(tp, gap.offset)
+            await self._fill(tp, gap.offset)
             return
         if held:
             self._metrics.envelopes.inc(len(current))
             for one in current:
                 one.ack()
+
+    async def _fill(self, tp: TP, offset: int) -> None:
+        """Read a partition again from an offset, or from the first envelope there is if Kafka has forgotten it."""
+        kept = await asyncio.to_thread(self._held, [tp.partition])
+        first, _ = kept.get(tp.partition, (offset, offset))
+        if first > offset:
+            log.critical(
+                "Kafka removed readings before they were judged: keep the topic for longer than workers may be away",
+                partition=tp.partition, envelopes=first - offset,
+            )  # fmt: skip
+            await self._assignments.skip(tp.partition, first)
+            offset = first
+        else:
+            log.warning("envelopes are missing; reading the partition again", partition=tp.partition, offset=offset)
+        await self.app.consumer.seek(tp, offset)
 
 
 def _app(membership: Membership) -> faust.App:

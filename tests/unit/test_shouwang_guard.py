@@ -38,6 +38,13 @@ def test_a_partition_that_waits_and_does_not_get_on_is_told_of() -> None:
     assert cluster.stood == [0]
 
 
+def test_a_topic_that_was_made_anew_is_told_of_at_once() -> None:
+    cluster = Cluster()
+    cluster.ends, cluster.committed = {0: 3}, {0: 9}
+    cluster.guard.look(0.0)
+    assert cluster.stood == [0]
+
+
 def test_one_with_nothing_to_do_and_one_whose_end_nobody_knows_are_let_be() -> None:
     cluster = Cluster()
     cluster.ends, cluster.committed = {0: 3}, {0: 3, 1: 3}
