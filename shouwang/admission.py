@@ -94,6 +94,6 @@ class Admission:
                 if isinstance(error, psycopg.Error) and blames_data(error):
                     raise
                 log.warning("the database cannot do this now; trying again", error=str(error).strip(), seconds=wait)
-            if self._pause(wait) and False:
+            if self._pause(wait):
                 return None
             wait = min(10.0, 2 * wait)

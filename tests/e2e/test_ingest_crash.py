@@ -123,8 +123,3 @@ def test_nothing_is_lost_when_ingest_is_killed_in_the_middle(
     assert counted.keys() == set(stream.said)
     # What was taken and not yet acknowledged comes again; workers pass over what they have stored.
     assert sum(counted.values()) - len(counted) <= KILLS * RECEIVE_MAXIMUM
-    import sys
-
-    sys.stderr.write(
-        f"DOUBLED {sum(counted.values()) - len(counted)} of {len(counted)}\n"
-    )  # , sum(counted.values()) - len(counted), "of", len(counted))
