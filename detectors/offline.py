@@ -126,7 +126,7 @@ class Offline:
             if now > due[device]:
                 findings.append(self._raise(device, int(heard[device]), int(due[device])))
                 due[device] = 2**62
-        self._due = int(due.min())
+        self._due = int(due.min(initial=2**62))
         return findings
 
     def deaf(self, since: int, until: int) -> None:

@@ -90,11 +90,13 @@ class Subscriber:
         self._topics = topics
         self._now = now
         self._receive_maximum = receive_maximum
+        self._read_ahead = 2 * receive_maximum
         self._deliveries: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
         self._connection = 0
         self._oldest = 0  # deliveries of connections before this one will come again
         self._guard = threading.Lock()
         self._connected = threading.Event()
+        self._let_in = threading.Event()
         self._room = threading.Condition()
         self._leaving = False
         self._heard = time.monotonic()
@@ -128,6 +130,9 @@ class Subscriber:
     def start(self) -> None:
         """Connect and subscribe; a connection that is lost later is made again.
 
+        What waited in the session comes before the broker's answer to our subscriptions, and may be more than we read
+        ahead (`_await_room`): the first message shows as well that we are let in.
+
         Raises:
             BrokerError: the broker cannot be reached now.
         """
@@ -144,15 +149,30 @@ class Subscriber:
                 "check SHOUWANG_MQTT_URL and that the broker runs"
             ) from error
         self._client.loop_start()
-        if not self._connected.wait(timeout=20):
+        if not self._let_in.wait(timeout=20):
             self.stop()
             raise BrokerError(
                 f"the broker at {self._endpoint.host}:{self._endpoint.port} did not let us in: check the credentials "
                 "in SHOUWANG_MQTT_URL, and that the broker speaks MQTT 5"
             )
 
+    def leave(self) -> None:
+        """End the subscriptions, on this and every later connection; what the broker has for us already still comes.
+
+        For a share that shall go to others: a session that is merely gone keeps its share of the messages.
+
+        Raises:
+            BrokerError: the broker does not confirm it.
+        """
+        topics, self._topics = self._topics, ()
+        ended = threading.Event()
+        self._client.on_unsubscribe = lambda *_: ended.set()
+        self._client.unsubscribe(list(topics))
+        if not ended.wait(timeout=20):
+            raise BrokerError("the broker did not end our subscriptions: try again when it answers")
+
     def stop(self) -> None:
-        """Leave; what is not acknowledged will be delivered again to the session's next client."""
+        """Disconnect; what is not acknowledged will be delivered again to the session's next client."""
         self._leaving = True
         self._client.disconnect()
         self._client.loop_stop()
@@ -214,7 +234,7 @@ class Subscriber:
             client.subscribe([(topic, options) for topic in self._topics])
             log.info("listening to the broker", session_present=flags.session_present)
         else:
-            self._connected.set()
+            self._granted()
 
     def _on_subscribe(
         self,
@@ -230,7 +250,11 @@ class Subscriber:
         if refused:
             log.error("the broker refuses a subscription: mend its access list", refused=refused)
         else:
-            self._connected.set()
+            self._granted()
+
+    def _granted(self) -> None:
+        self._connected.set()
+        self._let_in.set()
 
     def _on_disconnect(
         self,
@@ -250,15 +274,17 @@ class Subscriber:
     def _await_room(self) -> None:
         """Hold the network thread while too much waits: what it does not read, the broker cannot send.
 
-        Some brokers hand out a new window with each acknowledgement and so go past the receive maximum.
+        Some brokers go past the receive maximum: Mosquitto 2.0.11 with each acknowledgement, and when a session is
+        taken up again while messages go on coming in.
         """
         with self._room:
-            while self._deliveries.qsize() >= 2 * self._receive_maximum and not self._leaving:
+            while self._deliveries.qsize() >= self._read_ahead and not self._leaving:
                 self._room.wait(0.5)
 
     def _on_message(self, _client: paho.Client, _userdata: object, sent: paho.MQTTMessage) -> None:
         properties = sent.properties
         self._heard = time.monotonic()
+        self._let_in.set()
         if sent.qos == 0 and self._deliveries.qsize() >= self._receive_maximum:
             # QoS 0 knows no back-pressure; its sender has accepted that messages may be lost.
             log.warning("a message of QoS 0 is dropped, too many wait: publish at QoS 1", topic=sent.topic)

@@ -75,7 +75,7 @@ _RULES: Mapping[str, _Rule] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Directory:
     """The registry as ingest looks things up: who speaks for a device, and the id of each sensor that has one.
 
@@ -83,18 +83,21 @@ class Directory:
     """
 
     version: int
-    devices: Mapping[str, Owner]
-    sensors: Mapping[Names, int]
-    _known: Mapping[Names, tuple[int, str, _Rule]] = field(init=False, repr=False, compare=False)
+    devices: dict[str, Owner] = field(default_factory=dict)
+    sensors: dict[Names, int] = field(default_factory=dict)
+    _known: dict[Names, tuple[int, str, _Rule]] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        devices = self.devices
-        known = {
-            names: (sensor, devices[names[0]].gateway, _RULES[names[1]])
-            for names, sensor in self.sensors.items()
-            if names[0] in devices
-        }
-        object.__setattr__(self, "_known", known)
+        for (device, label), sensor in self.sensors.items():
+            if device in self.devices:
+                self.enter(device, self.devices[device], {label: sensor})
+
+    def enter(self, device: str, owner: Owner, sensors: Mapping[str, int]) -> None:
+        """Enter a device and the ids of its sensors by their quantities' labels, or correct what is known of it."""
+        self.devices[device] = owner
+        for label, sensor in sensors.items():
+            self.sensors[device, label] = sensor
+            self._known[device, label] = (sensor, owner.gateway, _RULES[label])
 
 
 class Refusal(NamedTuple):

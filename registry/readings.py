@@ -46,6 +46,13 @@ class ReadingBatch:
     def __len__(self) -> int:
         return len(self.sensor)
 
+    def only(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> ReadingBatch:
+        """Return the rows chosen by a mask or by positions, in the same order."""
+        return ReadingBatch(self.sensor[rows], self.time[rows], self.value[rows], self.received[rows])
+
+
+NO_READINGS = ReadingBatch(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64))
+
 
 @dataclass(frozen=True, slots=True)
 class Observations:

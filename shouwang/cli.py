@@ -62,11 +62,29 @@ def up(
 
 @app.command()
 def ingest(rules: Rules = None, metrics_port: MetricsPort = None) -> None:
-    """Carry telemetry from an MQTT broker to PostgreSQL, judging it on the way (SHOUWANG_MQTT_URL, …_DATABASE_URL)."""
-    from shouwang.roles import run_ingest
+    """Carry telemetry from an MQTT broker to PostgreSQL, judging it on the way (SHOUWANG_MQTT_URL, …_DATABASE_URL).
+
+    With SHOUWANG_KAFKA_SERVERS it carries telemetry to Kafka instead, for workers to judge; any number may run then,
+    each under a SHOUWANG_MQTT_CLIENT_ID of its own that it keeps.
+    """
+    with told(None, rules=rules) as settings:
+        if settings.kafka_servers is None:
+            from shouwang.roles import run_ingest
+
+            run_ingest(settings, metrics_port)
+        else:
+            from shouwang.distributed import run_gather
+
+            run_gather(settings, metrics_port)
+
+
+@app.command()
+def worker(rules: Rules = None, metrics_port: MetricsPort = None) -> None:
+    """Judge the readings that ingest has put into Kafka; any number may run, each takes its share of the households."""
+    from shouwang.distributed import run_worker
 
     with told(None, rules=rules) as settings:
-        run_ingest(settings, metrics_port)
+        run_worker(settings, metrics_port)
 
 
 @app.command()
@@ -89,12 +107,17 @@ def web(http_port: Annotated[int | None, typer.Option(show_default="8080")] = No
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the schema of this version."""
+    """Bring the database to the schema of this version, and make Kafka's topic where there is a cluster."""
     from shouwang.roles import run_migrate
 
     with told(None) as settings:
         applied = run_migrate(settings)
         typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
+        if settings.kafka_servers is not None:
+            from shouwang.distributed import ensure_stream
+
+            made = ensure_stream(settings)
+            typer.echo(f"Kafka's topic {settings.kafka_topic} {'was made' if made else 'is there'}")
 
 
 @registry_app.command("import")

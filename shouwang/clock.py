@@ -32,6 +32,24 @@ class LiveClock:
         return datetime.now(UTC)
 
 
+class StreamClock:
+    """The time as a stream of readings tells it; it never goes back."""
+
+    kind = "live"
+    speed = 1.0
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """Return the newest time that was heard, UTC."""
+        return self._now
+
+    def hear(self, at: datetime) -> None:
+        """Take a time as the stream says it."""
+        self._now = max(self._now, at)
+
+
 class TownClock:
     """A clock that stands at `start` until it is told to begin, then runs `speed` times as fast as the real one.
 

@@ -59,6 +59,8 @@ def _servers(settings: Settings) -> Iterator[Examined]:
     mqtt = settings.mqtt_url or (running.mqtt5 if running else None)
     if mqtt:
         yield _try("broker", lambda: _broker(mqtt))
+    if settings.kafka_servers:
+        yield _try("Kafka", lambda: _kafka(settings))
 
 
 def _try(name: str, look: Callable[[], str]) -> Examined:
@@ -123,6 +125,20 @@ def _database(conninfo: str) -> str:
         row = conn.execute("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'").fetchone()
     timescale = f", TimescaleDB {row[0]}" if row else ", without TimescaleDB"
     return f"PostgreSQL {version // 10_000}{timescale}, schema up to date"
+
+
+def _kafka(settings: Settings) -> str:
+    from ingest.topic import partitions_of  # noqa: PLC0415 - only where there is a cluster
+
+    servers, topic, wanted = settings.kafka_servers or "", settings.kafka_topic, settings.kafka_partitions
+    found = partitions_of(servers, topic)
+    if not found:
+        raise ShouwangError(f"{servers} has no topic {topic}: run `shouwang migrate`")
+    if found != wanted:
+        raise ShouwangError(
+            f"{topic} has {found} partitions, SHOUWANG_KAFKA_PARTITIONS says {wanted}: set it to {found}"
+        )
+    return f"{topic} on {servers}, {found} partitions"
 
 
 def _broker(url: str) -> str:

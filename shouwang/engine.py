@@ -9,7 +9,6 @@ become alerts a slice at a time, between the batches that come next (`Engine.go_
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -19,33 +18,33 @@ import numpy as np
 import psycopg
 import structlog
 
-from alerts.escalation import take
 from alerts.ladders.policy import Policies
-from alerts.storms.turns import in_turn
 from detectors.area_incidents import AreaIncidents
 from detectors.budget import FALSE_VISITS
 from detectors.columns.bank import StateError
 from detectors.finding import Finding, Phase
-from detectors.registers import Registers
+from detectors.registers import Interpreted, Registers
 from detectors.rules import RuleSet, load
 from ingest.decoders import decode
-from ingest.records import Decoded, Message, Reason
-from ingest.validation import Directory, Owner, Refusal, Tally, Validated, validate
+from ingest.records import Message, Reason
+from ingest.validation import Refusal, Tally
 from registry.instants import to_datetime, to_micros
-from registry.quantities import BY_LABEL
-from registry.readings import ReadingBatch, SensorTable
+from registry.readings import NO_READINGS, ReadingBatch
+from registry.shards import WHOLE, Shard
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
-from storage import engine_state, incidents, lessons, readings, registry, waiting
-from storage.alerts import PostgresAlertBook
+from shouwang.raising import Raising
+from shouwang.roster import Roster
+from storage import engine_state, incidents, lessons, readings
 from storage.database import blames_data
 from storage.engine_state import Refused, Snapshot
 from storage.lessons import Lesson
-from storage.waiting import Slice
+from storage.shards import Tenure
 
 log = structlog.get_logger(__name__)
 
 _REGISTERS = "registers"
+_NUMBERING = "numbering"
 _LESSON = "lesson"
 _ONE_ENGINE = "SELECT pg_try_advisory_lock(20161102)"
 _TIDY_EVERY = timedelta(hours=1)
@@ -53,8 +52,6 @@ _SAVE_EVERY = timedelta(minutes=1)
 _DEAF_AFTER = timedelta(hours=1)  # the engine ticks every second; a machine that slept for less hides no silence
 _BREATH = timedelta(minutes=1)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-AT_ONCE = 200
-"""So many findings become alerts in one transaction: some 0.2 s in which nothing else is heard."""
 REMEMBERED = timedelta(days=31)
 """How much of what is stored a rule set without a memory of its own learns from at its first start."""
 
@@ -87,14 +84,18 @@ class Engine:
         snapshot_after: int = 100_000,
         quarantine: timedelta = timedelta(days=30),
         false_visits: float = FALSE_VISITS,
+        shard: Shard = WHOLE,
+        tenure: Tenure | None = None,
+        present: Clock | None = None,
     ) -> None:
         """Take a connection of the engine's own, and how many readings and how long a quarantine it may hold.
 
-        `false_visits` for each household-day is the budget of the detectors.
+        `false_visits` for each household-day is the budget of the detectors. `shard` are the households it watches;
+        where several engines share them, `tenure` is the right to commit for this one. `present` is the time at which
+        alerts open, where that may be later than the clock of the stream that the engine follows.
         """
         self._conn = conn
         self._rules_name = rules
-        self._policies = policies
         self._clock = clock
         self._snapshot_after = snapshot_after
         self._quarantine = quarantine
@@ -103,13 +104,15 @@ class Engine:
         self._heard: datetime | None = None
         self._unsaved = 0
         self._last_batch = 0
+        self._shard = shard
+        self._present = present or clock
+        self._tenure = tenure
         self._lesson = 0  # the number of the last verdict that was learned from
-        self._waiting: deque[Slice] = deque()  # as it is in the database
-        self._sensors = SensorTable()
+        self._roster = Roster(conn, shard)
+        self._raising = Raising(conn, policies, shard)
         self._registers = Registers()
-        self._rules: RuleSet = load(rules, self._sensors)
+        self._rules: RuleSet = load(rules, self._roster.sensors)
         self._rules.allow(false_visits)
-        self._directory = Directory(0, {}, {})
 
     def load(self) -> int:
         """Read registry and memory, replay what was stored since, and return how many readings that were.
@@ -117,14 +120,17 @@ class Engine:
         Raises:
             AnotherEngineError: an engine is at work on this database.
         """
-        row = self._conn.execute(_ONE_ENGINE).fetchone()
-        if row is None or not row[0]:
-            raise AnotherEngineError
-        self.read_registry()
-        self._waiting = deque(waiting.waiting(self._conn))
-        self._last_batch = readings.last_batch(self._conn)
+        if self._tenure is None:
+            row = self._conn.execute(_ONE_ENGINE).fetchone()
+            if row is None or not row[0]:
+                raise AnotherEngineError
+        self._raising.load()
+        self._last_batch = readings.last_batch(self._conn, self._shard)
         now = self._clock.now()
-        snapshot = engine_state.load_snapshot(self._conn, self._rules_name)
+        snapshot = engine_state.load_snapshot(self._conn, self._rules_name, self._shard)
+        if snapshot is not None and _NUMBERING in snapshot.states:
+            self._roster.numbering.restore(snapshot.states[_NUMBERING])
+        self._roster.read()
         if snapshot is not None:
             try:
                 self._registers.restore(snapshot.states[_REGISTERS])
@@ -134,7 +140,7 @@ class Engine:
         if snapshot is None:
             start = readings.batch_before(self._conn, now - REMEMBERED)
         else:
-            states = {name: state for name, state in snapshot.states.items() if name != _REGISTERS}
+            states = {name: state for name, state in snapshot.states.items() if name not in (_REGISTERS, _NUMBERING)}
             self._lesson = int(states.pop(_LESSON, b"0"))
             empty = self._rules.restore(states)
             if empty:
@@ -147,38 +153,47 @@ class Engine:
     @property
     def waiting(self) -> bool:
         """Whether findings wait to become alerts: `go_on` with them as soon as nothing else is to be done."""
-        return bool(self._waiting)
+        return self._raising.first is not None
+
+    def read_registry(self) -> None:
+        """Take over what is registered now; what changes while the engine runs it notices by itself."""
+        self._roster.read()
 
     def process(self, messages: Sequence[Message]) -> Outcome:
         """Decode, check, interpret, judge and store messages in the order they came; commit."""
         now = self._clock.now()
-        said = [(message, decode(message)) for message in messages]
-        validated = self._validated(said, now)
+        validated = self._roster.check(messages, now)
         # One moment for the whole batch, as it is stored, so that a restart replays what was lived through.
         received = np.full(len(validated.batch), to_micros(now))
         outcome = self._commit(replace(validated.batch, received=received), validated.refusals, now)
         outcome.tallies = validated.tallies
         return outcome
 
-    def take_readings(self, batch: ReadingBatch) -> Outcome:
-        """Judge and store readings that need no decoding, such as a town's history; commit.
+    def hear(self, batch: ReadingBatch) -> Outcome:
+        """Judge and store readings that another process has checked; commit.
 
         They count as heard when the newest of them was, if that is in the past.
         """
         now = self._clock.now()
         heard = min(now, to_datetime(int(batch.received.max()))) if len(batch) else now
-        outcome = self._commit(batch, (), now, heard)
-        while self._waiting:  # the clock of a history stands still
+        return self._commit(batch, (), now, heard)
+
+    def take_readings(self, batch: ReadingBatch) -> Outcome:
+        """Do the same with a town's history, whose clock stands still: nothing is left to wait."""
+        outcome = self.hear(batch)
+        while self.waiting:
             self.go_on()
         return outcome
 
     def rehearse(self, batches: Iterable[ReadingBatch]) -> list[Finding]:
         """Return what the rules would say of single households if these readings came next; nothing is remembered."""
-        registers, rules, sensors = deepcopy((self._registers, self._rules, self._sensors))
+        registers, rules, sensors = deepcopy((self._registers, self._rules, self._roster.sensors))
         # Many people who fall on trial at once would pass for a failure of their area's supply.
         alone = RuleSet([one for one in rules.detectors if not isinstance(one, AreaIncidents)])
         return [
-            found for batch in batches for found in alone.observe(registers.interpret(batch, sensors).observations())
+            found
+            for batch in batches
+            for found in alone.observe(registers.interpret(self._roster.numbered(batch), sensors).observations())
         ]
 
     def refuse(self, message: Message, why: str) -> Outcome:
@@ -186,7 +201,7 @@ class Engine:
         gateway = decode(message).gateway
         detail = f"this message could not be processed ({why}): please report it to whoever runs this service"
         refusal = Refusal(gateway, message.topic, message.payload, Reason.MALFORMED, "$", detail)
-        return self._commit(_NOTHING, (refusal,), self._clock.now())
+        return self._commit(NO_READINGS, (refusal,), self._clock.now())
 
     def tick(self, *, hearing: bool = True) -> Outcome:
         """Look at the clock: what only time can show, a changed registry; commit.
@@ -194,22 +209,23 @@ class Engine:
         `hearing` says whether messages can reach us; a time in which they could not is nobody's silence.
         """
         now = self._clock.now()
-        if registry.version(self._conn) != self._directory.version:
-            self.read_registry()
+        if self._roster.stale:
+            self._roster.read()
         findings = self._silence(now) if hearing else []
         with self._conn.transaction():
-            left = self._take(findings, now)
+            left = self._raising.take(findings, self._opening(now))
             incidents.save(self._conn, self._rules.incidents())
-            if (lesson := lessons.take(self._conn, self._last_batch, now)) is not None:
+            if (lesson := lessons.take(self._conn, self._last_batch, now, self._shard)) is not None:
                 self._learn(lesson)
             if self._saved is None or (findings and now - self._saved > _SAVE_EVERY):
                 self._save_snapshot(now)
-            engine_state.set_clock(self._conn, self._clock.kind, now)
+            engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
+            self._hold()
             if self._tidied is None or now - self._tidied > _TIDY_EVERY:
                 engine_state.forget_quarantine(self._conn, now - self._quarantine)
                 engine_state.forget_batches(self._conn, now - 2 * REMEMBERED)
                 self._tidied = now
-        self._waiting = left
+        self._raising.settle(left)
         return Outcome(findings=findings)
 
     def go_on(self) -> None:
@@ -217,12 +233,13 @@ class Engine:
 
         One that nothing can be made of is put aside with the reason, and keeps no other waiting.
         """
-        if not self._waiting:
+        first = self._raising.first
+        if first is None:
             return
-        first = self._waiting[0]
         try:
             with self._conn.transaction():
-                self._make_alerts(first)
+                self._raising.make_alerts(first)
+                self._hold()
         except Exception as error:
             if isinstance(error, psycopg.Error) and not blames_data(error):
                 raise
@@ -230,63 +247,28 @@ class Engine:
                 "findings could not be taken together; they are tried one by one", findings=len(first.findings)
             )
             with self._conn.transaction():
-                self._make_alerts_one_by_one(first)
-        self._waiting.popleft()
+                self._raising.make_alerts_one_by_one(first)
+                self._hold()
+        self._raising.done()
 
     def save(self) -> None:
         """Write the detectors' memory down; commit. The next start has that much less to replay."""
         with self._conn.transaction():
             self._save_snapshot(self._clock.now())
-
-    def read_registry(self) -> None:
-        """Take over what is registered now; what changes while the engine runs it notices by itself."""
-        version = registry.version(self._conn)
-        devices: dict[str, Owner] = {}
-        sensors: dict[tuple[str, str], int] = {}
-        dependent: set[int] = set()
-        for row in registry.directory(self._conn):
-            devices[row.device] = Owner(row.gateway, row.household)
-            for quantity, sensor in row.sensors.items():
-                sensors[row.device, quantity.label] = sensor
-                self._sensors.add(
-                    sensor, row.device, quantity, row.household, row.zone, area=row.area, gateway=row.gateway
-                )
-                number = self._sensors.household_number(row.household)
-                if row.dependent and number is not None:
-                    dependent.add(number)
-        self._directory = Directory(version, devices, sensors)
-        self._sensors.places = registry.places(self._conn)
-        self._sensors.dependent = dependent
-        absent = registry.known_absences(self._conn)
-        numbered = {self._sensors.household_number(home): spans for home, spans in absent.items()}
-        self._sensors.absences.replace({at: spans for at, spans in numbered.items() if at is not None})
+            self._hold()
 
     def close(self) -> None:
         """Leave the database to another engine."""
         self._conn.close()
-
-    def _validated(self, said: Sequence[tuple[Message, Decoded]], now: datetime) -> Validated:
-        validated = validate(said, self._directory, now)
-        stale = {Reason.UNKNOWN_DEVICE, Reason.WRONG_GATEWAY}
-        if any(refusal.reason in stale for refusal in validated.refusals) and (
-            registry.version(self._conn) != self._directory.version
-        ):
-            self.read_registry()
-            validated = validate(said, self._directory, now)
-        if validated.unborn:
-            pairs = [(device, BY_LABEL[label]) for device, label in validated.unborn]
-            born = registry.add_sensors(self._conn, pairs)
-            self.read_registry()
-            validated = validated.born({(device, quantity.label): at for (device, quantity), at in born.items()})
-        return validated
 
     def _replay(self, start: int, now: datetime) -> int:
         """Live again through what was stored after a batch; return how many readings that were."""
         replayed = 0
         holding: dict[tuple[str, str, str], Finding] = {}
         for upto, lesson in self._learned(start):
-            for batch in readings.since(self._conn, start, upto):
-                for finding in self._rules.observe(self._registers.interpret(batch, self._sensors).observations()):
+            for stored in readings.since(self._conn, start, upto, shard=self._shard):
+                batch = self._roster.ours(stored)
+                for finding in self._rules.observe(self._interpret(batch).observations()):
                     about = finding.household, finding.rule, finding.source
                     if finding.phase is Phase.RAISED:
                         holding[about] = finding
@@ -298,14 +280,14 @@ class Engine:
             start = max(start, upto or 0)
         with self._conn.transaction():
             # What a rule that is new here already holds against somebody; what was known before changes nothing.
-            left = self._take(list(holding.values()), now)
+            left = self._raising.take(list(holding.values()), self._opening(now))
             incidents.save(self._conn, self._rules.incidents())
-        self._waiting = left
+        self._raising.settle(left)
         return replayed
 
     def _learned(self, start: int) -> Iterator[tuple[int | None, Lesson | None]]:
         """Yield up to which batch to replay from `start` on, and what was learned there; at last all that is left."""
-        for lesson in lessons.since(self._conn, self._lesson):
+        for lesson in lessons.since(self._conn, self._lesson, self._shard):
             yield max(start, lesson.batch), lesson
         yield None, None
 
@@ -315,7 +297,7 @@ class Engine:
 
     def _excuse_own_silence(self, now: datetime) -> None:
         """Take out of every device's silence the time in which this service was not running."""
-        last = engine_state.get_clock(self._conn)
+        last = engine_state.get_clock(self._conn, self._shard)
         if last is None:
             return
         self._heard = last[1]
@@ -327,7 +309,8 @@ class Engine:
             # Written down with the clock that it reaches to, or the next restart would excuse its own silence only.
             with self._conn.transaction():
                 self._save_snapshot(now)
-                engine_state.set_clock(self._conn, self._clock.kind, now)
+                engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
+                self._hold()
 
     def _silence(self, now: datetime) -> list[Finding]:
         """Return what the time since the last look shows, after taking out a time in which we heard nothing."""
@@ -340,70 +323,46 @@ class Engine:
     def _commit(
         self, batch: ReadingBatch, refusals: Sequence[Refusal], now: datetime, heard: datetime | None = None
     ) -> Outcome:
-        interpreted = self._registers.interpret(batch, self._sensors)
+        batch = self._roster.ours(batch)
+        interpreted = self._interpret(batch)
         findings = self._rules.observe(interpreted.observations())
         outcome = Outcome(readings=len(batch), refused=len(refusals), findings=findings)
         with self._conn.transaction():
             if len(batch):
-                self._last_batch += 1
+                self._last_batch = readings.next_batch(self._conn)
                 outcome.stored = readings.write(
-                    self._conn, self._last_batch, heard or now, batch, interpreted.use, interpreted.flags
+                    self._conn, self._last_batch, heard or now, batch, interpreted.use, interpreted.flags, self._shard
                 )
             engine_state.quarantine(self._conn, [Refused(*refusal) for refusal in refusals], now)
-            left = self._take(findings, now)
+            left = self._raising.take(findings, self._opening(now))
             incidents.save(self._conn, self._rules.incidents())
-            engine_state.set_clock(self._conn, self._clock.kind, now)
+            engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
+            self._hold()
             self._unsaved += len(batch)
             if self._unsaved >= self._snapshot_after:
                 self._save_snapshot(now)
-        self._waiting = left
+        self._raising.settle(left)
         return outcome
 
-    def _take(self, findings: Sequence[Finding], now: datetime) -> deque[Slice]:
-        """Make alerts of findings, of very many only of the gravest, for the caller to commit; return what then waits.
+    def _interpret(self, batch: ReadingBatch) -> Interpreted:
+        return self._registers.interpret(self._roster.numbered(batch), self._roster.sensors)
 
-        Whatever waits already of the same household and kind goes before.
-        """
-        if not findings:
-            return self._waiting
-        turns = in_turn(findings, AT_ONCE, behind=self.waiting)
-        at_once = {(one.household, one.kind) for one in turns.at_once}
-        left: deque[Slice] = deque()
-        for one in self._waiting:
-            if at_once.isdisjoint((found.household, found.kind) for found in one.findings):
-                left.append(one)
-            else:
-                self._make_alerts(one)
-        if turns.at_once:
-            take(PostgresAlertBook(self._conn), turns.at_once, to_micros(now), self._policies)
-        left.extend(waiting.put(self._conn, to_micros(now), turns.later))
-        return left
+    def _hold(self) -> None:
+        """Make sure within the transaction that no other engine has taken these households over."""
+        if self._tenure is not None:
+            self._tenure.hold(self._conn)
 
-    def _make_alerts(self, of: Slice) -> None:
-        take(PostgresAlertBook(self._conn), of.findings, of.told_at, self._policies)
-        waiting.remove(self._conn, of)
-
-    def _make_alerts_one_by_one(self, of: Slice) -> None:
-        for finding in of.findings:
-            try:
-                with self._conn.transaction():
-                    take(PostgresAlertBook(self._conn), [finding], of.told_at, self._policies)
-            except Exception as error:
-                if isinstance(error, psycopg.Error) and not blames_data(error):
-                    raise
-                log.critical("no alert can be made of a finding; it is put aside", finding=str(finding), exc_info=error)
-                waiting.refuse(self._conn, of.told_at, finding, f"{type(error).__name__}: {error}")
-        waiting.remove(self._conn, of)
+    def _opening(self, now: datetime) -> int:
+        """Return when an alert of this moment of the stream opens, microseconds: what waited on its way is late."""
+        return to_micros(max(now, self._present.now()))
 
     def _save_snapshot(self, now: datetime) -> None:
         states = {
             _REGISTERS: self._registers.snapshot(),
+            _NUMBERING: self._roster.numbering.save(),
             _LESSON: str(self._lesson).encode(),
             **self._rules.snapshot(),
         }
-        engine_state.save_snapshot(self._conn, self._rules_name, Snapshot(self._last_batch, now, states))
+        engine_state.save_snapshot(self._conn, self._rules_name, Snapshot(self._last_batch, now, states), self._shard)
         self._unsaved = 0
         self._saved = now
-
-
-_NOTHING = ReadingBatch(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64))

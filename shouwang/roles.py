@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 def run_ingest(settings: Settings, metrics_port: int | None) -> None:
     """Carry telemetry from the broker to the database until told to stop; a second one stands by for the first."""
-    database, clock, stop, metrics = _database(settings), LiveClock(), threading.Event(), CollectorRegistry()
+    database, clock, stop, metrics = database_of(settings), LiveClock(), threading.Event(), CollectorRegistry()
     if settings.mqtt_url is None:
         raise NoInstanceError("say where the broker is: SHOUWANG_MQTT_URL=mqtt://user:password@host:1883")
     ladders = wiring.policies(settings.policies)
@@ -38,7 +38,7 @@ def run_ingest(settings: Settings, metrics_port: int | None) -> None:
         if first is None:
             return
         client.start()
-        _serve_metrics(metrics_port, metrics)
+        serve_metrics(metrics_port, metrics)
         log.info("ingest is at work", rules=settings.rules)
         loop.run(first)
         client.stop()
@@ -46,11 +46,11 @@ def run_ingest(settings: Settings, metrics_port: int | None) -> None:
 
 def run_escalate(settings: Settings, metrics_port: int | None) -> None:
     """Climb the ladders until told to stop; any number of these may run."""
-    database, stop, metrics = _database(settings), threading.Event(), CollectorRegistry()
+    database, stop, metrics = database_of(settings), threading.Event(), CollectorRegistry()
     with connect(database) as conn:
         check_schema(conn)
     with open_pool(database, size=4, name="shouwang escalate") as pool, wiring.told_to_stop(stop.set):
-        _serve_metrics(metrics_port, metrics)
+        serve_metrics(metrics_port, metrics)
         log.info("escalation is at work")
         loop = wiring.escalating(
             database, pool, LiveClock(), stop, metrics, settings.cap, settings.heartbeat_url, settings
@@ -60,7 +60,7 @@ def run_escalate(settings: Settings, metrics_port: int | None) -> None:
 
 def run_web(settings: Settings) -> None:
     """Serve API and pages until told to stop; any number of these may run."""
-    database, metrics = _database(settings), CollectorRegistry()
+    database, metrics = database_of(settings), CollectorRegistry()
     with open_pool(database, size=16, name="shouwang web") as pool:
         app = wiring.web(
             database,
@@ -84,7 +84,7 @@ def run_web(settings: Settings) -> None:
 
 def run_migrate(settings: Settings) -> list[str]:
     """Bring the configured database to the newest schema; return the names of the migrations applied."""
-    with connect(_database(settings)) as conn:
+    with connect(database_of(settings)) as conn:
         return migrate(conn)
 
 
@@ -98,7 +98,12 @@ def check(pool: ConnectionPool) -> Check:
     return Check(ok=not missing, why=f"run `shouwang migrate`: {', '.join(missing)}" if missing else "")
 
 
-def _database(settings: Settings) -> str:
+def database_of(settings: Settings) -> str:
+    """Return where PostgreSQL is.
+
+    Raises:
+        NoInstanceError: no setting says so.
+    """
     if settings.database_url is None:
         raise NoInstanceError(
             "say where PostgreSQL is: SHOUWANG_DATABASE_URL=postgresql://user:password@host/name "
@@ -107,6 +112,7 @@ def _database(settings: Settings) -> str:
     return settings.database_url
 
 
-def _serve_metrics(port: int | None, metrics: CollectorRegistry) -> None:
+def serve_metrics(port: int | None, metrics: CollectorRegistry) -> None:
+    """Serve Prometheus metrics on a port, if one is wanted."""
     if port is not None:
         start_http_server(port, registry=metrics)

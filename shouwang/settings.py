@@ -24,6 +24,14 @@ class Settings(BaseSettings):
     database_url: str | None = Field(default=None, description="a PostgreSQL of your own instead of the embedded one")
     mqtt_url: str | None = Field(default=None, description="a broker of your own instead of the embedded one")
     mqtt_client_id: str = Field(default="shouwang-ingest", description="the persistent session's name at the broker")
+    kafka_servers: str | None = Field(default=None, description="a Kafka cluster for several workers, host:port,…")
+    kafka_topic: str = Field(default="shouwang.readings", description="the topic that readings travel through")
+    kafka_partitions: int = Field(default=3, ge=1, le=1000, description="how many parts households are divided into")
+    kafka_replicas: int = Field(default=1, ge=1, description="how many of Kafka's servers keep each partition")
+    kafka_group: str = Field(default="shouwang", description="the workers' consumer group")
+    kafka_session_seconds: float = Field(
+        default=10, ge=1, description="how long a worker may be silent before others take over"
+    )
     rules: str = Field(default="default", description="a rule set's name, or the path of a TOML file with one")
     policies: Path | None = Field(default=None, description="a TOML file of escalation ladders instead of the built-in")
     false_visits_per_1000_days: float = Field(

@@ -34,6 +34,7 @@ from dashboards.live import Broadcaster
 from ingest.decoders import TOPICS
 from ingest.mqtt import Endpoint, Subscriber
 from registry.instants import SECOND
+from registry.shards import WHOLE
 from shouwang import telephony
 from shouwang.clock import Clock, micros
 from shouwang.engine import Engine
@@ -46,11 +47,13 @@ from shouwang.settings import Settings
 from storage.alerts import PostgresAlertBook, books_on
 from storage.database import connect
 from storage.migrate import check_schema
+from storage.shards import Tenure
 from storage.unreachable import unreachable_households
 
 log = structlog.get_logger(__name__)
 
 _STAND_BY_SECONDS = 1.0
+_SHARE = "shouwang"
 _NAMED = 5
 """How many households a warning names."""
 _SEEN_SECONDS = 5
@@ -71,8 +74,15 @@ def policies(path: Path | None) -> Policies:
         raise SettingsError(f"the policies cannot be read: {error}") from error
 
 
-def engine(database: str, settings: Settings, ladders: Policies, clock: Clock) -> Engine:
-    """Return a loaded engine on a connection of its own.
+def engine(
+    database: str,
+    settings: Settings,
+    ladders: Policies,
+    clock: Clock,
+    tenure: Tenure | None = None,
+    present: Clock | None = None,
+) -> Engine:
+    """Return a loaded engine on a connection of its own, for all households or those that `tenure` is of.
 
     Raises:
         AnotherEngineError: an engine is at work on this database.
@@ -83,7 +93,11 @@ def engine(database: str, settings: Settings, ladders: Policies, clock: Clock) -
     try:
         check_schema(conn)
         accepted = settings.false_visits_per_1000_days / 1000
-        made = Engine(conn, settings.rules, ladders, clock, quarantine=kept, false_visits=accepted)
+        shard = WHOLE if tenure is None else tenure.shard
+        made = Engine(
+            conn, settings.rules, ladders, clock,
+            quarantine=kept, false_visits=accepted, shard=shard, tenure=tenure, present=present,
+        )  # fmt: skip
         replayed = made.load()
     except BaseException:
         conn.close()
@@ -117,6 +131,13 @@ def subscriber(endpoint: Endpoint, client_id: str, clock: Clock) -> Subscriber:
     """Return the service's MQTT client, listening to everything a gateway may say."""
     topics = {"telemetry/#" if topic.startswith("telemetry/") else topic for topic in TOPICS}
     return Subscriber(endpoint, sorted(topics), client_id=client_id, now=lambda: micros(clock))
+
+
+def sharing_subscriber(endpoint: Endpoint, client_id: str, clock: Clock) -> Subscriber:
+    """Return a client that shares with others what gateways say: each message comes to one of them."""
+    topics = {"telemetry/#" if topic.startswith("telemetry/") else topic for topic in TOPICS}
+    shared = sorted(f"$share/{_SHARE}/{topic}" for topic in topics)
+    return Subscriber(endpoint, shared, client_id=client_id, now=lambda: micros(clock))
 
 
 def listening(

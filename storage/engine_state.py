@@ -9,18 +9,21 @@ from datetime import datetime
 
 import psycopg
 
+from registry.shards import WHOLE, Shard
+
 _SAVE = """
-INSERT INTO detector_state (rules, detector, batch, saved_at, state) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT (rules, detector) DO UPDATE
+INSERT INTO detector_state (rules, shards, shard, detector, batch, saved_at, state)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (rules, shards, shard, detector) DO UPDATE
 SET batch = excluded.batch, saved_at = excluded.saved_at, state = excluded.state
 """
-_LOAD = "SELECT detector, batch, saved_at, state FROM detector_state WHERE rules = %s"
+_LOAD = "SELECT detector, batch, saved_at, state FROM detector_state WHERE rules = %s AND shards = %s AND shard = %s"
 _SET_CLOCK = """
-INSERT INTO engine_clock (kind, now) VALUES (%s, %s)
-ON CONFLICT (only_row) DO UPDATE SET kind = excluded.kind, now = excluded.now
+INSERT INTO engine_clock (shards, shard, kind, now) VALUES (%s, %s, %s, %s)
+ON CONFLICT (shards, shard) DO UPDATE SET kind = excluded.kind, now = excluded.now
 WHERE engine_clock.now < excluded.now OR engine_clock.kind <> excluded.kind
 """
-_GET_CLOCK = "SELECT kind, now FROM engine_clock"
+_GET_CLOCK = "SELECT kind, now FROM engine_clock WHERE shards = %s AND shard = %s"
 _QUARANTINE = """
 INSERT INTO quarantine (digest, at, gateway, topic, payload, reason, place, detail)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
@@ -30,7 +33,7 @@ _FORGET = """
 DELETE FROM quarantine WHERE at < %(before)s OR id <= (SELECT max(id) FROM quarantine) - %(most)s
 """
 _FORGET_BATCHES = "DELETE FROM batch WHERE received_at < %s AND id < (SELECT min(batch) FROM detector_state)"
-_FORGET_STATES = "DELETE FROM detector_state WHERE rules = %s AND detector <> ALL(%s)"
+_FORGET_STATES = "DELETE FROM detector_state WHERE rules = %s AND shards = %s AND shard = %s AND detector <> ALL(%s)"
 KEPT_PAYLOAD = 4096
 """How many bytes of a refused payload are kept for its vendor to look at, once for each message."""
 KEPT_ROWS = 1_000_000
@@ -58,19 +61,20 @@ class Refused:
     detail: str
 
 
-def save_snapshot(conn: psycopg.Connection, rules: str, snapshot: Snapshot) -> None:
+def save_snapshot(conn: psycopg.Connection, rules: str, snapshot: Snapshot, shard: Shard = WHOLE) -> None:
     """Keep the memory of a rule set; all of its detectors are saved together, and no others are kept."""
-    conn.execute(_FORGET_STATES, (rules, list(snapshot.states)))
+    whose = (rules, shard.of, shard.number)
+    conn.execute(_FORGET_STATES, (*whose, list(snapshot.states)))
     with conn.cursor() as cursor:
         cursor.executemany(
             _SAVE,
-            [(rules, name, snapshot.batch, snapshot.saved_at, state) for name, state in snapshot.states.items()],
+            [(*whose, name, snapshot.batch, snapshot.saved_at, state) for name, state in snapshot.states.items()],
         )
 
 
-def load_snapshot(conn: psycopg.Connection, rules: str) -> Snapshot | None:
+def load_snapshot(conn: psycopg.Connection, rules: str, shard: Shard = WHOLE) -> Snapshot | None:
     """Return the memory of a rule set, or None where it has none yet."""
-    rows = conn.execute(_LOAD, (rules,)).fetchall()
+    rows = conn.execute(_LOAD, (rules, shard.of, shard.number)).fetchall()
     if not rows:
         return None
     return Snapshot(
@@ -80,14 +84,14 @@ def load_snapshot(conn: psycopg.Connection, rules: str) -> Snapshot | None:
     )
 
 
-def set_clock(conn: psycopg.Connection, kind: str, now: datetime) -> None:
+def set_clock(conn: psycopg.Connection, kind: str, now: datetime, shard: Shard = WHOLE) -> None:
     """Remember the engine's clock; it never goes back."""
-    conn.execute(_SET_CLOCK, (kind, now))
+    conn.execute(_SET_CLOCK, (shard.of, shard.number, kind, now))
 
 
-def get_clock(conn: psycopg.Connection) -> tuple[str, datetime] | None:
+def get_clock(conn: psycopg.Connection, shard: Shard = WHOLE) -> tuple[str, datetime] | None:
     """Return the kind of clock that last drove this database and where it stood."""
-    row = conn.execute(_GET_CLOCK).fetchone()
+    row = conn.execute(_GET_CLOCK, (shard.of, shard.number)).fetchone()
     return (row[0], row[1]) if row else None
 
 

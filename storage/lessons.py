@@ -17,6 +17,7 @@ import psycopg
 from detectors.finding import Kind
 from detectors.verdict import Verdict
 from registry.instants import to_micros
+from registry.shards import WHOLE, Shard
 
 SAVE = """
 INSERT INTO verdict (alert, household, kind, at, real, visited)
@@ -28,15 +29,18 @@ ON CONFLICT (alert) DO NOTHING
 """
 _TAKE = """
 WITH fresh AS (
-    SELECT alert, row_number() OVER (ORDER BY at, alert) + (SELECT coalesce(max(no), 0) FROM verdict) AS no
-    FROM verdict WHERE no IS NULL
+    SELECT alert, nextval('lesson_number') AS no
+    FROM (
+        SELECT alert FROM verdict WHERE no IS NULL AND shard_of(household, %(shards)s) = %(shard)s ORDER BY at, alert
+    ) AS waiting
 )
 UPDATE verdict SET no = fresh.no, batch = %(batch)s, learned_at = %(now)s
 FROM fresh WHERE verdict.alert = fresh.alert
 RETURNING verdict.no, batch, learned_at, household, kind, at, real, visited
 """
 _SINCE = """
-SELECT no, batch, learned_at, household, kind, at, real, visited FROM verdict WHERE no > %s ORDER BY no
+SELECT no, batch, learned_at, household, kind, at, real, visited FROM verdict
+WHERE no > %s AND shard_of(household, %s) = %s ORDER BY no
 """
 
 
@@ -50,15 +54,16 @@ class Lesson:
     verdicts: tuple[Verdict, ...]
 
 
-def take(conn: psycopg.Connection, batch: int, now: datetime) -> Lesson | None:
-    """Take what no engine has taken yet, after a batch; None if there is nothing. Only one engine is at work."""
-    rows = sorted(conn.execute(_TAKE, {"batch": batch, "now": now}).fetchall())
+def take(conn: psycopg.Connection, batch: int, now: datetime, shard: Shard = WHOLE) -> Lesson | None:
+    """Take what no engine has taken yet, after a batch; None if there is nothing. A shard has one engine at work."""
+    whose = {"shard": shard.number, "shards": shard.of}
+    rows = sorted(conn.execute(_TAKE, {"batch": batch, "now": now, **whose}).fetchall())
     return _lesson(rows) if rows else None
 
 
-def since(conn: psycopg.Connection, no: int) -> Iterator[Lesson]:
+def since(conn: psycopg.Connection, no: int, shard: Shard = WHOLE) -> Iterator[Lesson]:
     """Yield what was taken after a number, as it was taken together."""
-    rows = conn.execute(_SINCE, (no,)).fetchall()
+    rows = conn.execute(_SINCE, (no, shard.of, shard.number)).fetchall()
     for _, together in groupby(rows, key=lambda row: row[1:3]):
         yield _lesson(list(together))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from registry.readings import Flag, Flags, ReadingBatch, Sensors, Times, Values
+from registry.shards import WHOLE, Shard
 
 _POSTGRES_EPOCH = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970; binary timestamps count from there
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -28,7 +29,8 @@ _ROW = np.dtype([*_HEAD, ("use_length", ">i4"), ("use", ">f8"), *_TAIL])
 _ROW_WITHOUT_USE = np.dtype([*_HEAD, ("use_length", ">i4"), *_TAIL])
 
 _COPY = "COPY reading (sensor, time, value, use, flags, batch) FROM STDIN (FORMAT BINARY)"
-_NEW_BATCH = "INSERT INTO batch (id, received_at) VALUES (%s, %s)"
+_NEXT_BATCH = "SELECT nextval('batch_number')"
+_NEW_BATCH = "INSERT INTO batch (id, received_at, shard, shards) VALUES (%s, %s, %s, %s)"
 _INSERT = """
 INSERT INTO reading (sensor, time, value, use, flags, batch)
 SELECT sensor, to_timestamp(0) + micros * interval '1 microsecond', value, use, flags, %s
@@ -42,10 +44,11 @@ SELECT reading.sensor, (extract(epoch FROM reading.time) * 1000000)::bigint, rea
        (extract(epoch FROM batch.received_at) * 1000000)::bigint
 FROM reading JOIN batch ON batch.id = reading.batch
 WHERE reading.batch > %s AND reading.batch <= %s AND reading.flags & %s = 0
+    AND (batch.shard = %s OR batch.shards <> %s)
 ORDER BY reading.batch, reading.time
 """
 _LAST = 2**62
-_LAST_BATCH = "SELECT coalesce(max(id), 0) FROM batch"
+_LAST_BATCH = "SELECT coalesce(max(id), 0) FROM batch WHERE shard = %s OR shards <> %s"
 _BATCH_BEFORE = "SELECT coalesce(max(id), 0) FROM batch WHERE received_at < %s"
 
 
@@ -56,13 +59,14 @@ def write(
     readings: ReadingBatch,
     use: Values,
     flags: Flags,
+    shard: Shard = WHOLE,
 ) -> int:
-    """Store a batch within the caller's transaction and return how many rows were new.
+    """Store a batch of a shard within the caller's transaction and return how many rows were new.
 
     Rows not flagged `LATE` are newer than all their sensor has stored, so they go in by one COPY. Late rows, or all
     rows if the database knows better, go in one by one where there is none yet: the first stored wins.
     """
-    conn.execute(_NEW_BATCH, (batch, received_at))
+    conn.execute(_NEW_BATCH, (batch, received_at, shard.number, shard.of))
     late = (flags & int(Flag.LATE)) != 0
     new = np.flatnonzero(~late)
     stored = 0
@@ -78,9 +82,16 @@ def write(
     return stored
 
 
-def last_batch(conn: psycopg.Connection) -> int:
-    """Return the number of the last batch that was committed, 0 if none was."""
-    row = conn.execute(_LAST_BATCH).fetchone()
+def next_batch(conn: psycopg.Connection) -> int:
+    """Return the number of a batch to be written: greater than that of every batch begun before."""
+    row = conn.execute(_NEXT_BATCH).fetchone()
+    assert row is not None, "nextval returns a row"  # noqa: S101 (PostgreSQL's own promise)
+    return int(row[0])
+
+
+def last_batch(conn: psycopg.Connection, shard: Shard = WHOLE) -> int:
+    """Return the number of the last batch that may hold readings of a shard, 0 if there is none."""
+    row = conn.execute(_LAST_BATCH, (shard.number, shard.of)).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -91,12 +102,15 @@ def batch_before(conn: psycopg.Connection, moment: datetime) -> int:
 
 
 def since(
-    conn: psycopg.Connection, batch: int, upto: int | None = None, *, chunk: int = 50_000
+    conn: psycopg.Connection, batch: int, upto: int | None = None, *, shard: Shard = WHOLE, chunk: int = 50_000
 ) -> Iterator[ReadingBatch]:
-    """Yield the scored readings stored after a batch, `upto` another, in the order in which the detectors saw them."""
+    """Yield the scored readings stored after a batch, `upto` another, in the order in which the detectors saw them.
+
+    Where households were divided otherwise at the time, readings of other shards are among them.
+    """
     with conn.transaction(), conn.cursor(name="replay", binary=True) as cursor:
         cursor.itersize = chunk
-        cursor.execute(_SINCE, (batch, _LAST if upto is None else upto, int(Flag.LATE)))
+        cursor.execute(_SINCE, (batch, _LAST if upto is None else upto, int(Flag.LATE), shard.number, shard.of))
         while rows := cursor.fetchmany(chunk):
             sensor, time, value, received = zip(*rows, strict=True)
             yield ReadingBatch(

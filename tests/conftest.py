@@ -1,18 +1,25 @@
-"""Real servers for the tests that need them: a PostgreSQL for the session, a fresh database per test."""
+"""Real servers for the tests that need them: a PostgreSQL and a Kafka for the session, a database, a topic per test."""
 
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import psycopg
 import pytest
+from confluent_kafka.admin import AdminClient
 from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 
+from ingest.topic import ensure_topic
 from storage.embedded import temporary_postgres
 from storage.migrate import migrate
+from tests.kafka.broker import KafkaBroker, KafkaUnavailableError, fetched
+from tests.kafka.shared import shared_kafka
+from tests.mosquitto import PROGRAM, Mosquitto
 
 _numbers = count(1)
 # `--hypothesis-profile=thorough`: as many runs as the state machines of alerts are judged by.
@@ -55,3 +62,60 @@ def database(postgres: str, _template: str) -> Iterator[str]:
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{_template}"')
         yield make_conninfo(postgres, dbname=name)
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def own_kafka() -> None:
+    """Say that tests may start a Kafka here: they may where Java and Maven are; with CI=true nothing is skipped.
+
+    Whoever has both tools has Maven fetch things all the time, and a test that runs says more than one that does not.
+    """
+    try:
+        fetched()
+    except KafkaUnavailableError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"needs Apache Kafka: {error}; or set KAFKA_BOOTSTRAP_SERVERS to a cluster that tests may use")
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Servers of a cluster where tests may create topics: SHOUWANG_TEST_KAFKA, KAFKA_BOOTSTRAP_SERVERS, or our own.
+
+    Our own is shared by the processes of pytest-xdist, whose folders lie beside each other.
+    """
+    given = os.environ.get("SHOUWANG_TEST_KAFKA") or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if given:
+        yield given
+        return
+    request.getfixturevalue("own_kafka")
+    folder = tmp_path_factory.getbasetemp()
+    beside = "PYTEST_XDIST_WORKER" in os.environ
+    with shared_kafka((folder.parent if beside else folder) / "kafka") as servers:
+        yield servers
+
+
+@pytest.fixture
+def topic(kafka: str) -> Iterator[str]:
+    """Name of a topic of the test's own, with three partitions."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    ensure_topic(kafka, name, 3)
+    yield name
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.delete_topics([name])[name].result(30)
+
+
+@pytest.fixture
+def mortal_kafka(own_kafka: None, tmp_path: Path) -> Iterator[KafkaBroker]:  # noqa: ARG001 - it says whether we may
+    """Start a Kafka that the test may kill and start again."""
+    with KafkaBroker(tmp_path / "kafka") as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """Start a Mosquitto; where it is not installed the test is skipped, with CI=true it fails."""
+    if PROGRAM is None and os.environ.get("CI") != "true":
+        pytest.skip("needs Mosquitto: install the package mosquitto")
+    with Mosquitto(tmp_path_factory.mktemp("mosquitto")) as broker:
+        yield broker

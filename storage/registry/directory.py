@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from registry.instants import to_micros
 from registry.model import Area, Device, Household, Registry
 from registry.quantities import BY_LABEL, Quantity
 from registry.refusals import UnknownDeviceError
+from registry.shards import WHOLE, Shard
 from registry.sheets import sheets
 from storage.registry.tables import save, take_turn
 
@@ -26,6 +27,8 @@ SELECT
 FROM device
 JOIN household ON household.id = device.household
 LEFT JOIN sensor ON sensor.device = device.id
+WHERE (%(shards)s = 1 OR shard_of(household.id, %(shards)s) = %(shard)s)
+    AND (%(sensors)s::int[] IS NULL OR device.id IN (SELECT device FROM sensor WHERE id = ANY(%(sensors)s::int[])))
 GROUP BY device.id, household.id
 ORDER BY device.id COLLATE "C"
 """
@@ -78,8 +81,11 @@ def version(conn: Connection[Any]) -> int:
     return int(row[0])
 
 
-def directory(conn: Connection[Any]) -> list[DirectoryRow]:
-    """Return every device by id. Ask for `version` before: a change in between then shows as a newer version."""
+def directory(conn: Connection[Any], shard: Shard = WHOLE, sensors: Sequence[int] | None = None) -> list[DirectoryRow]:
+    """Return every device of a shard by id, or those that some `sensors` belong to.
+
+    Ask for `version` before: a change in between then shows as a newer version.
+    """
     with conn.cursor(row_factory=tuple_row) as cursor:
         return [
             DirectoryRow(
@@ -89,9 +95,11 @@ def directory(conn: Connection[Any]) -> list[DirectoryRow]:
                 zone,
                 area,
                 dependent,
-                {BY_LABEL[label]: sensor for label, sensor in sensors.items()},
+                {BY_LABEL[label]: sensor for label, sensor in known.items()},
             )
-            for device, gateway, household, zone, area, dependent, sensors in cursor.execute(_DIRECTORY)
+            for device, gateway, household, zone, area, dependent, known in cursor.execute(
+                _DIRECTORY, {"shards": shard.of, "shard": shard.number, "sensors": sensors}
+            )
         ]
 
 

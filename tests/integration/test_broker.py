@@ -6,73 +6,27 @@ import os
 import queue
 import socket
 import threading
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from ingest.broker import EmbeddedBroker
 from ingest.errors import BrokerError
 from ingest.mqtt import Delivery, Endpoint, Subscriber
 from simulators.receipts import ReceiptedPublisher
 from tests.e2e.service import free_port, until
+from tests.integration.mqtt_client import client, publish
 
 EMBEDDED = "SHOUWANG_TEST_MQTT_URL" not in os.environ
 
 
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    """Return where MQTT 5 clients of these tests connect."""
-    if not EMBEDDED:
-        yield Endpoint.parse(os.environ["SHOUWANG_TEST_MQTT_URL"])
-        return
-    with EmbeddedBroker(tmp_path_factory.mktemp("broker"), port=free_port()) as broker:
-        yield Endpoint("127.0.0.1", broker.port5, None, None, tls=False)
-
-
-@pytest.fixture
-def gateway() -> str:
-    """Return the name of a gateway that nobody else publishes for."""
-    return f"gw-{uuid.uuid4().hex[:12]}"
-
-
 @contextmanager
-def _client(endpoint: Endpoint, heard: Callable[[paho.MQTTMessage], None] | None = None) -> Iterator[paho.Client]:
-    """Connect a plain MQTT 5 client; with `heard` it hears whatever lies below `elsewhere/` and `receipts/`."""
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="", protocol=paho.MQTTv5)
-    client.username_pw_set(endpoint.username or "gateway", endpoint.password)
-    subscribed = threading.Event()
-    client.on_subscribe = lambda *_: subscribed.set()
-    if heard is not None:
-        client.on_message = lambda _client, _data, message: heard(message)
-    client.connect(endpoint.host, endpoint.port, clean_start=True)
-    client.loop_start()
-    client.subscribe([("elsewhere/#", 1), ("receipts/#", 1)])
-    assert subscribed.wait(20)
-    try:
-        yield client
-    finally:
-        client.disconnect()
-        client.loop_stop()
-
-
-def _publish(client: paho.Client, topic: str, *payloads: str, response_topic: str | None = None) -> None:
-    for payload in payloads:
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho publishes no types for it
-        if response_topic is not None:
-            properties.ResponseTopic = response_topic
-            properties.CorrelationData = payload.encode()
-        client.publish(topic, payload, qos=1, properties=properties).wait_for_publish(20)
-
-
-@contextmanager
-def _subscriber(endpoint: Endpoint, gateway: str, *, receive_maximum: int = 1_000) -> Iterator[Subscriber]:
+def _subscriber(
+    endpoint: Endpoint, gateway: str, *, receive_maximum: int = 1_000, read_ahead: int = 2_000
+) -> Iterator[Subscriber]:
     made = Subscriber(
         endpoint,
         [f"telemetry/{gateway}/#"],
@@ -80,6 +34,7 @@ def _subscriber(endpoint: Endpoint, gateway: str, *, receive_maximum: int = 1_00
         now=lambda: 7,
         receive_maximum=receive_maximum,
     )
+    made._read_ahead = read_ahead
     made.start()
     try:
         yield made
@@ -113,8 +68,8 @@ def _cut(subscriber: Subscriber) -> None:
 
 
 def test_a_message_carries_its_topic_payload_and_the_moment_it_was_heard(endpoint: Endpoint, gateway: str) -> None:
-    with _subscriber(endpoint, gateway) as subscriber, _client(endpoint) as publisher:
-        _publish(publisher, f"telemetry/{gateway}/senml", "a", response_topic="receipts/r")
+    with _subscriber(endpoint, gateway) as subscriber, client(endpoint) as publisher:
+        publish(publisher, f"telemetry/{gateway}/senml", "a", response_topic="receipts/r")
         [delivery] = _take(subscriber, 1)
         subscriber.acknowledge([delivery])
     assert (delivery.message.topic, delivery.message.payload, delivery.message.received) == (
@@ -124,8 +79,8 @@ def test_a_message_carries_its_topic_payload_and_the_moment_it_was_heard(endpoin
 
 
 def test_what_is_not_acknowledged_comes_again_after_a_lost_connection(endpoint: Endpoint, gateway: str) -> None:
-    with _subscriber(endpoint, gateway) as subscriber, _client(endpoint) as publisher:
-        _publish(publisher, f"telemetry/{gateway}/senml", "a", "b", "c")
+    with _subscriber(endpoint, gateway) as subscriber, client(endpoint) as publisher:
+        publish(publisher, f"telemetry/{gateway}/senml", "a", "b", "c")
         first = _take(subscriber, 3)
         assert _said(first) == ["a", "b", "c"]
         subscriber.acknowledge(first[:1])
@@ -135,7 +90,7 @@ def test_what_is_not_acknowledged_comes_again_after_a_lost_connection(endpoint: 
         again = _take(subscriber, 2)
         assert sorted(_said(again)) == ["b", "c"]
         subscriber.acknowledge(again)
-        _publish(publisher, f"telemetry/{gateway}/senml", "d")
+        publish(publisher, f"telemetry/{gateway}/senml", "d")
         assert _said(_take(subscriber, 1)) == ["d"]
 
 
@@ -151,21 +106,34 @@ def _ping(subscriber: Subscriber) -> None:
 
 
 def test_what_is_not_acknowledged_waits_for_the_next_process(endpoint: Endpoint, gateway: str) -> None:
-    with _client(endpoint) as publisher:
+    with client(endpoint) as publisher:
         with _subscriber(endpoint, gateway) as subscriber:
-            _publish(publisher, f"telemetry/{gateway}/senml", "a", "b")
+            publish(publisher, f"telemetry/{gateway}/senml", "a", "b")
             _take(subscriber, 2)
-        _publish(publisher, f"telemetry/{gateway}/senml", "c")
+        publish(publisher, f"telemetry/{gateway}/senml", "c")
         with _subscriber(endpoint, gateway) as subscriber:
             taken = _take(subscriber, 3)
             subscriber.acknowledge(taken)
             assert sorted(_said(taken)) == ["a", "b", "c"]
 
 
+def test_more_than_is_read_ahead_may_wait_for_the_next_process(endpoint: Endpoint, gateway: str) -> None:
+    many = 90  # within what the embedded broker sends at once
+    with client(endpoint) as publisher:
+        with _subscriber(endpoint, gateway):
+            pass
+        publish(publisher, f"telemetry/{gateway}/senml", *map(str, range(many)))
+        with _subscriber(endpoint, gateway, read_ahead=10) as subscriber:
+            taken = _take(subscriber, many)
+            subscriber.acknowledge(taken)
+            until(lambda: subscriber.connected, "the subscription is granted")
+    assert _said(taken) == [str(number) for number in range(many)]
+
+
 def test_an_acknowledgement_for_an_old_connection_is_ignored(endpoint: Endpoint, gateway: str) -> None:
-    with _client(endpoint) as publisher:
+    with client(endpoint) as publisher:
         with _subscriber(endpoint, gateway) as subscriber:
-            _publish(publisher, f"telemetry/{gateway}/senml", "a", "b")
+            publish(publisher, f"telemetry/{gateway}/senml", "a", "b")
             old = _take(subscriber, 2)
             _cut(subscriber)
             assert sorted(_said(_take(subscriber, 2))) == ["a", "b"]
@@ -178,8 +146,8 @@ def test_an_acknowledgement_for_an_old_connection_is_ignored(endpoint: Endpoint,
 
 
 def test_what_was_delivered_before_the_connection_was_lost_is_not_handed_out(endpoint: Endpoint, gateway: str) -> None:
-    with _subscriber(endpoint, gateway) as subscriber, _client(endpoint) as publisher:
-        _publish(publisher, f"telemetry/{gateway}/senml", "a")
+    with _subscriber(endpoint, gateway) as subscriber, client(endpoint) as publisher:
+        publish(publisher, f"telemetry/{gateway}/senml", "a")
         until(lambda: not subscriber._deliveries.empty(), "it has arrived")
         _cut(subscriber)
         until(lambda: subscriber._deliveries.qsize() == 2, "it has arrived again")
@@ -191,8 +159,8 @@ def test_what_was_delivered_before_the_connection_was_lost_is_not_handed_out(end
 @pytest.mark.skipif(not EMBEDDED, reason="Mosquitto 2.0.11 hands out a whole window anew at each acknowledgement")
 def test_what_is_in_flight_is_bounded(endpoint: Endpoint, gateway: str) -> None:
     many, window = 600, 200
-    with _subscriber(endpoint, gateway, receive_maximum=window) as subscriber, _client(endpoint) as publisher:
-        _publish(publisher, f"telemetry/{gateway}/senml", *(str(number) for number in range(many)))
+    with _subscriber(endpoint, gateway, receive_maximum=window) as subscriber, client(endpoint) as publisher:
+        publish(publisher, f"telemetry/{gateway}/senml", *(str(number) for number in range(many)))
         taken: list[Delivery] = []
         while len(taken) < many:
             held = _take(subscriber, 1)
@@ -211,12 +179,12 @@ def test_receipts_go_nowhere_but_to_the_gateway_that_asked(endpoint: Endpoint, g
         if gateway in message.topic:
             heard.put((message.topic, bytes(message.payload), getattr(message.properties, "CorrelationData", b"")))
 
-    with _subscriber(endpoint, gateway) as subscriber, _client(endpoint, note) as publisher:
+    with _subscriber(endpoint, gateway) as subscriber, client(endpoint, note) as publisher:
         good = f"receipts/{gateway}"
         asked = (f"elsewhere/{gateway}", f"elsewhere/{good}", f"{good}/more", f"receipts/another-{gateway}", good)
         for topic in asked:
-            _publish(publisher, f"telemetry/{gateway}/senml", "x", response_topic=topic)
-        _publish(publisher, f"telemetry/{gateway}/senml", "y")
+            publish(publisher, f"telemetry/{gateway}/senml", "x", response_topic=topic)
+        publish(publisher, f"telemetry/{gateway}/senml", "y")
         deliveries = _take(subscriber, len(asked) + 1)
         assert [delivery.response_topic for delivery in deliveries] == [*asked, None]
         for delivery in deliveries:

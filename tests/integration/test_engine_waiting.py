@@ -16,8 +16,9 @@ from detectors.finding import Finding, Kind, Severity
 from ingest.mqtt import Delivery, Subscriber
 from registry.instants import MINUTE, to_datetime, to_micros
 from registry.model import Area, Device, Household, Registry
-from shouwang.engine import AT_ONCE, Engine
+from shouwang.engine import Engine
 from shouwang.listening import IngestMetrics, Listening
+from shouwang.raising import AT_ONCE
 from tests.alerts_world import finding
 from tests.integration.engine_house import START, HandClock, rows, settle, start, water
 
@@ -145,7 +146,7 @@ def test_a_history_leaves_nothing_waiting(house: str) -> None:
     clock = HandClock()
     with finding_next(house, clock, silent()) as engine:
         engine.tick()
-        engine.take_readings(engine._validated([], START).batch)
+        engine.take_readings(engine._roster.check([], START).batch)
         assert not engine.waiting
     assert opened(house) == len(HOMES)
 

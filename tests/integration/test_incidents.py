@@ -72,10 +72,10 @@ def test_a_blackout_is_one_incident_and_one_call(database: str) -> None:
         run_due(PostgresAlertBook(conn), to_micros(clock.moment))
 
     with at_work(database, clock, "default") as engine:  # a restart in the middle of it
-        assert len(engine._sensors.outages.state()) == 30
+        assert len(engine._roster.sensors.outages.state()) == 30
         live(engine, clock, 19, 22, dark=True)
         live(engine, clock, 22, 25)
-        assert not any(end > to_micros(clock.moment) for [(_, end)] in engine._sensors.outages.state().values())
+        assert not any(end > to_micros(clock.moment) for [(_, end)] in engine._roster.sensors.outages.state().values())
 
     [(onset, raised, ended)] = rows(database, "SELECT onset, raised_at, ended_at FROM incident")
     assert onset == START + 15 * QUARTER + timedelta(seconds=28)
@@ -96,7 +96,7 @@ def test_the_engine_knows_areas_gateways_absences_and_who_depends_on_the_supply(
     clock = HandClock()
     with at_work(database, clock, "default") as engine:
         live(engine, clock, 0, 1)
-        known = engine._sensors
+        known = engine._roster.sensors
         assert set(known.areas) == {"440101"}
         assert set(known.gateways) == {"gw-1"}
         assert known.places == ["4401", "440101"]

@@ -160,3 +160,9 @@ def test_gaps_are_counted_the_same_however_their_batches_are_cut() -> None:
     assert whole.detector.snapshot() == single.detector.snapshot()
     end = NOON + round((hours[-1] + 300) * HOUR)
     assert whole.detector.tick(end) == single.detector.tick(end) != []
+
+
+def test_where_no_device_is_registered_nobody_is_silent_after_a_restart_either() -> None:
+    detector = Offline(SensorTable())
+    detector.restore(Offline(SensorTable()).snapshot())
+    assert detector.tick(NOON) == []
