@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from shouwang import oncall_commands, policy_commands, token_commands
 from shouwang.command_frame import DataDir, database, told
+from shouwang.errors import SettingsError
 
 app = typer.Typer(
     name="shouwang",
@@ -61,7 +62,13 @@ def up(
 
 
 @app.command()
-def ingest(rules: Rules = None, metrics_port: MetricsPort = None) -> None:
+def ingest(
+    rules: Rules = None,
+    metrics_port: MetricsPort = None,
+    leave: Annotated[
+        bool, typer.Option("--leave", help="With Kafka: hand our share to the others for good, end.")
+    ] = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
     """Carry telemetry from an MQTT broker to PostgreSQL, judging it on the way (SHOUWANG_MQTT_URL, …_DATABASE_URL).
 
     With SHOUWANG_KAFKA_SERVERS it carries telemetry to Kafka instead, for workers to judge; any number may run then,
@@ -71,11 +78,13 @@ def ingest(rules: Rules = None, metrics_port: MetricsPort = None) -> None:
         if settings.kafka_servers is None:
             from shouwang.roles import run_ingest
 
+            if leave:
+                raise SettingsError("nothing is shared here: --leave is for several ingest processes on Kafka")
             run_ingest(settings, metrics_port)
         else:
             from shouwang.distributed import run_gather
 
-            run_gather(settings, metrics_port)
+            run_gather(settings, metrics_port, leaving=leave)
 
 
 @app.command()

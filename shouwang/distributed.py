@@ -40,8 +40,11 @@ _LEAVE_SECONDS = 60.0
 _FAILED = 70  # EX_SOFTWARE: whoever supervises the process starts it again
 
 
-def run_gather(settings: Settings, metrics_port: int | None) -> None:
-    """Carry telemetry from the broker to Kafka until told to stop; any number of these may run."""
+def run_gather(settings: Settings, metrics_port: int | None, *, leaving: bool = False) -> None:
+    """Carry telemetry from the broker to Kafka until told to stop; any number of these may run.
+
+    One that is `leaving` hands its share over to the others and ends when nothing is left for it.
+    """
     database, clock, stop, metrics = database_of(settings), LiveClock(), threading.Event(), CollectorRegistry()
     if settings.mqtt_url is None:
         raise NoInstanceError("say where the broker is: SHOUWANG_MQTT_URL=mqtt://user:password@host:1883")
@@ -57,7 +60,7 @@ def run_gather(settings: Settings, metrics_port: int | None) -> None:
             client, writer, lambda: connect(database, name="shouwang ingest"), clock, stop, IngestMetrics(metrics)
         )
         try:
-            gathering.run()
+            gathering.run(leaving=leaving)
         finally:
             client.stop()
 
