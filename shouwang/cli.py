@@ -30,6 +30,9 @@ bench_app = typer.Typer(help="Measure this machine with Shouwang on it; alone: e
 app.add_typer(bench_app, name="bench")
 
 Rules = Annotated[str | None, typer.Option("--rules", help="A rule set's name or TOML file.", show_default="default")]
+Leave = Annotated[
+    bool, typer.Option("--leave", help="With Kafka: hand this client's share over to the others for good, and end.")
+]
 MetricsPort = Annotated[int | None, typer.Option("--metrics-port", help="Serve Prometheus metrics on this port.")]
 
 
@@ -65,9 +68,7 @@ def up(
 def ingest(
     rules: Rules = None,
     metrics_port: MetricsPort = None,
-    leave: Annotated[
-        bool, typer.Option("--leave", help="With Kafka: hand our share to the others for good, end.")
-    ] = False,  # noqa: FBT002 - a flag of the command line
+    leave: Leave = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Carry telemetry from an MQTT broker to PostgreSQL, judging it on the way (SHOUWANG_MQTT_URL, …_DATABASE_URL).
 
