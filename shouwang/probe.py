@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 
 STALE_SECONDS = 60.0
 """How old a heartbeat may be; the loops beat several times a second, and their longest pause is 10 s."""
@@ -36,4 +36,4 @@ def ailment(url: str, now: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(ailment(sys.argv[1], time.time()) or 0)
+    sys.exit(ailment(sys.argv[1], datetime.now(UTC).timestamp()) or 0)

@@ -20,14 +20,18 @@ _CLOCKS = {
 _PACED = {
     "storage/embedded.py": "how long a server process is waited for",
     "ingest/broker.py": "how long a server process is waited for",
+    "ingest/topic.py": "how long a topic that was just made is waited for",
     "ingest/mqtt.py": "how long the broker has been quiet, so that a stop can wait for what is on its way",
     "simulators/receipts.py": "when a lost connection is tried again",
     "dashboards/headers.py": "how long an answer took, for Prometheus",
     "shouwang/clock.py": "the one place where the real time comes from",
     "shouwang/instance.py": "how long a service that is being restarted is waited for",
     "shouwang/listening.py": "how often the loop goes round",
+    "shouwang/gathering.py": "how long messages are gathered, and how often the loop goes round",
+    "shouwang/distributed.py": "how often somebody looks whether the consumer is alive",
     "shouwang/escalating.py": "how often the loop goes round",
     "shouwang/auditing.py": "how often answers are measured anew",
+    "shouwang/probe.py": "how old a heartbeat is: a health check, on the standard library alone",
     "shouwang/heartbeat.py": "how often somebody outside is told that all is well",
     "shouwang/up.py": "how long a predecessor and the last messages are waited for",
     "shouwang/replaying.py": "how fast a recording is published",
@@ -35,6 +39,8 @@ _PACED = {
 """Shells that wait for other processes; none of them decides anything about a household by it."""
 _DATED_BY_THE_DATABASE = {
     "storage/tokens.py": "access ends in the real world",
+    "storage/shards.py": "when a worker took a shard over, for whoever looks into it",
+    "storage/migrations/0011_shards.sql": "likewise",
     "storage/migrate.py": "when a migration was applied",
     "storage/migrations/0001_house.sql": "when a token was made",
     "storage/audit.py": "whether anybody audits at all",
@@ -91,7 +97,7 @@ def test_promise_7_time_is_data_no_logic_reads_the_wall_clock() -> None:
     assert set(reading) == set(_PACED)
     # Paced shells count seconds; what day it is they learn from the clock that is handed to them.
     dated = {name for name, clocks in reading.items() if not clocks <= {c for c in _CLOCKS if c.startswith("time.")}}
-    assert dated == {"shouwang/clock.py"}
+    assert dated == {"shouwang/clock.py", "shouwang/probe.py"}
     assert not any(clocks & {"time.time", "time.time_ns", "time.localtime"} for clocks in reading.values())
     assert asking == set(_DATED_BY_THE_DATABASE)
 
