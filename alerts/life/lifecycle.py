@@ -219,7 +219,7 @@ def hear(
     elif quiet_backlog(before):
         if not waits:
             draft.climb_anew()
-    elif flaps and not further:
+    elif flaps and not further and before.status is not Status.SUPPRESSED:
         draft.alert = replace(draft.alert, returned_at=None)  # it is what it was: its ladder runs, or somebody has it
     elif before.status is Status.RETURNED and before.policy.on_return is OnReturn.CONTINUE and not further:
         draft.alert = replace(draft.alert, status=Status.UNACKNOWLEDGED, returned_at=None)  # its ladder runs

@@ -56,6 +56,17 @@ class Storms:
         assert _of(world, HOME).status is Status.UNACKNOWLEDGED
         assert "li" in {person for _, person, _ in world.sent()}
 
+    def test_urgent_news_wakes_what_flaps_in_a_storm(self, world: World) -> None:
+        _, leak = _storm(world)
+        for _ in range(5):
+            world.wait(MINUTE)
+            world.take(replace(leak, phase=Phase.CLEARED, time=world.now))
+            leak = replace(leak, onset=world.now, time=world.now)
+            world.take(leak)
+        assert _of(world, MUTE).suppressed_why is Suppression.STORM
+        world.take(replace(leak, severity=Severity.URGENT))
+        assert _of(world, MUTE).status is Status.UNACKNOWLEDGED
+
     def test_what_a_storm_kept_quiet_waits_on_for_announced_work(self, world: World) -> None:
         _storm(world)
         world.works(HOME, world.now, world.now + DAY)
