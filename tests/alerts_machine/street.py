@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize
 from alerts.channels.choice import Channels
 from alerts.channels.port import Channel, ChannelError, Receipt
 from alerts.errors import AlertError
-from alerts.ladders.policy import DEADLINES, Do
+from alerts.ladders.policy import DEADLINES, Action, Do
 from alerts.life.answers import SUPPORT
 from alerts.messages.limits import Limits
 from alerts.model import Notification, Status
@@ -33,6 +33,8 @@ ACTORS = st.sampled_from(["token:desk", "person:wang", "person:zhao"])
 PICK = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 5, 8])
 PROVIDER = "provider"
 _NOT_CLIMBING = DEADLINES | {Do.SETTLE, Do.TELL, Do.FOLLOW_UP}
+_NOBODY_GOES = Action(Do.CALL, who="on_call", message="refused")
+"""What tells whoever is on call that all have refused a task, whoever holds the alert."""
 
 
 class Provider:
@@ -114,7 +116,7 @@ class Street(RuleBasedStateMachine):
         return [
             step.action.do
             for step in self.book.pending(alert)
-            if step.action.do not in _NOT_CLIMBING and step.action != SUPPORT
+            if step.action.do not in _NOT_CLIMBING and step.action not in (SUPPORT, _NOBODY_GOES)
         ]
 
     def closed(self) -> set[UUID]:
