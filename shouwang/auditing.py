@@ -139,21 +139,18 @@ class Auditor:
             log.critical("the auditor failed; trying again", exc_info=error)
 
     def _audit(self, conn: psycopg.Connection) -> None:
-        measured = float("-inf")
-        while not self._stop.is_set():
-            if stored.take_over(conn):
-                self._metrics.auditing.set(1)
-                self.look(conn)
-                if time.monotonic() - measured > _MEASURE_SECONDS:
-                    measured = time.monotonic()
-                    self._measure(conn)
-                while not self._stop.wait(_LOOK_SECONDS):
-                    self.look(conn)
-                    if time.monotonic() - measured > _MEASURE_SECONDS:
-                        measured = time.monotonic()
-                        self._measure(conn)
+        while not stored.take_over(conn):
+            if self._stop.wait(_LOOK_SECONDS):
                 return
-            self._stop.wait(_LOOK_SECONDS)
+        self._metrics.auditing.set(1)
+        measured = float("-inf")
+        while True:
+            self.look(conn)
+            if time.monotonic() - measured > _MEASURE_SECONDS:
+                measured = time.monotonic()
+                self._measure(conn)
+            if self._stop.wait(_LOOK_SECONDS):
+                return
 
     def _look(self, conn: psycopg.Connection) -> None:
         now, speed = micros(self._clock), self._clock.speed

@@ -51,7 +51,7 @@ def run_gather(settings: Settings, metrics_port: int | None, *, leaving: bool = 
     with connect(database) as conn:
         check_schema(conn)
     writer = Writer(_servers(settings), settings.kafka_topic, settings.mqtt_client_id)
-    client = wiring.sharing_subscriber(Endpoint.parse(settings.mqtt_url), settings.mqtt_client_id, clock)
+    client = wiring.subscriber(Endpoint.parse(settings.mqtt_url), settings.mqtt_client_id, clock, shared=True)
     serve_metrics(metrics_port, metrics)
     with wiring.told_to_stop(stop.set):
         client.start()

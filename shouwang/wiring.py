@@ -127,17 +127,16 @@ def first_engine(make: Callable[[], Engine], stop: threading.Event, patience: fl
             waited += _STAND_BY_SECONDS
 
 
-def subscriber(endpoint: Endpoint, client_id: str, clock: Clock) -> Subscriber:
-    """Return the service's MQTT client, listening to everything a gateway may say."""
-    topics = {"telemetry/#" if topic.startswith("telemetry/") else topic for topic in TOPICS}
-    return Subscriber(endpoint, sorted(topics), client_id=client_id, now=lambda: micros(clock))
+def subscriber(endpoint: Endpoint, client_id: str, clock: Clock, *, shared: bool = False) -> Subscriber:
+    """Return the service's MQTT client, listening to everything a gateway may say.
 
-
-def sharing_subscriber(endpoint: Endpoint, client_id: str, clock: Clock) -> Subscriber:
-    """Return a client that shares with others what gateways say: each message comes to one of them."""
+    Clients that are `shared` get each message once among them.
+    """
+    share = f"$share/{_SHARE}/" if shared else ""
     topics = {"telemetry/#" if topic.startswith("telemetry/") else topic for topic in TOPICS}
-    shared = sorted(f"$share/{_SHARE}/{topic}" for topic in topics)
-    return Subscriber(endpoint, shared, client_id=client_id, now=lambda: micros(clock))
+    return Subscriber(
+        endpoint, sorted(share + topic for topic in topics), client_id=client_id, now=lambda: micros(clock)
+    )
 
 
 def listening(

@@ -75,10 +75,11 @@ def measured(
         raise Refusal(422, "query.from: write a moment that is not after `to`")
     level = None if severity is None else Severity[severity.upper()].value
     which = None if kind is None else kind.value
-    everything, *by_severity = queries.delays(view, code, start=start, stop=stop, now=now, kind=which, severity=level)
-    counts = queries.counts(view, code, start=start, stop=stop, now=now, kind=which, severity=level)
+    chosen = queries.Chosen(code, start, stop, now, which, level)
+    everything, *by_severity = queries.delays(view, chosen)
+    counts = queries.counts(view, chosen)
     here, children = None, []
-    for row in queries.results(view, code, start=start, stop=stop, now=now, kind=which, severity=level):
+    for row in queries.results(view, chosen):
         if row["code"] == code:
             here = _area(row)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from alerts.checks.performance import TARGETS, Result, Target, Wait
 from detectors.finding import Severity
@@ -162,38 +163,29 @@ USUAL: dict[Wait, tuple[float, float]] = {
 reach (DESIGN §7); for the end of an alert there is no published figure: a day is what a review may take."""
 
 
-def delays(
-    view: View,
-    area: str,
-    *,
-    start: datetime,
-    stop: datetime,
-    now: datetime,
-    kind: str | None = None,
-    severity: int | None = None,
-) -> list[Row]:
-    """Return counts of the alerts opened in [start, stop), and of each wait (seconds) percentiles and share in time.
+class Chosen(NamedTuple):
+    """The alerts that are looked at: opened in [start, stop) in an area and what lies in it, as things stand `now`."""
+
+    area: str
+    start: datetime
+    stop: datetime
+    now: datetime
+    kind: str | None = None
+    severity: int | None = None
+
+
+def delays(view: View, chosen: Chosen) -> list[Row]:
+    """Return counts of the alerts chosen, and of each wait (seconds) percentiles and share in time.
 
     The first row (`severity` null) is of all of them, the others are of one severity each.
     """
     limits = {f"{COLUMNS[wait]}_target": seconds for wait, (seconds, _) in USUAL.items()}
-    about = {"area": area, "start": start, "stop": stop, "now": now, "kind": kind, "severity": severity}
-    return view.rows(_DELAYS, **about, **limits)
+    return view.rows(_DELAYS, **chosen._asdict(), **limits)
 
 
-def results(
-    view: View,
-    area: str,
-    *,
-    start: datetime,
-    stop: datetime,
-    now: datetime,
-    kind: str | None = None,
-    severity: int | None = None,
-) -> list[Row]:
+def results(view: View, chosen: Chosen) -> list[Row]:
     """Return an area and those right below it, by code, each with its number of alerts and its `results` by target."""
-    about = {"area": area, "start": start, "stop": stop, "now": now, "kind": kind, "severity": severity}
-    rows = view.rows(_RESULTS, **about)
+    rows = view.rows(_RESULTS, **chosen._asdict())
     for row in rows:
         row["results"] = [
             Result(target, row.pop(f"{target.name}_count"), row.pop(f"{target.name}_in_time")) for target in TARGETS
@@ -207,19 +199,9 @@ def visits(view: View, area: str, *, start: datetime, stop: datetime) -> Row:
     return row
 
 
-def counts(
-    view: View,
-    area: str,
-    *,
-    start: datetime,
-    stop: datetime,
-    now: datetime,
-    kind: str | None = None,
-    severity: int | None = None,
-) -> list[Row]:
+def counts(view: View, chosen: Chosen) -> list[Row]:
     """Return the number of alerts by kind, by severity and by outcome: one of the three is set in each row."""
-    about = {"area": area, "start": start, "stop": stop, "now": now, "kind": kind, "severity": severity}
-    return view.rows(_COUNTS, **about)
+    return view.rows(_COUNTS, **chosen._asdict())
 
 
 def tops(view: View) -> list[Row]:
@@ -229,7 +211,7 @@ def tops(view: View) -> list[Row]:
 
 def quantiles(view: View, *, now: datetime, length: timedelta) -> Iterator[tuple[str, str, str, float]]:
     """Yield (what, severity, quantile, seconds) of the alerts of the last `length`, everywhere."""
-    for row in delays(view, "", start=now - length, stop=now, now=now):
+    for row in delays(view, Chosen("", now - length, now, now)):
         severity = "all" if row["severity"] is None else Severity(row["severity"]).label
         for wait, column in COLUMNS.items():
             for quantile, name in (("0.5", "median"), ("0.9", "p90"), ("0.99", "p99")):
@@ -240,8 +222,7 @@ def quantiles(view: View, *, now: datetime, length: timedelta) -> Iterator[tuple
 
 def shares(view: View, *, now: datetime, length: timedelta) -> Iterator[tuple[str, float]]:
     """Yield each target that had anything to be met with in the last `length`, and the share that met it."""
-    about = {"area": "", "start": now - length, "stop": now, "now": now, "kind": None, "severity": None}
-    [row] = view.rows(_EVERYWHERE, **about)
+    [row] = view.rows(_EVERYWHERE, **Chosen("", now - length, now, now)._asdict())
     for target in TARGETS:
         result = Result(target, row[f"{target.name}_count"], row[f"{target.name}_in_time"])
         if result.share is not None:
