@@ -1,4 +1,4 @@
-"""Whom an alert of a household concerns, as a registry has it: as `storage.alert_people` finds them in the database.
+"""Whom an alert of a household concerns, by a registry: as `storage.alerts.people` finds them in the database.
 
 Without schedules: nobody is on call, so that the duty officers stand for them.
 """

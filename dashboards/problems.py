@@ -23,7 +23,7 @@ from dashboards.languages import ENGLISH, preferred, translator
 from dashboards.refusal_words import persons_in, retold, with_names
 from registry.errors import RegistryError, ShouwangError
 from registry.refusals import AlreadyRegisteredError, InvalidEntryError, UnknownEntryError
-from storage import alert_people
+from storage.alerts import people
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -150,7 +150,7 @@ def _with_names(request: Request, text: str) -> str:
     names: dict[str, str] = {}
     if ids:
         with context_of(request).pool.connection() as conn:
-            names = alert_people.names(conn, ids)
+            names = people.names(conn, ids)
     language = ENGLISH if request.url.path.startswith("/api/") else preferred(request.headers.get("accept-language"))
     return with_names(translator(language), text, names)
 

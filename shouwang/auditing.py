@@ -74,7 +74,7 @@ class AuditMetrics:
         )
         self.in_time = Gauge(
             "shouwang_answer_share",
-            "The share of the last 30 days within a target (docs/performance.md)",
+            "The share of the last 30 days within a target (docs/answering.md)",
             ("target",),
             registry=registry,
         )

@@ -83,7 +83,7 @@ def ingest(
                 raise SettingsError("nothing is shared here: --leave is for several ingest processes on Kafka")
             run_ingest(settings, metrics_port)
         else:
-            from shouwang.distributed import run_gather
+            from shouwang.distributed.roles import run_gather
 
             run_gather(settings, metrics_port, leaving=leave)
 
@@ -91,7 +91,7 @@ def ingest(
 @app.command()
 def worker(rules: Rules = None, metrics_port: MetricsPort = None) -> None:
     """Judge the readings that ingest has put into Kafka; any number may run, each takes its share of the households."""
-    from shouwang.distributed import run_worker
+    from shouwang.distributed.roles import run_worker
 
     with told(None, rules=rules) as settings:
         run_worker(settings, metrics_port)
@@ -124,7 +124,7 @@ def migrate() -> None:
         applied = run_migrate(settings)
         typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
         if settings.kafka_servers is not None:
-            from shouwang.distributed import ensure_stream
+            from shouwang.distributed.roles import ensure_stream
 
             made = ensure_stream(settings)
             typer.echo(f"Kafka's topic {settings.kafka_topic} {'was made' if made else 'is there'}")

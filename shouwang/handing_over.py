@@ -8,7 +8,7 @@ from alerts.channels.choice import Channels
 from alerts.oncall.handover import due, tell
 from registry.instants import MINUTE
 from storage import oncall
-from storage.alerts import PostgresAlertBook
+from storage.alerts.book import PostgresAlertBook
 from storage.handovers import PostgresHandOvers
 
 

@@ -24,7 +24,7 @@ from shouwang.command_frame import database
 from shouwang.errors import NoInstanceError, SettingsError
 from shouwang.instance import Instance
 from shouwang.settings import Settings
-from storage import alert_people
+from storage.alerts import people
 from storage.registry import load
 
 _STYLES = {Do.SMS: "cyan", Do.CALL: "green", Do.MESSAGE: "cyan", Do.PREFERRED: "cyan"}
@@ -81,10 +81,10 @@ def concerned(settings: Settings, registry: Path | None, household: str) -> tupl
     """
     if registry is None:
         with database(settings) as conn:
-            return alert_people.place(conn, household), alert_people.people(conn, household, micros(LiveClock()))
-    for place, people in _read(registry):
+            return people.place(conn, household), people.people(conn, household, micros(LiveClock()))
+    for place, around in _read(registry):
         if place.household == household:
-            return place, people
+            return place, around
     raise SettingsError(f"household {household!r} is not in {registry}; choose one of households.csv")
 
 

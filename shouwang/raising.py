@@ -14,7 +14,7 @@ from alerts.storms.turns import in_turn
 from detectors.finding import Finding
 from registry.shards import Shard
 from storage import waiting
-from storage.alerts import PostgresAlertBook
+from storage.alerts.book import PostgresAlertBook
 from storage.database import blames_data
 from storage.waiting import Slice
 

@@ -37,7 +37,7 @@ from simulators.people import react
 from simulators.story import cast, story
 from simulators.town import Town
 from storage import engine_state, oncall, registry
-from storage.alerts import PostgresAlertBook
+from storage.alerts.book import PostgresAlertBook
 from storage.handsets import Unanswered, unanswered
 from storage.visits import helped
 

@@ -44,7 +44,7 @@ from shouwang.handing_over import HandingOver
 from shouwang.heartbeat import Heartbeat
 from shouwang.listening import IngestMetrics, Listening
 from shouwang.settings import Settings
-from storage.alerts import PostgresAlertBook, books_on
+from storage.alerts.book import PostgresAlertBook, books_on
 from storage.database import connect
 from storage.migrate import check_schema
 from storage.shards import Tenure

@@ -14,7 +14,7 @@ from alerts.checks.audit import Held, Looked, Ran, Told, Underway, Undone
 from alerts.model import NotificationStatus
 from alerts.people import Medium, Recipient, Role
 from registry.instants import to_datetime, to_micros
-from storage.alerts import PostgresAlertBook
+from storage.alerts.book import PostgresAlertBook
 
 _ONE_AUDITOR = "SELECT pg_try_advisory_lock(20161103) AS ours"
 _MOST = 1000

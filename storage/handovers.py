@@ -12,7 +12,7 @@ from psycopg.rows import DictRow, dict_row
 from alerts.oncall.handover import HandOver
 from alerts.people import Recipient
 from registry.instants import to_datetime
-from storage import alert_people
+from storage.alerts import people
 
 # Whoever comes second waits for the first to commit, and then finds it told.
 _CLAIM = """
@@ -46,7 +46,7 @@ class PostgresHandOvers:
 
     def staff(self, person: str) -> Recipient | None:
         """Return a member of staff, None where there is none any more."""
-        return next(iter(alert_people.staff(self._conn, [person])), None)
+        return next(iter(people.staff(self._conn, [person])), None)
 
     def told_of(self, one: HandOver, alert: UUID) -> None:
         """Write down on which alert's timeline a hand-over stands."""

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from detectors.finding import Phase
 from detectors.incident import Incident
 from registry.instants import to_datetime
-from storage.alert_outbox import ALERTS
+from storage.alerts.outbox import ALERTS
 
 _SAVE = """
 INSERT INTO incident (id, area, cause, source, onset, raised_at, ended_at, homes, homes_known, part_of, facts)

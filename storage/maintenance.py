@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from storage.alerts import STEPS
+from storage.alerts.book import STEPS
 
 _ADD = """
 INSERT INTO maintenance (area, household, gateway, kinds, starts, ends, reason, made_by, made_at)

@@ -26,7 +26,7 @@ WHERE NOT EXISTS (
 ORDER BY home.id
 LIMIT %(most)s
 """
-"""Whose household has no caseworker has the nearest, as in `storage.alert_people`."""
+"""Whose household has no caseworker has the nearest, as in `storage.alerts.people`."""
 
 
 def unreachable_households(conn: Connection[Any], most: int) -> tuple[int, list[str]]:

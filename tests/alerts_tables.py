@@ -13,7 +13,7 @@ from alerts.model import Alert, AlertEvent, EventKind, HandsetMessage, Notificat
 from detectors.finding import Kind
 from detectors.verdict import Verdict
 from registry.instants import to_micros
-from storage import alert_rows
+from storage.alerts import rows
 from tests.alerts_world import (
     ANSWER_FOR,
     FARTHER,
@@ -39,7 +39,7 @@ class Tables:
             return conn.cursor(row_factory=dict_row).execute(query, parameters).fetchall()
 
     def all_alerts(self) -> list[Alert]:
-        return [alert_rows.to_alert(row) for row in self.rows("SELECT * FROM alert ORDER BY opened_at, raised_at")]
+        return [rows.to_alert(row) for row in self.rows("SELECT * FROM alert ORDER BY opened_at, raised_at")]
 
     def all_events(self, alert: UUID) -> list[AlertEvent]:
         found = self.rows("SELECT * FROM alert_event WHERE alert = %(alert)s ORDER BY seq", alert=alert)
@@ -50,14 +50,14 @@ class Tables:
 
     def all_steps(self, alert: UUID) -> list[Step]:
         found = self.rows("SELECT * FROM step WHERE alert = %(alert)s ORDER BY no", alert=alert)
-        return [alert_rows.to_step(row) for row in found]
+        return [rows.to_step(row) for row in found]
 
     def all_notifications(self) -> list[Notification]:
         found = self.rows("SELECT * FROM notification ORDER BY created_at, step, medium, person")
-        return [alert_rows.to_notification(row) for row in found]
+        return [rows.to_notification(row) for row in found]
 
     def all_tasks(self) -> list[Task]:
-        return [alert_rows.to_task(row) for row in self.rows("SELECT * FROM task ORDER BY created_at, step")]
+        return [rows.to_task(row) for row in self.rows("SELECT * FROM task ORDER BY created_at, step")]
 
     def all_verdicts(self) -> list[Verdict]:
         return [
@@ -67,7 +67,7 @@ class Tables:
 
     def all_messages(self) -> list[HandsetMessage]:
         found = self.rows("SELECT * FROM handset_message ORDER BY at, medium, person")
-        return [alert_rows.to_message(row) for row in found]
+        return [rows.to_message(row) for row in found]
 
     def awaited(self, patience: int) -> list[int]:
         found = self.rows(

@@ -2,7 +2,7 @@
 
 The targets are what telecare services reach: 97.5 % of alarms answered within 60 s and 99 % within 180 s, 90 % attended
 within 45 min (DESIGN §7). The bands follow Chongqing's five-colour chart of its areas (DESIGN §1). What counts as
-answered, and which alerts count at all, is in `docs/performance.md`.
+answered, and which alerts count at all, is in `docs/answering.md`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Waits(BaseModel):
 
 
 class Target(BaseModel):
-    """A share of alerts for which something must happen in time, and whether it did; see docs/performance.md."""
+    """A share of alerts for which something must happen in time, and whether it did; see docs/answering.md."""
 
     name: str = Field(examples=["urgent_60s"])
     wait: Wait

@@ -25,8 +25,8 @@ from registry.instants import to_micros
 from registry.readings import NO_READINGS, ReadingBatch
 from registry.shards import WHOLE, Shard
 from shouwang.clock import LiveClock
+from shouwang.distributed.gathering import Partitions
 from shouwang.engine import Engine
-from shouwang.gathering import Partitions
 from simulators.events import parse
 from simulators.town import Town
 from storage import registry

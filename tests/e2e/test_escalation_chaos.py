@@ -28,7 +28,7 @@ from alerts.storms.storm import Limits
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import DAY, SECOND, to_micros
 from shouwang import auditing
-from storage.alerts import PostgresAlertBook
+from storage.alerts.book import PostgresAlertBook
 from tests.e2e.service import COMMAND, until
 
 _NEVER = threading.Event()

@@ -21,7 +21,7 @@ from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from registry.instants import HOUR, MINUTE, to_micros
 from registry.model import Area, Contact, Device, Household, Person, Registry
 from storage import tokens
-from storage.alerts import PostgresAlertBook, books_on
+from storage.alerts.book import PostgresAlertBook, books_on
 from storage.database import open_pool
 from storage.registry import save
 from tests.alerts_rounds import deliver_due, miss_calls, run_due

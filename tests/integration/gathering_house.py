@@ -15,7 +15,7 @@ from ingest.mqtt import Subscriber
 from registry.instants import MINUTE, to_micros
 from registry.model import Device, Registry
 from registry.shards import shard_of
-from shouwang.gathering import Gathering
+from shouwang.distributed.gathering import Gathering
 from shouwang.listening import IngestMetrics
 from storage.database import connect
 from tests.e2e.service import until

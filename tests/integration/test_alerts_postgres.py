@@ -23,7 +23,7 @@ from alerts.model import (  # noqa: E402 - the same
 from detectors.finding import Kind  # noqa: E402 - the same
 from registry.instants import HOUR, MINUTE, to_datetime  # noqa: E402 - the same
 from storage import maintenance  # noqa: E402 - the same
-from storage.alerts import PostgresAlertBook, books_on  # noqa: E402 - the same
+from storage.alerts.book import PostgresAlertBook, books_on  # noqa: E402 - the same
 from storage.database import open_pool  # noqa: E402 - the same
 from storage.errors import StorageError  # noqa: E402 - the same
 from storage.views import View  # noqa: E402 - the same

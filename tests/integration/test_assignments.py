@@ -16,10 +16,10 @@ from registry.instants import to_micros
 from registry.quantities import Quantity
 from registry.readings import NO_READINGS, ReadingBatch
 from registry.shards import Shard, shard_of
-from shouwang.assignments import Assignments
 from shouwang.clock import Clock
+from shouwang.distributed.assignments import Assignments
+from shouwang.distributed.watching import GapError, Watch
 from shouwang.engine import Engine
-from shouwang.watching import GapError, Watch
 from storage import engine_state, registry
 from storage.database import connect
 from storage.shards import claim

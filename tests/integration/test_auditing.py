@@ -29,7 +29,7 @@ from shouwang.cli import app
 from shouwang.escalating import EscalationMetrics
 from shouwang.heartbeat import Heartbeat
 from storage import audit as stored
-from storage.alerts import books_on
+from storage.alerts.book import books_on
 from storage.database import connect, open_pool
 from tests.alerts_rounds import miss_calls, run_due
 from tests.alerts_tables import Tables, settle_street

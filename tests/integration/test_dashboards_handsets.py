@@ -12,7 +12,7 @@ from alerts.model import Notification, NotificationStatus
 from alerts.people import Medium, Role
 from detectors.finding import Kind, Severity
 from registry.instants import to_micros
-from storage.alerts import books_on
+from storage.alerts.book import books_on
 from tests.integration.dashboards_site import WEST, Site, open_site
 
 

@@ -23,7 +23,7 @@ from alerts.storms.storm import Limits as StormLimits
 from detectors.finding import Finding, Kind, Severity
 from registry.instants import MINUTE, SECOND, to_datetime, to_micros
 from shouwang.escalating import Escalating, EscalationMetrics
-from storage.alerts import PostgresAlertBook, books_on
+from storage.alerts.book import PostgresAlertBook, books_on
 from storage.database import open_pool
 from tests.alerts_tables import Tables, settle_street
 from tests.alerts_world import HOME, MUTE, NOON, finding

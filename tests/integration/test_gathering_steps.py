@@ -19,7 +19,7 @@ from ingest.records import Decoded, Message
 from registry.instants import to_micros
 from registry.quantities import Quantity
 from registry.readings import ReadingBatch
-from shouwang.gathering import Partitions
+from shouwang.distributed.gathering import Partitions
 from storage.database import connect
 from storage.errors import StorageError
 from storage.registry import DirectoryRow

@@ -17,7 +17,7 @@ from registry.instants import HOUR, MINUTE, to_micros
 from registry.model import Absence, Area, Device, Household, Person, Registry
 from shouwang.engine import Engine
 from storage import incidents
-from storage.alerts import PostgresAlertBook
+from storage.alerts.book import PostgresAlertBook
 from storage.database import connect
 from tests.alerts_rounds import run_due
 from tests.integration.dashboards_site import EAST, NOON, WEST, Site, open_site

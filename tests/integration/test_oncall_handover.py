@@ -19,7 +19,7 @@ from detectors.finding import Kind, Severity
 from registry.instants import HOUR, MINUTE, to_micros
 from shouwang.handing_over import HandingOver
 from storage import oncall
-from storage.alerts import PostgresAlertBook, books_on
+from storage.alerts.book import PostgresAlertBook, books_on
 from storage.database import open_pool
 from tests.alerts_tables import Tables, settle_street
 from tests.alerts_world import HOME, finding

@@ -14,7 +14,7 @@ from alerts.oncall.schedule import HOLIDAY, Holiday, Override, Rotation, Schedul
 from alerts.people import People
 from registry.instants import DAY, HOUR, to_micros
 from storage import oncall
-from storage.alerts import PostgresAlertBook
+from storage.alerts.book import PostgresAlertBook
 from storage.database import open_pool
 from storage.oncall import UnknownInScheduleError
 from tests.alerts_tables import settle_street

@@ -19,7 +19,7 @@ from registry.instants import to_micros
 from registry.model import Area, Household, Person, Registry
 from shouwang.cli import app
 from shouwang.wiring import warn_of_the_unreachable
-from storage import alert_people
+from storage.alerts import people
 from storage.database import open_pool
 from storage.registry import load, save
 from storage.unreachable import unreachable_households
@@ -80,10 +80,10 @@ def test_a_registry_read_as_a_file_names_the_same_people_as_the_database(pool: C
     with pool.connection() as conn:
         save(conn, TOWN)
         save(conn, odd)
-        for place, people in neighbourhood(load(conn)):
-            found = alert_people.people(conn, place.household, to_micros(NOON))
-            assert alert_people.place(conn, place.household) == place
-            assert (people.residents, people.contacts, people.caseworker, people.duty_officers) == (
+        for place, around in neighbourhood(load(conn)):
+            found = people.people(conn, place.household, to_micros(NOON))
+            assert people.place(conn, place.household) == place
+            assert (around.residents, around.contacts, around.caseworker, around.duty_officers) == (
                 found.residents,
                 found.contacts,
                 found.caseworker,

@@ -26,7 +26,7 @@ from registry.quantities import Quantity
 from registry.readings import SensorTable
 from shouwang.engine import Engine
 from shouwang.escalating import Escalating, EscalationMetrics
-from storage.alerts import books_on
+from storage.alerts.book import books_on
 from storage.registry import save
 from tests.integration.dashboards_site import EAST, NOON, WEST, Site, SiteClock, open_site
 from tests.integration.engine_house import START, HandClock, Told, at_work, pack, rows, settle

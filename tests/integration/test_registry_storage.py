@@ -32,7 +32,7 @@ from registry.refusals import (
     UnknownPersonError,
 )
 from storage import registry
-from storage.alert_people import absence_end, people
+from storage.alerts.people import absence_end, people
 from storage.errors import StorageError
 from storage.registry import Count
 

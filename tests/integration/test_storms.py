@@ -15,7 +15,7 @@ from alerts.ladders.policy_file import built_in
 from alerts.model import Status, Suppression
 from detectors.finding import Finding, Kind, Severity
 from registry.instants import HOUR, MINUTE, SECOND, to_datetime
-from storage.alerts import PostgresAlertBook, books_on
+from storage.alerts.book import PostgresAlertBook, books_on
 from storage.database import open_pool
 from tests.alerts_rounds import deliver_due, run_due
 from tests.alerts_tables import Tables, settle_street

@@ -32,7 +32,7 @@ from simulators.twilio.exchange import Exchange
 from simulators.twilio.post import Answer, Letter
 from simulators.twilio.script import Telephone
 from storage import tokens
-from storage.alerts import PostgresAlertBook, books_on
+from storage.alerts.book import PostgresAlertBook, books_on
 from storage.database import open_pool
 from tests.alerts_tables import Tables, settle_street
 from tests.alerts_world import NOON

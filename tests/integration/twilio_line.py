@@ -23,7 +23,7 @@ from simulators.twilio.api import make_api
 from simulators.twilio.exchange import Exchange
 from simulators.twilio.post import Answer, Letter
 from simulators.twilio.script import Script, Telephone
-from storage.alerts import books_on
+from storage.alerts.book import books_on
 from tests.integration.dashboards_site import NOON, Site, open_site
 from tests.twilio.proxy import ValidatingProxy
 from tests.twilio.served import Served, served

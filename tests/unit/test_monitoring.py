@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from dashboards.headers import Counting
 from dashboards.webhooks.fields import WebhookMetrics
+from shouwang.distributed.worker import WorkerMetrics
 from shouwang.escalating import EscalationMetrics
 from shouwang.listening import IngestMetrics
-from shouwang.worker import WorkerMetrics
 
 ROOT = Path(__file__).parents[2]
 MANUAL = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")

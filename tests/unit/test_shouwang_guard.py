@@ -7,10 +7,10 @@ import asyncio
 import psycopg
 from prometheus_client import CollectorRegistry, generate_latest
 
-from shouwang.assignments import Assignments
-from shouwang.guard import PATIENCE_SECONDS, Guard
-from shouwang.watching import Watch
-from shouwang.worker import WorkerMetrics
+from shouwang.distributed.assignments import Assignments
+from shouwang.distributed.guard import PATIENCE_SECONDS, Guard
+from shouwang.distributed.watching import Watch
+from shouwang.distributed.worker import WorkerMetrics
 
 
 class Cluster:

@@ -25,9 +25,10 @@ from alerts.people import People, Place
 from alerts.tasks.assignment import Candidate
 from detectors.finding import Finding, Kind
 from registry.instants import to_datetime, to_micros
-from storage import alert_findings, alert_people, alert_rows, alert_visits, lessons
-from storage.alert_outbox import ALERTS, OutboxTables
-from storage.alert_storms import PostgresStorms
+from storage import lessons
+from storage.alerts import findings, people, rows, visits
+from storage.alerts.outbox import ALERTS, OutboxTables
+from storage.alerts.storms import PostgresStorms
 
 STEPS = "steps"
 """Notified when a step is due at once."""
@@ -179,43 +180,43 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
     def place(self, household: str) -> Place:
         """Return where a registered household is."""
         if household not in self._places:
-            self._places[household] = alert_people.place(self._conn, household)
+            self._places[household] = people.place(self._conn, household)
         return self._places[household]
 
     def people(self, household: str, at: int) -> People:
         """Return whom to tell about a household at an instant."""
-        return alert_people.people(self._conn, household, at, self.place(household).area)
+        return people.people(self._conn, household, at, self.place(household).area)
 
     def crew(self, household: str) -> Sequence[Candidate]:
         """Return the caseworkers of the areas around a household, and what each has in hand."""
-        return alert_people.crew(self._conn, household)
+        return people.crew(self._conn, household)
 
     def newest_reading(self, household: str) -> int | None:
         """Return the time of the household's newest reading."""
-        return alert_people.newest_reading(self._conn, household)
+        return people.newest_reading(self._conn, household)
 
     def absence_end(self, household: str, at: int) -> int | None:
         """Return when the absence that covers an instant ends."""
-        return alert_people.absence_end(self._conn, household, at)
+        return people.absence_end(self._conn, household, at)
 
     def record(self, finding: Finding) -> bool:
         """Write a finding down; False if it was there already."""
-        return alert_findings.record(self._conn, finding)
+        return findings.record(self._conn, finding)
 
     def still_so(self, alert: Alert) -> Mapping[str, int]:
         """Return those of an alert's sources that were neither cleared nor raised anew since they were raised."""
-        return alert_findings.still_so(self._conn, alert)
+        return findings.still_so(self._conn, alert)
 
     def worst(self, alert: Alert) -> Finding | None:
         """Return the most severe of what an alert's sources were raised with."""
-        return alert_findings.worst(self._conn, alert)
+        return findings.worst(self._conn, alert)
 
     def put_to_rest(self, finding: Finding) -> Alert | None:
         """Return the closed alert that has a finding's condition among its sources and will be looked at again."""
         source = Jsonb({source_of(finding): finding.onset})
         about = {"household": finding.household, "kind": finding.kind.value, "source": source}
         row = self._run(_PUT_TO_REST, about).fetchone()
-        return None if row is None else alert_rows.to_alert(row)
+        return None if row is None else rows.to_alert(row)
 
     @contextmanager
     def together(self, findings: Sequence[Finding], now: int) -> Iterator[AlertBook]:
@@ -223,7 +224,7 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
         if len(findings) < self.many:
             yield self
             return
-        from storage.alert_batches import BatchedAlertBook  # noqa: PLC0415 - it is made of this class
+        from storage.alerts.batches import BatchedAlertBook  # noqa: PLC0415 - it is made of this class
 
         batched = BatchedAlertBook(self._conn, findings, now)
         yield batched
@@ -233,35 +234,35 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
         """Return the alert of a kind that was closed last in a household, unless somebody is at work on it."""
         about = {"household": household, "kind": kind.value, "since": to_datetime(since)}
         row = self._run(_LATELY_CLOSED, about).fetchone()
-        return None if row is None else alert_rows.to_alert(row)
+        return None if row is None else rows.to_alert(row)
 
     def open_alert(self, household: str, kind: Kind) -> Alert | None:
         """Lock a household for new alerts and return its open alert of a kind, locked."""
         self._run(_LOCK_HOUSEHOLD, {"household": household})
         row = self._run(_OPEN_ALERT, {"household": household, "kind": kind.value}).fetchone()
-        return None if row is None else alert_rows.to_alert(row)
+        return None if row is None else rows.to_alert(row)
 
     def find(self, alert: UUID) -> Alert | None:
         """Return an alert, locked."""
         row = self._locked.pop(alert, None) or self._run(_FIND_ALERT, {"id": alert}).fetchone()
-        return None if row is None else alert_rows.to_alert(row)
+        return None if row is None else rows.to_alert(row)
 
     def find_free(self, alert: UUID) -> Alert | None:
         """Return an alert, locked, unless somebody else works on it."""
         row = self._run(_FIND_FREE, {"id": alert}).fetchone()
-        return None if row is None else alert_rows.to_alert(row)
+        return None if row is None else rows.to_alert(row)
 
     def households(self) -> int:
         """Return how many households are watched."""
-        return alert_visits.households(self._conn)
+        return visits.households(self._conn)
 
     def visits(self, since: int) -> Sequence[Asked]:
         """Return the first visit each alert asked for since an instant; those called off do not count."""
-        return alert_visits.asked(self._conn, since)
+        return visits.asked(self._conn, since)
 
     def waiting_for_room(self) -> int:
         """Return how many open alerts wait because of the limit of visits."""
-        return alert_visits.waiting_for_room(self._conn)
+        return visits.waiting_for_room(self._conn)
 
     def known(self, alert: UUID) -> bool:
         """Say whether there is such an alert, without locking it."""
@@ -281,7 +282,7 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
 
     def _write(self, change: Change) -> None:
         alert = change.alert.id
-        self._run(SAVE_ALERT, alert_rows.from_alert(change.alert))
+        self._run(SAVE_ALERT, rows.from_alert(change.alert))
         if change.cancel_steps:
             self._run(_CANCEL_STEPS, {"alert": alert, "but": [step.no for step in change.steps]})
         if change.cancel_notifications:
@@ -292,13 +293,13 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
             but = [task.id for task in change.tasks]
             closed = change.alert.status is Status.CLOSED
             self._run(_CANCEL_TASKS, {"alert": alert, "kinds": kinds, "but": but, "closed": closed})
-        self._run_each(_SAVE_EVENT, [alert_rows.from_event(event) for event in change.events])
-        self._run_each(SAVE_STEP, [alert_rows.from_step(step) for step in change.steps])
-        self._run_each(_SAVE_TASK, [alert_rows.from_task(task) for task in change.tasks])
+        self._run_each(_SAVE_EVENT, [rows.from_event(event) for event in change.events])
+        self._run_each(SAVE_STEP, [rows.from_step(step) for step in change.steps])
+        self._run_each(_SAVE_TASK, [rows.from_task(task) for task in change.tasks])
         if change.alert.status is Status.CLOSED and (real := was_real(change.alert)) is not None:
-            self._run(lessons.SAVE, alert_rows.from_verdict(change.alert, real=real))
-        self._run_each(_SAVE_NOTIFICATION, [alert_rows.from_notification(one) for one in change.notifications])
-        self._run_each(_SAVE_MESSAGE, [alert_rows.from_message(message) for message in change.messages])
+            self._run(lessons.SAVE, rows.from_verdict(change.alert, real=real))
+        self._run_each(_SAVE_NOTIFICATION, [rows.from_notification(one) for one in change.notifications])
+        self._run_each(_SAVE_MESSAGE, [rows.from_message(message) for message in change.messages])
 
     def next_due(self, now: int) -> Due | None:
         """Return the pending step of the most severe alert that has been due longest, locked with its alert."""
@@ -315,25 +316,25 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
 
     def pending(self, alert: UUID) -> Sequence[Step]:
         """Return the pending steps of a locked alert."""
-        return [alert_rows.to_step(row) for row in self._run(_PENDING, {"alert": alert})]
+        return [rows.to_step(row) for row in self._run(_PENDING, {"alert": alert})]
 
     def step(self, alert: UUID, no: int) -> Step | None:
         """Return one step of a locked alert."""
         if self._due is not None and (self._due["id"], self._due["step_no"]) == (alert, no):
             columns = ("no", "due", "action", "status", "ran_at", "result")
-            return alert_rows.to_step({"alert": alert} | {name: self._due[f"step_{name}"] for name in columns})
+            return rows.to_step({"alert": alert} | {name: self._due[f"step_{name}"] for name in columns})
         row = self._run(_STEP, {"alert": alert, "no": no}).fetchone()
-        return None if row is None else alert_rows.to_step(row)
+        return None if row is None else rows.to_step(row)
 
     def tasks(self, alert: UUID) -> Sequence[Task]:
         """Return the open and accepted tasks of a locked alert."""
-        return [alert_rows.to_task(row) for row in self._run(_TASKS, {"alert": alert})]
+        return [rows.to_task(row) for row in self._run(_TASKS, {"alert": alert})]
 
     def task(self, task: UUID) -> Task | None:
         """Return a task, its alert locked."""
         self._run(_LOCK_ALERT_OF_TASK, {"id": task})
         row = self._run(_TASK, {"id": task}).fetchone()
-        return None if row is None else alert_rows.to_task(row)
+        return None if row is None else rows.to_task(row)
 
     def watched(self) -> Sequence[Watched]:
         """Return what the auditor needs to know of every alert that is not closed."""

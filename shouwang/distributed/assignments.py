@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import psycopg
 import structlog
 
-from shouwang.watching import GapError, Sealed, Watch
+from shouwang.distributed.watching import GapError, Sealed, Watch
 from storage.database import blames_data
 from storage.errors import StorageError
 from storage.shards import FencedError

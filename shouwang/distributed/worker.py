@@ -18,8 +18,8 @@ from mode.supervisors import CrashingSupervisor
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ingest.topic import Held
-from shouwang.assignments import Assignments
-from shouwang.watching import GapError
+from shouwang.distributed.assignments import Assignments
+from shouwang.distributed.watching import GapError
 
 log = structlog.get_logger(__name__)
 

@@ -23,10 +23,10 @@ from alerts.model import Alert, Status, Step, StepStatus
 from alerts.people import Place
 from detectors.finding import Finding, Kind
 from registry.instants import HOUR, to_datetime, to_micros
-from storage import alert_rows
-from storage.alert_outbox import ALERTS
-from storage.alert_people import PLACE_COLUMNS
-from storage.alerts import SAVE_ALERT, SAVE_STEP, STEPS, PostgresAlertBook
+from storage.alerts import rows
+from storage.alerts.book import SAVE_ALERT, SAVE_STEP, STEPS, PostgresAlertBook
+from storage.alerts.outbox import ALERTS
+from storage.alerts.people import PLACE_COLUMNS
 
 _LOCK = "SELECT 1 FROM household WHERE id = ANY (%(homes)s) ORDER BY id FOR NO KEY UPDATE"
 _OPEN = """
@@ -113,7 +113,7 @@ class BatchedAlertBook(PostgresAlertBook):
         }
         self._ask(_LOCK, homes)
         self._homes = frozenset(one.household for one in findings)
-        opened = [alert_rows.to_alert(row) for row in self._ask(_OPEN, homes)]
+        opened = [rows.to_alert(row) for row in self._ask(_OPEN, homes)]
         self._open: dict[Key, Alert | None] = {(one.household, one.kind): one for one in opened}
         self._stored = {one.id for one in opened}
         self._told = self._recorded(findings)
@@ -123,8 +123,8 @@ class BatchedAlertBook(PostgresAlertBook):
         self._known = {row["id"] for row in self._ask(_KNOWN, homes)}
         self._resting: dict[str, list[Alert]] = defaultdict(list)
         for row in self._ask(_AT_REST, homes):
-            self._resting[row["household"]].append(alert_rows.to_alert(row))
-        lately = [alert_rows.to_alert(row) for row in self._ask(_LATELY, homes)]
+            self._resting[row["household"]].append(rows.to_alert(row))
+        lately = [rows.to_alert(row) for row in self._ask(_LATELY, homes)]
         self._closed: dict[Key, Alert] = {(one.household, one.kind): one for one in lately}
         self._stored |= {one.id for one in lately}
         self._waiting: list[Change] = []
@@ -215,14 +215,14 @@ class BatchedAlertBook(PostgresAlertBook):
         return {
             (row["household"], row["kind"], row["rule"], row["source"], to_micros(row["onset"]), row["phase"],
              row["severity"])
-            for row in self._ask(_RECORD, {"findings": _rows(alert_rows.from_finding(one) for one in findings)})
+            for row in self._ask(_RECORD, {"findings": _rows(rows.from_finding(one) for one in findings)})
         }  # fmt: skip
 
     def _write_all(self, changes: Sequence[Change]) -> None:
         """Write down changes of as many alerts, with one statement for each table."""
         if not changes:
             return
-        self._ask(_ALERTS, {"rows": _rows(alert_rows.from_alert(one.alert) for one in changes)})
+        self._ask(_ALERTS, {"rows": _rows(rows.from_alert(one.alert) for one in changes)})
         stopped = [one.alert.id for one in changes if one.cancel_steps and one.alert.id in self._stored]
         if stopped:
             kept = [step for one in changes for step in one.steps]
@@ -234,8 +234,8 @@ class BatchedAlertBook(PostgresAlertBook):
             alerts = [one.alert.id for one in changes if (one.cancel_tasks, _closed(one)) == (kinds, closed)]
             about = {"alerts": alerts, "kinds": [kind.value for kind in kinds], "closed": closed}
             self._ask(_CANCEL_TASKS, about)
-        self._ask(_EVENTS, {"rows": _rows(alert_rows.from_event(event) for one in changes for event in one.events)})
-        self._ask(_STEPS, {"rows": _rows(alert_rows.from_step(step) for one in changes for step in one.steps)})
+        self._ask(_EVENTS, {"rows": _rows(rows.from_event(event) for one in changes for event in one.events)})
+        self._ask(_STEPS, {"rows": _rows(rows.from_step(step) for one in changes for step in one.steps)})
         self._stored |= {one.alert.id for one in changes}
 
 

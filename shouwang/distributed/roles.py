@@ -18,16 +18,16 @@ from ingest.mqtt import Endpoint
 from ingest.topic import Held, ensure_topic, held
 from registry.shards import Shard
 from shouwang import wiring
-from shouwang.assignments import Assignments
 from shouwang.clock import LiveClock
+from shouwang.distributed.assignments import Assignments
+from shouwang.distributed.gathering import Gathering
+from shouwang.distributed.guard import Guard
+from shouwang.distributed.watching import Watch
+from shouwang.distributed.worker import Membership, Worker, WorkerMetrics
 from shouwang.errors import NoInstanceError
-from shouwang.gathering import Gathering
-from shouwang.guard import Guard
 from shouwang.listening import IngestMetrics
 from shouwang.roles import database_of, serve_metrics
 from shouwang.settings import Settings
-from shouwang.watching import Watch
-from shouwang.worker import Membership, Worker, WorkerMetrics
 from storage import engine_state
 from storage.database import connect
 from storage.migrate import check_schema

@@ -24,8 +24,8 @@ from ingest.mqtt import Delivery, Subscriber
 from ingest.validation import Tally, Validated
 from registry.readings import ReadingBatch
 from registry.shards import shard_of
-from shouwang.admission import Admission
 from shouwang.clock import Clock, micros
+from shouwang.distributed.admission import Admission
 from shouwang.listening import IngestMetrics
 from storage.registry import DirectoryRow
 

@@ -15,7 +15,7 @@ from alerts.channels.choice import HANDSET, Way
 from alerts.model import HandsetMessage, Notification
 from alerts.people import Medium
 from registry.instants import to_datetime, to_micros
-from storage import alert_rows
+from storage.alerts import rows
 
 ALERTS = "alerts"
 """Notified with an alert's id on every change of it."""
@@ -160,29 +160,29 @@ class OutboxTables:
         """Take the queued notification of the most severe alert that has waited longest, until the lease ends."""
         about = {"now": to_datetime(now), "lease_until": to_datetime(lease_until)}
         row = self._run(_CLAIM, about).fetchone()
-        return None if row is None else alert_rows.to_notification(row)
+        return None if row is None else rows.to_notification(row)
 
     def sent_by(self, alert: UUID, step: int) -> Sequence[Notification]:
         """Return the messages of one step of a locked alert."""
         found = self._run(_SENT_BY, {"alert": alert, "step": step})
-        return [alert_rows.to_notification(row) for row in found]
+        return [rows.to_notification(row) for row in found]
 
     def notification(self, notification: UUID) -> Notification | None:
         """Return a notification, its alert locked."""
         self._lock_alert_of(notification)
         row = self._run(_NOTIFICATION, {"id": notification}).fetchone()
-        return None if row is None else alert_rows.to_notification(row)
+        return None if row is None else rows.to_notification(row)
 
     def lay(self, message: HandsetMessage) -> None:
         """Lay a message on a simulated telephone, once."""
-        self._run(_LAY_MESSAGE, alert_rows.from_message(message))
+        self._run(_LAY_MESSAGE, rows.from_message(message))
         self._notify(ALERTS, "")
 
     def message(self, message: UUID) -> HandsetMessage | None:
         """Return what lies on a simulated telephone, its alert locked."""
         self._lock_alert_of(message)
         row = self._run(_MESSAGE, {"id": message}).fetchone()
-        return None if row is None else alert_rows.to_message(row)
+        return None if row is None else rows.to_message(row)
 
     def hang_up(self, message: UUID) -> bool:
         """End a call on a simulated telephone that rings for no alert but for the service itself."""

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from alerts.model import Alert
 from detectors.finding import Finding
 from registry.instants import to_datetime, to_micros
-from storage import alert_rows
+from storage.alerts import rows
 
 _RECORD = """
 INSERT INTO finding (household, kind, rule, source, onset, phase, severity, time, score, facts)
@@ -47,7 +47,7 @@ LIMIT 1
 
 def record(conn: Connection[Any], finding: Finding) -> bool:
     """Write a finding down; False if it was there already."""
-    return conn.execute(_RECORD, alert_rows.from_finding(finding)).rowcount == 1
+    return conn.execute(_RECORD, rows.from_finding(finding)).rowcount == 1
 
 
 def still_so(conn: Connection[Any], alert: Alert) -> Mapping[str, int]:
@@ -66,4 +66,4 @@ def worst(conn: Connection[Any], alert: Alert) -> Finding | None:
     """Return the most severe of what an alert's sources were raised with, the first of those."""
     about = {"household": alert.household, "kind": alert.kind.value, "sources": Jsonb(dict(alert.sources))}
     row = conn.cursor(row_factory=dict_row).execute(_WORST, about).fetchone()
-    return None if row is None else alert_rows.to_finding(row)
+    return None if row is None else rows.to_finding(row)
