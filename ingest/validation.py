@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
 
+from ingest.directory import Directory
 from ingest.errors import IngestError
 from ingest.records import Decoded, Message, Places, Reason, Record, Reject, shown
+from ingest.units import RULES, Rule
 from registry.instants import MINUTE, to_datetime, to_micros
-from registry.quantities import BY_LABEL, SCALES, Quantity
+from registry.quantities import BY_LABEL, SCALES
 from registry.readings import ReadingBatch
 
 TOO_FAR_AHEAD = 5 * MINUTE
@@ -31,73 +33,6 @@ class UnbornSensorError(IngestError):
 
     def __init__(self) -> None:
         super().__init__(str(self.__doc__))
-
-
-class Owner(NamedTuple):
-    """Who may speak for a device, and whom it watches."""
-
-    gateway: str
-    household: str
-
-
-class _Unit(NamedTuple):
-    factor: float
-    offset: float
-
-
-class _Rule(NamedTuple):
-    """What a value of a quantity may be: its units, its plausible SI range, and whether it is a switch."""
-
-    units: Mapping[str, _Unit]
-    low: float
-    high: float
-    switch: bool
-
-
-# Units of the SenML registry (RFC 8428 §12.1, RFC 8798) that mean one of ours by a linear conversion.
-_FURTHER_UNITS: Mapping[Quantity, Mapping[str, _Unit]] = {
-    Quantity.ENERGY: {"J": _Unit(1 / 3600, 0.0)},
-    Quantity.TEMPERATURE: {"K": _Unit(1.0, -273.15)},
-    Quantity.BATTERY: {"/100": _Unit(1.0, 0.0)},
-}
-
-_RULES: Mapping[str, _Rule] = {
-    quantity.label: _Rule(
-        units={
-            **{unit: _Unit(factor, 0.0) for unit, factor in scale.factors.items()},
-            **_FURTHER_UNITS.get(quantity, {}),
-        },
-        low=scale.low,
-        high=scale.high,
-        switch=quantity in (Quantity.ALARM, Quantity.TAMPER),
-    )
-    for quantity, scale in SCALES.items()
-}
-
-
-@dataclass(slots=True)
-class Directory:
-    """The registry as ingest looks things up: who speaks for a device, and the id of each sensor that has one.
-
-    `version` is the registry's own count of its changes, by which its keeper knows when to read it again.
-    """
-
-    version: int
-    devices: dict[str, Owner] = field(default_factory=dict)
-    sensors: dict[Names, int] = field(default_factory=dict)
-    _known: dict[Names, tuple[int, str, _Rule]] = field(init=False, default_factory=dict, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        for (device, label), sensor in self.sensors.items():
-            if device in self.devices:
-                self.enter(device, self.devices[device], {label: sensor})
-
-    def enter(self, device: str, owner: Owner, sensors: Mapping[str, int]) -> None:
-        """Enter a device and the ids of its sensors by their quantities' labels, or correct what is known of it."""
-        self.devices[device] = owner
-        for label, sensor in sensors.items():
-            self.sensors[device, label] = sensor
-            self._known[device, label] = (sensor, owner.gateway, _RULES[label])
 
 
 class Refusal(NamedTuple):
@@ -122,13 +57,14 @@ class Tally(NamedTuple):
 class Validated:
     """What became of a list of messages: readings, refusals, and a tally for each message, in their order.
 
-    `unborn` names registered devices' sensors that have no id yet, in the order of their first reading.
+    `unborn` names registered devices' sensors that have no id yet, in the order of their first reading; in `sent`
+    they are numbered -1, -2, … in this order.
     """
 
     refusals: list[Refusal]
     tallies: list[Tally]
     unborn: tuple[Names, ...]
-    _readings: ReadingBatch
+    sent: ReadingBatch
 
     @property
     def batch(self) -> ReadingBatch:
@@ -139,7 +75,7 @@ class Validated:
         """
         if self.unborn:
             raise UnbornSensorError
-        return self._readings
+        return self.sent
 
     def born(self, sensors: Mapping[Names, int]) -> Validated:
         """Return the same with the ids of the sensors that were unborn.
@@ -151,10 +87,10 @@ class Validated:
             ids = np.array([sensors[names] for names in self.unborn], np.int32)
         except KeyError as missing:
             raise UnbornSensorError from missing
-        sensor = self._readings.sensor.copy()
+        sensor = self.sent.sensor.copy()
         rows = sensor < 0
         sensor[rows] = ids[-1 - sensor[rows]]
-        return replace(self, unborn=(), _readings=replace(self._readings, sensor=sensor))
+        return replace(self, unborn=(), sent=replace(self.sent, sensor=sensor))
 
 
 def validate(decoded: Iterable[tuple[Message, Decoded]], directory: Directory, now: datetime) -> Validated:
@@ -162,7 +98,6 @@ def validate(decoded: Iterable[tuple[Message, Decoded]], directory: Directory, n
 
     A good record is kept whatever its neighbours are. `now` is the engine's clock.
     """
-    # Sensors without an id are numbered -1, -2, … until they have one.
     unborn: dict[Names, int] = {}
     sensors: list[int] = []
     times: list[int] = []
@@ -171,25 +106,21 @@ def validate(decoded: Iterable[tuple[Message, Decoded]], directory: Directory, n
     refusals: list[Refusal] = []
     tallies: list[Tally] = []
     newest = to_micros(now) + TOO_FAR_AHEAD
-    known = directory._known  # noqa: SLF001 -- the directory's own index, in the one loop that must be quick
     for message, said in decoded:
         gateway = said.gateway
         rejects = list(said.rejects)
         before = len(sensors)
         for record in said.records:
             device, name, unit, value, time, _ = record
-            found = known.get((device, name))
-            if found is None:
-                sensor, owner, rule = _newcomer(device, name, directory)
-            else:
-                sensor, owner, rule = found
-            if rule is not None and owner == gateway and OLDEST <= time <= newest:
+            rule, owner = RULES.get(name), directory.devices.get(device)
+            if rule is not None and owner is not None and owner.gateway == gateway and OLDEST <= time <= newest:
                 units, low, high, switch = rule
                 conversion = units.get(unit)
                 if conversion is not None:
                     factor, offset = conversion
                     value = value * factor + offset
                     if low <= value <= high and (not switch or value in (0.0, 1.0)):
+                        sensor = directory.sensors.get(f"{device}/{name}", 0)
                         if sensor == 0:
                             sensor = unborn.setdefault((device, name), -1 - len(unborn))
                         sensors.append(sensor)
@@ -207,19 +138,13 @@ def validate(decoded: Iterable[tuple[Message, Decoded]], directory: Directory, n
         refusals=refusals,
         tallies=tallies,
         unborn=tuple(unborn),
-        _readings=ReadingBatch(
+        sent=ReadingBatch(
             np.array(sensors, np.int32),
             np.array(times, np.int64),
             np.array(values, np.float64),
             np.array(received, np.int64),
         ),
     )
-
-
-def _newcomer(device: str, name: str, directory: Directory) -> tuple[int, str, _Rule | None]:
-    """Return what is known of a sensor without an id: 0, who speaks for its device, and its rule if it can be born."""
-    owner = directory.devices.get(device)
-    return (0, owner.gateway, _RULES.get(name)) if owner is not None else (0, "", None)
 
 
 def _why(record: Record, gateway: str, places: Places, directory: Directory, newest: int) -> Reject:
@@ -242,7 +167,7 @@ def _why_not_its_sensor(record: Record, gateway: str, places: Places, directory:
             "send it through its own gateway, or register it anew"
         )
         return Reject(Reason.WRONG_GATEWAY, places.device, detail)
-    if record.name not in _RULES:
+    if record.name not in RULES:
         detail = f"{shown(record.name)} is no quantity: write one of {', '.join(BY_LABEL)}"
         return Reject(Reason.UNKNOWN_QUANTITY, places.name, detail)
     return None
@@ -250,7 +175,7 @@ def _why_not_its_sensor(record: Record, gateway: str, places: Places, directory:
 
 def _why_not_its_value(record: Record, places: Places, newest: int) -> Reject:
     _, name, unit, value, time, _ = record
-    units = _RULES[name].units
+    units = RULES[name].units
     if unit not in units:
         written = f"is in {shown(unit)}" if unit else "has no unit"
         wanted = " or ".join(accepted or "no unit" for accepted in units)
@@ -264,10 +189,10 @@ def _why_not_its_value(record: Record, places: Places, newest: int) -> Reject:
             "set the device's clock to UTC"
         )
         return Reject(Reason.TIME_TOO_FAR_AHEAD, places.time, detail)
-    return Reject(Reason.IMPOSSIBLE_VALUE, places.value, _why_impossible(name, unit, value, _RULES[name]))
+    return Reject(Reason.IMPOSSIBLE_VALUE, places.value, _why_impossible(name, unit, value, RULES[name]))
 
 
-def _why_impossible(name: str, unit: str, value: float, rule: _Rule) -> str:
+def _why_impossible(name: str, unit: str, value: float, rule: Rule) -> str:
     if rule.switch:
         return f"this {name} is {value!r}: send 0 or 1"
     si = SCALES[BY_LABEL[name]].si

@@ -7,9 +7,10 @@ from datetime import datetime
 
 import psycopg
 
-from ingest.decoders import decode
+from ingest.acceptance import accept
+from ingest.directory import Directory, Owner
 from ingest.records import Message, Reason
-from ingest.validation import Directory, Owner, Validated, validate
+from ingest.validation import Validated
 from registry.quantities import BY_LABEL
 from registry.shards import WHOLE, Shard
 from storage import registry
@@ -47,11 +48,10 @@ class Reception:
 
         Where the registry has changed, `renew` reads it again, `read` if it is not given.
         """
-        said = [(message, decode(message)) for message in messages]
-        validated = validate(said, self._directory, now)
+        validated = accept(messages, self._directory, now)
         if any(refusal.reason in _STALE for refusal in validated.refusals) and self.stale:
             (renew or self.read)()
-            validated = validate(said, self._directory, now)
+            validated = accept(messages, self._directory, now)
         if validated.unborn:
             pairs = [(device, BY_LABEL[label]) for device, label in validated.unborn]
             born = registry.add_sensors(self._conn, pairs)

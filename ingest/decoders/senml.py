@@ -17,11 +17,13 @@ MAX_RECORDS = 10_000
 """Records of a pack at the most: a day of seven sensors by the minute."""
 _PLACES = tuple(f"[{index}]" for index in range(MAX_RECORDS))
 
-_RELATIVE_BELOW = 2**28  # RFC 8428 §4.5.3
-_FARTHEST = 1e12  # seconds, about the year 33,000: far beyond what is accepted, and its microseconds fit in 64 bits
+RELATIVE_BELOW = 2**28
+"""Seconds; a smaller time counts from the reception (RFC 8428 §4.5.3)."""
+FARTHEST = 1e12
+"""Seconds, about the year 33,000: far beyond what is accepted, and its microseconds fit in 64 bits."""
 _EXACT = 2**63
 # Version 10 is RFC 8428. RFC 9100 counts each further feature as a bit: 10 + 2**4 adds secondary units (kW, Wh, kWh).
-_VERSION = 10
+VERSION = 10
 _VERSION_WITH_SECONDARY_UNITS = 26
 
 # RFC 8428 §4.5.1 allows these characters; the one slash parts the device from its quantity.
@@ -37,6 +39,16 @@ _VALUES = ("v", "vb", "vs", "vd")
 _RESOLVES = {"bn": "n", "bt": "t", "bu": "u", "bv": "v"}
 
 _ABSENT = object()
+
+
+def is_name(name: str) -> bool:
+    """Whether SenML can write a name, and ingest would take it as that of a sensor."""
+    return len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) is not None
+
+
+def is_version(found: object) -> bool:
+    """Whether a pack of this version can be read."""
+    return type(found) is int and (1 <= found <= VERSION or found == _VERSION_WITH_SECONDARY_UNITS)
 
 
 def resolve(pack: object, received: int) -> tuple[list[Record], list[Reject]]:
@@ -128,7 +140,7 @@ class _Resolver:
         name = self._name + name
         parts = self._names.get(name)
         if parts is None:
-            if len(name) > _LONGEST_NAME or _NAME.fullmatch(name) is None:
+            if not is_name(name):
                 _refuse_name(name, place)
             device, _, quantity = name.partition("/")
             parts = self._names[name] = (device, quantity)
@@ -138,10 +150,10 @@ class _Resolver:
         """Return when a record was measured, in microseconds UTC."""
         time = item.get("t", 0.0)
         seconds = self._time + (time if type(time) is float else _number(time, place, "t"))
-        if not -_FARTHEST < seconds < _FARTHEST:
+        if not -FARTHEST < seconds < FARTHEST:
             _refuse(Reason.IMPOSSIBLE_VALUE, place, "t", f"the time is {seconds!r}: write seconds since 1970 in UTC")
         micros = round(seconds * 1e6)
-        return micros if seconds >= _RELATIVE_BELOW else micros + self._received
+        return micros if seconds >= RELATIVE_BELOW else micros + self._received
 
     def _value_of(self, item: Mapping[str, Any], quantity: str, place: str) -> float:
         """Return the value of a record in any of its forms, with the base value added."""
@@ -239,13 +251,13 @@ def _number(found: object, place: str, label: str) -> float:
 def _check_version(found: object, place: str) -> None:
     if type(found) is not int or found < 1:
         _refuse(
-            Reason.WRONG_TYPE, place, "bver", f"bver is {shown(found)}: write {_VERSION}, or leave it out",
+            Reason.WRONG_TYPE, place, "bver", f"bver is {shown(found)}: write {VERSION}, or leave it out",
             ends_the_pack=True,
         )  # fmt: skip
-    if found > _VERSION and found != _VERSION_WITH_SECONDARY_UNITS:
+    if not is_version(found):
         _refuse(
             Reason.UNSUPPORTED_VERSION, place, "bver",
-            f"bver is {shown(found)}: send version {_VERSION}, or {_VERSION_WITH_SECONDARY_UNITS} with secondary units",
+            f"bver is {shown(found)}: send version {VERSION}, or {_VERSION_WITH_SECONDARY_UNITS} with secondary units",
             ends_the_pack=True,
         )  # fmt: skip
 

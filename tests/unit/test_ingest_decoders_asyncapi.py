@@ -16,8 +16,9 @@ from ingest.decoders import TOPICS, decode
 from ingest.decoders.dispatch import MAX_PAYLOAD
 from ingest.decoders.senml import MAX_RECORDS
 from ingest.decoders.senml_cbor import _LABELS
+from ingest.directory import Directory, Owner
 from ingest.records import Message
-from ingest.validation import Directory, Owner, validate
+from ingest.validation import validate
 from registry.instants import SECOND, to_datetime
 
 NOW = 1_770_000_000 * SECOND

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.decoders import decode
+from ingest.directory import Directory, Owner
 from ingest.records import Decoded, Message, Reason, Record, Reject
 from ingest.validation import (
     LISTED,
     OLDEST,
     TOO_FAR_AHEAD,
-    Directory,
-    Owner,
     Tally,
     UnbornSensorError,
     Validated,
@@ -190,7 +188,7 @@ def test_a_registered_device_brings_its_sensors_with_it() -> None:
 
 
 def test_a_device_that_left_the_registry_is_unknown_even_if_its_sensors_stayed() -> None:
-    directory = replace(DIRECTORY, devices={"new": Owner("gw-1", "h-2")})
+    directory = Directory(7, {"new": Owner("gw-1", "h-2")}, SENSORS)
     validated = validate([said(record())], directory, to_datetime(NOW))
     assert [refusal.reason for refusal in validated.refusals] == [Reason.UNKNOWN_DEVICE]
 
