@@ -15,12 +15,13 @@ from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.client import Client
 from ingest.errors import BrokerError
 from ingest.records import Message
 
@@ -100,7 +101,13 @@ class Subscriber:
         self._room = threading.Condition()
         self._leaving = False
         self._heard = time.monotonic()
-        client = _Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True)
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5,
+            manual_ack=True,
+            on_plain=self._arrived,
+        )
         if endpoint.username:
             client.username_pw_set(endpoint.username, endpoint.password)
         if endpoint.tls:
@@ -197,10 +204,9 @@ class Subscriber:
         A message identifier means something else on the next connection, so what came over a lost one is left to be
         delivered again: it is committed already, and the second time changes nothing.
         """
-        for delivery in deliveries:
-            with self._guard:
-                if delivery.connection == self._connection:
-                    self._client.ack(delivery.mid, delivery.qos)
+        with self._guard:
+            mids = [one.mid for one in deliveries if one.qos and one.connection == self._connection]
+            self._client.confirm(mids)
 
     def receipt(self, delivery: Delivery, payload: bytes) -> None:
         """Tell a publisher who asked (MQTT 5 response topic) that its message is committed.
@@ -282,41 +288,27 @@ class Subscriber:
                 self._room.wait(0.5)
 
     def _on_message(self, _client: paho.Client, _userdata: object, sent: paho.MQTTMessage) -> None:
-        properties = sent.properties
+        answer = getattr(sent.properties, "ResponseTopic", None)
+        correlation = getattr(sent.properties, "CorrelationData", b"")
+        self._arrived(sent.topic, bytes(sent.payload), sent.mid, sent.qos, answer, correlation)
+
+    def _arrived(
+        self,
+        topic: str,
+        payload: bytes,
+        mid: int,
+        qos: int,
+        answer: str | None = None,
+        correlation: bytes = b"",
+    ) -> None:
         self._heard = time.monotonic()
         self._let_in.set()
-        if sent.qos == 0 and self._deliveries.qsize() >= self._receive_maximum:
+        waiting = self._deliveries.qsize()
+        if qos == 0 and waiting >= self._receive_maximum:
             # QoS 0 knows no back-pressure; its sender has accepted that messages may be lost.
-            log.warning("a message of QoS 0 is dropped, too many wait: publish at QoS 1", topic=sent.topic)
+            log.warning("a message of QoS 0 is dropped, too many wait: publish at QoS 1", topic=topic)
             return
-        self._await_room()
-        self._deliveries.put(
-            Delivery(
-                message=Message(topic=sent.topic, payload=bytes(sent.payload), received=self._now()),
-                mid=sent.mid,
-                qos=sent.qos,
-                connection=self._connection,
-                response_topic=getattr(properties, "ResponseTopic", None),
-                correlation=getattr(properties, "CorrelationData", b""),
-            )
-        )
-
-
-class _Client(paho.Client):
-    """A client that a packet it cannot read does not stop.
-
-    paho disconnects at a PUBLISH whose properties it does not understand; the broker then delivers the same packet
-    again, for ever, and nothing behind it. Such a packet is acknowledged and forgotten instead.
-    """
-
-    def _handle_publish(self) -> MQTTErrorCode:
-        try:
-            return super()._handle_publish()
-        except Exception as error:  # noqa: BLE001 - whatever a stranger put into a packet
-            packet = bytes(self._in_packet["packet"])
-            qos = (self._in_packet["command"] & 0x06) >> 1
-            end = 2 + int.from_bytes(packet[:2], "big")
-            log.warning("a packet cannot be read and is dropped", error=repr(error), topic=repr(packet[2:end][:200]))
-            if qos == 0:
-                return MQTTErrorCode.MQTT_ERR_SUCCESS
-            return self._send_puback(int.from_bytes(packet[end : end + 2], "big"))
+        if waiting >= self._read_ahead:
+            self._await_room()
+        message = Message(topic, payload, self._now())
+        self._deliveries.put(Delivery(message, mid, qos, self._connection, answer, correlation))

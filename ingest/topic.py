@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 
@@ -41,6 +42,13 @@ def ensure_topic(servers: str, topic: str, partitions: int, *, replicas: int = 1
             "would be divided anew; set it back, or name another SHOUWANG_KAFKA_TOPIC"
         )
     return False
+
+
+def remove_topic(servers: str, topic: str) -> None:
+    """Remove a topic with all that lies in it; one that is not there is no error."""
+    admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
+    with contextlib.suppress(KafkaException):
+        admin.delete_topics([topic])[topic].result(_SECONDS)
 
 
 def _await(admin: AdminClient, topic: str) -> None:
