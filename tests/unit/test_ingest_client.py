@@ -16,25 +16,19 @@ from ingest.client import Client
 
 
 class Wire:
-    """A socket on which what was sent has arrived in pieces; between two of them, nothing is there."""
+    """A socket on which pieces arrive."""
 
-    def __init__(self, pieces: list[bytes]) -> None:
-        self._pieces = [part for piece in pieces for part in (piece, None)]
+    def __init__(self) -> None:
+        self.arrived = b""
 
     def recv(self, most: int) -> bytes:
-        piece = self._pieces.pop(0) if self._pieces else None
-        if piece is None:
+        if not self.arrived:
             raise BlockingIOError
-        if len(piece) > most:
-            self._pieces.insert(0, piece[most:])
-        return piece[:most]
+        part, self.arrived = self.arrived[:most], self.arrived[most:]
+        return part
 
     def close(self) -> None:
-        self._pieces = []
-
-    @property
-    def empty(self) -> bool:
-        return not self._pieces
+        pass
 
 
 class Listener:
@@ -52,9 +46,10 @@ class Listener:
         self.client.on_message = lambda _client, _userdata, sent: self.told.append(
             (sent.topic, bytes(sent.payload), sent.mid, sent.qos, sent.properties.ResponseTopic)  # type: ignore[union-attr]
         )
-        self.wire = Wire(pieces)
-        self.client._sock = self.wire  # type: ignore[assignment]
-        while not self.wire.empty:
+        wire = Wire()
+        self.client._sock = wire  # type: ignore[assignment]
+        for piece in pieces:  # the system calls once for each, whatever of it is taken then
+            wire.arrived += piece
             assert self.client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     @property
