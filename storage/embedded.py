@@ -30,9 +30,9 @@ from storage.errors import EmbeddedDatabaseError
 _CONFIG = """\
 listen_addresses = ''
 max_connections = 60
-shared_buffers = 128MB
+shared_buffers = {buffers}MB
 work_mem = 16MB
-max_wal_size = 2GB
+max_wal_size = 8GB
 checkpoint_timeout = 10min
 timezone = 'UTC'
 log_timezone = 'UTC'
@@ -160,7 +160,7 @@ class EmbeddedPostgres:
                 "choose another --data-dir, or set SHOUWANG_DATABASE_URL to a PostgreSQL of your own"
             )
         with (draft / "postgresql.conf").open("a", encoding="utf-8") as config:
-            config.write(_CONFIG)
+            config.write(_CONFIG.format(buffers=_buffers()))
         draft.rename(self._cluster)
 
     def _outlive_predecessor(self) -> None:
@@ -229,6 +229,15 @@ class EmbeddedPostgres:
     @property
     def _gid(self) -> int | None:
         return None if self._account is None else self._account.gid
+
+
+def _buffers() -> int:
+    """Return the megabytes of pages that the server keeps: a sixteenth of the machine's memory, within bounds.
+
+    Each sensor has a page of its own in the index of readings. Where these do not fit, a reading costs twice as much.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(128, min(1024, memory // 16 >> 20))
 
 
 def _unprivileged_account() -> _Account | None:
