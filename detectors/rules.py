@@ -121,8 +121,14 @@ class RuleSet:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of every detector by its name."""
-        fused = {} if self._fusion is None else {self._fusion.name: self._fusion.snapshot()}
-        return {one.name: one.snapshot() for one in self.detectors} | fused
+        return dict(self.states())
+
+    def states(self) -> Iterator[tuple[str, bytes]]:
+        """Yield what `snapshot` returns, one after the other."""
+        for one in self.detectors:
+            yield one.name, one.snapshot()
+        if self._fusion is not None:
+            yield self._fusion.name, self._fusion.snapshot()
 
     def restore(self, states: Mapping[str, bytes]) -> list[str]:
         """Take what `snapshot` returned.

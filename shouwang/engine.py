@@ -9,9 +9,11 @@ become alerts a slice at a time, between the batches that come next (`Engine.go_
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -27,18 +29,20 @@ from detectors.registers import Interpreted, Registers
 from detectors.rules import RuleSet, load
 from ingest.decoders import decode
 from ingest.records import Message, Reason
-from ingest.validation import Refusal, Tally
+from ingest.validation import Refusal
 from registry.instants import to_datetime, to_micros
 from registry.readings import NO_READINGS, ReadingBatch
 from registry.shards import WHOLE, Shard
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
+from shouwang.outcome import Judged, Outcome
 from shouwang.raising import Raising
 from shouwang.roster import Roster
-from storage import engine_state, incidents, lessons, readings
+from storage import engine_state, incidents, lessons, readings, retention
 from storage.database import blames_data
-from storage.engine_state import Refused, Snapshot
+from storage.engine_state import Refused
 from storage.lessons import Lesson
+from storage.retention import NEEDED_DAYS, READINGS_DAYS
 from storage.shards import Tenure
 
 log = structlog.get_logger(__name__)
@@ -49,27 +53,20 @@ _LESSON = "lesson"
 _ONE_ENGINE = "SELECT pg_try_advisory_lock(20161102)"
 _TIDY_EVERY = timedelta(hours=1)
 _SAVE_EVERY = timedelta(minutes=1)
+_SLOWEST_SAVE = 2_500_000  # bytes of memory for each second between two saves: they take a few per cent of the time
+_BYTES_A_READING = 80  # bytes of memory for each reading between two saves, for the same reason
+_LEAST_UNSAVED, _MOST_UNSAVED = 100_000, 2_000_000  # the most is what a restart replays in some 15 s
 _DEAF_AFTER = timedelta(hours=1)  # the engine ticks every second; a machine that slept for less hides no silence
 _BREATH = timedelta(minutes=1)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-REMEMBERED = timedelta(days=31)
+REMEMBERED = timedelta(days=NEEDED_DAYS)
 """How much of what is stored a rule set without a memory of its own learns from at its first start."""
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What became of a batch."""
-
-    readings: int = 0
-    stored: int = 0
-    refused: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    tallies: Sequence[Tally] = ()
-    """Per message: readings accepted, records refused."""
-
-
 class Engine:
-    """One rule set over one database, on a connection of its own. Not for several threads.
+    """One rule set over one database, on a connection of its own.
+
+    Not for several threads, but that one may `commit` what another has judged.
 
     After an exception it is of no use: throw it away and load another, which finds everything in the database.
     """
@@ -81,34 +78,43 @@ class Engine:
         policies: Policies,
         clock: Clock,
         *,
-        snapshot_after: int = 100_000,
+        snapshot_after: int | None = None,
         quarantine: timedelta = timedelta(days=30),
+        kept: timedelta = timedelta(days=READINGS_DAYS),
         false_visits: float = FALSE_VISITS,
         shard: Shard = WHOLE,
         tenure: Tenure | None = None,
         present: Clock | None = None,
     ) -> None:
-        """Take a connection of the engine's own, and how many readings and how long a quarantine it may hold.
+        """Take a connection of the engine's own, and how long a quarantine it may hold.
 
-        `false_visits` for each household-day is the budget of the detectors. `shard` are the households it watches;
-        where several engines share them, `tenure` is the right to commit for this one. `present` is the time at which
-        alerts open, where that may be later than the clock of the stream that the engine follows.
+        Readings are `kept` for so long, where the service has to forget them itself.
+
+        The detectors' memory is written down after `snapshot_after` readings; the larger it is the later, if that is
+        left out. `false_visits` for each household-day is the budget of the detectors. `shard` are the households it
+        watches; where several engines share them, `tenure` is the right to commit for this one. `present` is the time
+        at which alerts open, where that may be later than the clock of the stream that the engine follows.
         """
         self._conn = conn
         self._rules_name = rules
         self._clock = clock
         self._snapshot_after = snapshot_after
         self._quarantine = quarantine
+        self._kept = kept
         self._tidied: datetime | None = None
+        self._swept: datetime | None = None
         self._saved: datetime | None = None
         self._heard: datetime | None = None
         self._unsaved = 0
+        self._size = 0  # of the memory as it was last written down, bytes
         self._last_batch = 0
         self._shard = shard
         self._present = present or clock
         self._tenure = tenure
         self._lesson = 0  # the number of the last verdict that was learned from
-        self._roster = Roster(conn, shard)
+        self._turn = threading.RLock()
+        """Of the connection: one thread's at a time, from the beginning of a transaction to its end."""
+        self._roster = Roster(conn, shard, self._turn)
         self._raising = Raising(conn, policies, shard)
         self._registers = Registers()
         self._rules: RuleSet = load(rules, self._roster.sensors)
@@ -140,12 +146,11 @@ class Engine:
         if snapshot is None:
             start = readings.batch_before(self._conn, now - REMEMBERED)
         else:
-            states = {name: state for name, state in snapshot.states.items() if name not in (_REGISTERS, _NUMBERING)}
-            self._lesson = int(states.pop(_LESSON, b"0"))
-            empty = self._rules.restore(states)
+            self._lesson = int(snapshot.states.get(_LESSON, b"0"))
+            empty = self._rules.restore(snapshot.states)
             if empty:
                 log.warning("these rules begin without a memory: they are new, or were changed", rules=empty)
-            start = snapshot.batch
+            start, self._size = snapshot.batch, snapshot.size
         replayed = self._replay(start, now)
         self._excuse_own_silence(now)
         return replayed
@@ -160,14 +165,52 @@ class Engine:
         self._roster.read()
 
     def process(self, messages: Sequence[Message]) -> Outcome:
-        """Decode, check, interpret, judge and store messages in the order they came; commit."""
+        """Judge and store messages in the order they came; commit."""
+        return self._stored(self.judge(messages))
+
+    def judge(self, messages: Sequence[Message]) -> Judged:
+        """Decode, check, interpret and judge messages in the order they came; what comes of it is to be committed.
+
+        The detectors have seen them then: if they are not committed, the engine is of no use.
+        """
         now = self._clock.now()
         validated = self._roster.check(messages, now)
         # One moment for the whole batch, as it is stored, so that a restart replays what was lived through.
         received = np.full(len(validated.batch), to_micros(now))
-        outcome = self._commit(replace(validated.batch, received=received), validated.refusals, now)
-        outcome.tallies = validated.tallies
+        judged = self._judge(replace(validated.batch, received=received), now, now)
+        return replace(judged, refusals=validated.refusals, tallies=validated.tallies)
+
+    def commit(self, judged: Judged) -> Outcome:
+        """Store what was judged, with the alerts that come of it; commit.
+
+        Meanwhile another thread may `judge` what comes next: it waits where it needs the database.
+        """
+        batch, now = judged.batch, judged.now
+        outcome = Outcome(len(batch), 0, len(judged.refusals), judged.findings, judged.tallies)
+        with self._turn:
+            with self._conn.transaction():
+                if len(batch):
+                    self._last_batch = readings.next_batch(self._conn)
+                    use, flags = judged.interpreted.use, judged.interpreted.flags
+                    outcome.stored = readings.write(
+                        self._conn, self._last_batch, judged.heard, batch, use, flags, self._shard
+                    )
+                engine_state.quarantine(self._conn, [Refused(*refusal) for refusal in judged.refusals], now)
+                left = self._raising.take(judged.findings, self._opening(now))
+                incidents.save(self._conn, judged.incidents, self._shard)
+                engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
+                self._hold()
+            self._unsaved += len(batch)
+            self._raising.settle(left)
         return outcome
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether so much has been stored since the detectors' memory was written down that it is time to `save`."""
+        enough = self._snapshot_after
+        if enough is None:
+            enough = min(max(self._size // _BYTES_A_READING, _LEAST_UNSAVED), _MOST_UNSAVED)
+        return self._unsaved >= enough
 
     def hear(self, batch: ReadingBatch) -> Outcome:
         """Judge and store readings that another process has checked; commit.
@@ -176,14 +219,7 @@ class Engine:
         """
         now = self._clock.now()
         heard = min(now, to_datetime(int(batch.received.max()))) if len(batch) else now
-        return self._commit(batch, (), now, heard)
-
-    def take_readings(self, batch: ReadingBatch) -> Outcome:
-        """Do the same with a town's history, whose clock stands still: nothing is left to wait."""
-        outcome = self.hear(batch)
-        while self.waiting:
-            self.go_on()
-        return outcome
+        return self._stored(self._judge(batch, now, heard))
 
     def rehearse(self, batches: Iterable[ReadingBatch]) -> list[Finding]:
         """Return what the rules would say of single households if these readings came next; nothing is remembered."""
@@ -201,7 +237,8 @@ class Engine:
         gateway = decode(message).gateway
         detail = f"this message could not be processed ({why}): please report it to whoever runs this service"
         refusal = Refusal(gateway, message.topic, message.payload, Reason.MALFORMED, "$", detail)
-        return self._commit(NO_READINGS, (refusal,), self._clock.now())
+        now = self._clock.now()
+        return self._stored(replace(self._judge(NO_READINGS, now, now), refusals=(refusal,)))
 
     def tick(self, *, hearing: bool = True) -> Outcome:
         """Look at the clock: what only time can show, a changed registry; commit.
@@ -214,10 +251,11 @@ class Engine:
         findings = self._silence(now) if hearing else []
         with self._conn.transaction():
             left = self._raising.take(findings, self._opening(now))
-            incidents.save(self._conn, self._rules.incidents())
+            incidents.save(self._conn, self._rules.incidents(), self._shard)
             if (lesson := lessons.take(self._conn, self._last_batch, now, self._shard)) is not None:
                 self._learn(lesson)
-            if self._saved is None or (findings and now - self._saved > _SAVE_EVERY):
+            rest = max(_SAVE_EVERY, timedelta(seconds=self._size / _SLOWEST_SAVE))
+            if self._saved is None or (findings and now - self._saved > rest):
                 self._save_snapshot(now)
             engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
             self._hold()
@@ -225,6 +263,8 @@ class Engine:
                 engine_state.forget_quarantine(self._conn, now - self._quarantine)
                 engine_state.forget_batches(self._conn, now - 2 * REMEMBERED)
                 self._tidied = now
+            retention.forget_readings(self._conn, self._swept or now, now, self._kept, self._shard)
+            self._swept = now
         self._raising.settle(left)
         return Outcome(findings=findings)
 
@@ -252,10 +292,21 @@ class Engine:
         self._raising.done()
 
     def save(self) -> None:
-        """Write the detectors' memory down; commit. The next start has that much less to replay."""
+        """Write the detectors' memory down; commit. The next start has that much less to replay.
+
+        Nothing may be judged then that is not committed: the memory would know of it twice.
+        """
         with self._conn.transaction():
             self._save_snapshot(self._clock.now())
             self._hold()
+
+    def together(self) -> AbstractContextManager[object]:
+        """Commit what is done within all at once, or nothing of it."""
+        return self._conn.transaction()
+
+    def in_office(self) -> bool:
+        """Whether nobody else has taken these households over since."""
+        return self._tenure is None or self._tenure.lasts(self._conn)
 
     def close(self) -> None:
         """Leave the database to another engine."""
@@ -281,7 +332,7 @@ class Engine:
         with self._conn.transaction():
             # What a rule that is new here already holds against somebody; what was known before changes nothing.
             left = self._raising.take(list(holding.values()), self._opening(now))
-            incidents.save(self._conn, self._rules.incidents())
+            incidents.save(self._conn, self._rules.incidents(), self._shard)
         self._raising.settle(left)
         return replayed
 
@@ -320,28 +371,17 @@ class Engine:
         self._heard = now
         return self._rules.tick(to_micros(now))
 
-    def _commit(
-        self, batch: ReadingBatch, refusals: Sequence[Refusal], now: datetime, heard: datetime | None = None
-    ) -> Outcome:
+    def _judge(self, batch: ReadingBatch, now: datetime, heard: datetime) -> Judged:
         batch = self._roster.ours(batch)
         interpreted = self._interpret(batch)
         findings = self._rules.observe(interpreted.observations())
-        outcome = Outcome(readings=len(batch), refused=len(refusals), findings=findings)
-        with self._conn.transaction():
-            if len(batch):
-                self._last_batch = readings.next_batch(self._conn)
-                outcome.stored = readings.write(
-                    self._conn, self._last_batch, heard or now, batch, interpreted.use, interpreted.flags, self._shard
-                )
-            engine_state.quarantine(self._conn, [Refused(*refusal) for refusal in refusals], now)
-            left = self._raising.take(findings, self._opening(now))
-            incidents.save(self._conn, self._rules.incidents())
-            engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
-            self._hold()
-            self._unsaved += len(batch)
-            if self._unsaved >= self._snapshot_after:
-                self._save_snapshot(now)
-        self._raising.settle(left)
+        return Judged(now, heard, batch, interpreted, findings, self._rules.incidents())
+
+    def _stored(self, judged: Judged) -> Outcome:
+        with self.together():
+            outcome = self.commit(judged)
+            if self.unsaved:
+                self.save()
         return outcome
 
     def _interpret(self, batch: ReadingBatch) -> Interpreted:
@@ -357,12 +397,15 @@ class Engine:
         return to_micros(max(now, self._present.now()))
 
     def _save_snapshot(self, now: datetime) -> None:
-        states = {
-            _REGISTERS: self._registers.snapshot(),
-            _NUMBERING: self._roster.numbering.save(),
-            _LESSON: str(self._lesson).encode(),
-            **self._rules.snapshot(),
-        }
-        engine_state.save_snapshot(self._conn, self._rules_name, Snapshot(self._last_batch, now, states), self._shard)
+        self._size = engine_state.save_snapshot(
+            self._conn, self._rules_name, self._last_batch, now, self._states(), self._shard
+        )
         self._unsaved = 0
         self._saved = now
+
+    def _states(self) -> Iterator[tuple[str, bytes]]:
+        """Yield everything that is remembered, one after the other: of a million sensors it is 2 GB."""
+        yield _REGISTERS, self._registers.snapshot()
+        yield _NUMBERING, self._roster.numbering.save()
+        yield _LESSON, str(self._lesson).encode()
+        yield from self._rules.states()

@@ -30,3 +30,7 @@ class PortTakenError(ShouwangError):
 
 class WrongTimeError(ShouwangError):
     """A data directory lives in another time than the one it is started with."""
+
+
+class BenchError(ShouwangError):
+    """A measurement that cannot be made, or that measured something else than it says."""

@@ -1,11 +1,16 @@
-"""The loop that carries telemetry from the broker to the database: take, commit, acknowledge, in this order."""
+"""The loop that carries telemetry from the broker to the database: take, judge, commit, acknowledge, in this order.
+
+While one batch is being committed by a thread of its own, the next is judged: the database and the detectors work side
+by side. Nothing else overlaps, and what was judged is of no use once the batch before it could not be committed.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import psycopg
@@ -13,8 +18,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingest.mqtt import Delivery, Subscriber
-from shouwang.engine import Engine, Outcome
+from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError
+from shouwang.outcome import Outcome
 from storage.database import blames_data
 from storage.errors import StorageError
 
@@ -50,6 +56,14 @@ class IngestMetrics:
             self.findings.labels(finding.kind, finding.phase).inc()
 
 
+class _Underway(NamedTuple):
+    """Messages that are being committed, and since when they were judged (monotonic seconds)."""
+
+    deliveries: Sequence[Delivery]
+    outcome: Future[Outcome]
+    began: float
+
+
 class Listening:
     """Runs an engine over a subscriber until it is told to stop.
 
@@ -65,6 +79,7 @@ class Listening:
         self._engine: Engine | None = None
         self._stop = stop
         self._metrics = metrics
+        self._underway: _Underway | None = None
         self.last_round = time.monotonic()
         self.busy = False
         """Whether messages are on their way into the database right now."""
@@ -78,22 +93,77 @@ class Listening:
         """Carry messages until `stop` is set; then commit what was taken and return."""
         self._engine = engine
         ticked = 0.0
-        while not self._stop.is_set():
-            deliveries = self._subscriber.take(MOST_MESSAGES, 0.0 if self._waiting else _WAIT_SECONDS)
-            if deliveries:
-                self.busy = True
-                self._carry(deliveries)
-                self.busy = False
-            look = time.monotonic() - ticked >= _TICK_SECONDS
-            if look:
-                ticked = time.monotonic()
-                self._tick()
-            if self._waiting and (look or len(deliveries) < MOST_MESSAGES):  # a fire may be among those not yet taken
-                self._go_on()
-            self.last_round = time.monotonic()
-            self._metrics.heartbeat.set_to_current_time()
+        with ThreadPoolExecutor(1, "commit") as committer:
+            while not self._stop.is_set():
+                idle = self._underway is None and not self._waiting
+                deliveries = self._subscriber.take(MOST_MESSAGES, _WAIT_SECONDS if idle else 0.0)
+                if deliveries:
+                    self.busy = True
+                    self._begin(deliveries, committer)
+                look = time.monotonic() - ticked >= _TICK_SECONDS
+                if look or not deliveries or self._waiting or self._saving:
+                    self._finish()
+                    self.busy = False
+                    self._save()
+                if look:
+                    ticked = time.monotonic()
+                    self._tick()
+                # A fire may be among those not yet taken.
+                if self._waiting and (look or len(deliveries) < MOST_MESSAGES):
+                    self._go_on()
+                self.last_round = time.monotonic()
+                self._metrics.heartbeat.set_to_current_time()
+            self._finish()
         if self._engine is not None:
             self._engine.close()
+
+    def _begin(self, deliveries: Sequence[Delivery], committer: Executor) -> None:
+        """Judge messages, and have them committed when those before them are."""
+        engine, began = self._engine, time.monotonic()
+        judged = None
+        if engine is not None:
+            try:
+                judged = engine.judge([delivery.message for delivery in deliveries])
+            except Exception as error:  # noqa: BLE001 - it is tried again, and told if it fails again
+                log.warning("a batch cannot be judged; a new engine tries again", error=repr(error))
+        self._finish()
+        if judged is None and engine is self._engine:
+            self._discard()
+        if engine is None or judged is None or engine is not self._engine:
+            self._carry(deliveries)
+            return
+        self._underway = _Underway(deliveries, committer.submit(engine.commit, judged), began)
+
+    def _finish(self) -> None:
+        """Wait until the messages under way are committed, and acknowledge them."""
+        underway, self._underway = self._underway, None
+        if underway is None:
+            return
+        try:
+            outcome = underway.outcome.result()
+        except Exception as error:  # noqa: BLE001 - it is tried again, and told if it fails again
+            log.warning("a commit failed; a new engine tries again", error=str(error).strip())
+            self._metrics.failures.inc()
+            self._discard()
+            self._carry(underway.deliveries)
+            return
+        self._metrics.commit.observe(time.monotonic() - underway.began)
+        self._metrics.count(outcome, len(underway.deliveries))
+        self._acknowledge(underway.deliveries, outcome)
+
+    @property
+    def _saving(self) -> bool:
+        return self._engine is not None and self._engine.unsaved
+
+    def _save(self) -> None:
+        if not self._saving:
+            return
+        try:
+            self._until_done(lambda engine: engine.save())
+        except Exception:
+            log.exception("the detectors' memory could not be written down; the next engine does")
+            self._metrics.failures.inc()
+            self._discard()
 
     def _tick(self) -> None:
         # While the broker is away we are deaf, and nobody's silence means anything.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
 import psycopg
@@ -21,10 +22,20 @@ _STALE = frozenset({Reason.UNKNOWN_DEVICE, Reason.WRONG_GATEWAY})
 
 
 class Reception:
-    """Knows the devices of a shard. `met` is told of each device with sensors, whenever it is read."""
+    """Knows the devices of a shard. `met` is told of each device with sensors, whenever it is read.
 
-    def __init__(self, conn: psycopg.Connection, met: Callable[[DirectoryRow], None], shard: Shard = WHOLE) -> None:
+    Where other threads use the connection as well, each does while it holds `turn`.
+    """
+
+    def __init__(
+        self,
+        conn: psycopg.Connection,
+        met: Callable[[DirectoryRow], None],
+        shard: Shard = WHOLE,
+        turn: AbstractContextManager[object] | None = None,
+    ) -> None:
         self._conn = conn
+        self._turn = turn or nullcontext()
         self._met = met
         self._shard = shard
         self._directory = Directory(0)
@@ -32,16 +43,19 @@ class Reception:
     @property
     def stale(self) -> bool:
         """Whether the registry was changed since it was read."""
-        return registry.version(self._conn) != self._directory.version
+        with self._turn:
+            return registry.version(self._conn) != self._directory.version
 
     def read(self) -> None:
         """Take over what is registered now."""
-        self._directory = Directory(registry.version(self._conn))
-        self._enter(None)
+        with self._turn:
+            self._directory = Directory(registry.version(self._conn))
+            self._enter(None)
 
     def meet(self, sensors: Sequence[int]) -> None:
         """Read of the registry what it has of a few sensors (database ids) that came into being since it was read."""
-        self._enter(sensors)
+        with self._turn:
+            self._enter(sensors)
 
     def check(self, messages: Sequence[Message], now: datetime, renew: Callable[[], None] | None = None) -> Validated:
         """Decode and check messages in the order they came; sensors that speak for the first time get their ids.
@@ -54,7 +68,8 @@ class Reception:
             validated = accept(messages, self._directory, now)
         if validated.unborn:
             pairs = [(device, BY_LABEL[label]) for device, label in validated.unborn]
-            born = registry.add_sensors(self._conn, pairs)
+            with self._turn:
+                born = registry.add_sensors(self._conn, pairs)
             self.meet(list(born.values()))
             validated = validated.born({(device, quantity.label): at for (device, quantity), at in born.items()})
         return validated

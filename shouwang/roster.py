@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,11 +23,13 @@ from storage.registry import DirectoryRow
 class Roster:
     """Keeps `sensors`, which the detectors look things up in, as the registry is."""
 
-    def __init__(self, conn: psycopg.Connection, shard: Shard) -> None:
+    def __init__(self, conn: psycopg.Connection, shard: Shard, turn: AbstractContextManager[object]) -> None:
+        """Take a connection, which is used while `turn` is held."""
         self.sensors = SensorTable()
         self.numbering = Numbering()
         self._conn = conn
-        self._reception = Reception(conn, self._met, shard)
+        self._turn = turn
+        self._reception = Reception(conn, self._met, shard, turn)
         self._absent: Mapping[str, Sequence[tuple[int, int]]] = {}
         self._absences_told = True
         self._strangers: set[int] = set()  # sensors met in readings that the registry has not, or has elsewhere
@@ -40,9 +43,10 @@ class Roster:
         """Take over what is registered now."""
         self.sensors.dependent = set()
         self._strangers.clear()
-        self._reception.read()
-        self.sensors.places = registry.places(self._conn)
-        self._absent = registry.known_absences(self._conn)
+        with self._turn:
+            self._reception.read()
+            self.sensors.places = registry.places(self._conn)
+            self._absent = registry.known_absences(self._conn)
         self._absences_told = False
         self._tell_absences()
 

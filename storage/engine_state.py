@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,12 +12,16 @@ import psycopg
 from registry.shards import WHOLE, Shard
 
 _SAVE = """
-INSERT INTO detector_state (rules, shards, shard, detector, batch, saved_at, state)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (rules, shards, shard, detector) DO UPDATE
-SET batch = excluded.batch, saved_at = excluded.saved_at, state = excluded.state
+COPY detector_state (rules, shards, shard, detector, piece, batch, saved_at, state) FROM STDIN (FORMAT BINARY)
 """
-_LOAD = "SELECT detector, batch, saved_at, state FROM detector_state WHERE rules = %s AND shards = %s AND shard = %s"
+_SAVED_TYPES = ("text", "int2", "int2", "text", "int4", "int8", "timestamptz", "bytea")
+_SAVED = """
+SELECT detector, min(batch), max(saved_at), sum(octet_length(state))::bigint FROM detector_state
+WHERE rules = %s AND shards = %s AND shard = %s GROUP BY detector
+"""
+_PIECES = """
+SELECT state FROM detector_state WHERE rules = %s AND shards = %s AND shard = %s AND detector = %s ORDER BY piece
+"""
 _SET_CLOCK = """
 INSERT INTO engine_clock (shards, shard, kind, now) VALUES (%s, %s, %s, %s)
 ON CONFLICT (shards, shard) DO UPDATE SET kind = excluded.kind, now = excluded.now
@@ -33,19 +37,44 @@ _FORGET = """
 DELETE FROM quarantine WHERE at < %(before)s OR id <= (SELECT max(id) FROM quarantine) - %(most)s
 """
 _FORGET_BATCHES = "DELETE FROM batch WHERE received_at < %s AND id < (SELECT min(batch) FROM detector_state)"
-_FORGET_STATES = "DELETE FROM detector_state WHERE rules = %s AND shards = %s AND shard = %s AND detector <> ALL(%s)"
+_FORGET_STATES = "DELETE FROM detector_state WHERE rules = %s AND shards = %s AND shard = %s"
+_PIECE = 4 << 20
+"""Bytes of a state in one row. PostgreSQL takes 1 GB at the most, and a client holds several copies of a row."""
 KEPT_PAYLOAD = 4096
 """How many bytes of a refused payload are kept for its vendor to look at, once for each message."""
 KEPT_ROWS = 1_000_000
 """How many refusals are kept at the most, however fast they come."""
 
 
+class SavedStates(Mapping[str, bytes]):
+    """The state of each detector by its name, read from the database each time it is asked for: none is kept."""
+
+    def __init__(self, conn: psycopg.Connection, whose: tuple[str, int, int], names: Sequence[str]) -> None:
+        self._conn = conn
+        self._whose = whose
+        self._names = names
+
+    def __getitem__(self, detector: str) -> bytes:
+        with self._conn.cursor() as cursor:
+            pieces = [piece for (piece,) in cursor.stream(_PIECES, (*self._whose, detector), binary=True)]
+        if not pieces:
+            raise KeyError(detector)
+        return b"".join(pieces)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The detectors' memory as of a batch and a moment of the engine's clock."""
+    """The detectors' memory as of a batch and a moment of the engine's clock; `size` in bytes."""
 
     batch: int
     saved_at: datetime
+    size: int
     states: Mapping[str, bytes]
 
 
@@ -61,26 +90,42 @@ class Refused:
     detail: str
 
 
-def save_snapshot(conn: psycopg.Connection, rules: str, snapshot: Snapshot, shard: Shard = WHOLE) -> None:
-    """Keep the memory of a rule set; all of its detectors are saved together, and no others are kept."""
+def save_snapshot(
+    conn: psycopg.Connection,
+    rules: str,
+    batch: int,
+    saved_at: datetime,
+    states: Iterable[tuple[str, bytes]],
+    shard: Shard = WHOLE,
+) -> int:
+    """Keep the memory of a rule set as of a batch, within the caller's transaction; return how many bytes that are.
+
+    All of its detectors are saved together, and no others are kept. `states` (name, state) are taken one by one.
+    """
     whose = (rules, shard.of, shard.number)
-    conn.execute(_FORGET_STATES, (*whose, list(snapshot.states)))
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            _SAVE,
-            [(*whose, name, snapshot.batch, snapshot.saved_at, state) for name, state in snapshot.states.items()],
-        )
+    conn.execute(_FORGET_STATES, whose)
+    size = 0
+    with conn.cursor() as cursor, cursor.copy(_SAVE) as copy:
+        copy.set_types(_SAVED_TYPES)
+        for name, state in states:
+            whole = memoryview(state)
+            for piece, at in enumerate(range(0, max(len(whole), 1), _PIECE)):
+                copy.write_row((*whose, name, piece, batch, saved_at, whole[at : at + _PIECE]))
+            size += len(whole)
+    return size
 
 
 def load_snapshot(conn: psycopg.Connection, rules: str, shard: Shard = WHOLE) -> Snapshot | None:
-    """Return the memory of a rule set, or None where it has none yet."""
-    rows = conn.execute(_LOAD, (rules, shard.of, shard.number)).fetchall()
+    """Return the memory of a rule set, or None where it has none yet. Its states are read as they are asked for."""
+    whose = (rules, shard.of, shard.number)
+    rows = conn.execute(_SAVED, whose).fetchall()
     if not rows:
         return None
     return Snapshot(
         batch=min(row[1] for row in rows),
         saved_at=max(row[2] for row in rows),
-        states={row[0]: bytes(row[3]) for row in rows},
+        size=sum(row[3] for row in rows),
+        states=SavedStates(conn, whose, [row[0] for row in rows]),
     )
 
 

@@ -125,7 +125,7 @@ class Course:
                 began = one.onset - reach <= found.onset < (one.end or found.onset + 1)
                 concerned = one.cause in _FREEZES and began and found.household in one.frozen
             if concerned and found.time >= one.onset:
-                return Reason(one.onset, one.end)
+                return Reason(one.onset, one.end, one.id)
         return None
 
     def _spread(self, incident: Episode, homes: Positions, look: Look) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -21,10 +22,11 @@ _Key = tuple[str, str, str, str, int]
 
 
 class Reason(NamedTuple):
-    """When the incident that explains a finding began and ended (None: it lasts), microseconds UTC."""
+    """When the incident that explains a finding began and ended (None: it lasts), microseconds UTC, and its id."""
 
     begin: int
     end: int | None
+    incident: UUID
 
 
 class _Memory(msgspec.Struct):
@@ -41,8 +43,8 @@ class Explained:
 
     A finding of a home's silence that began within the incident, and of a device that the incident keeps from
     being heard, is held. One that was told before the incident was recognised is withdrawn: its end is told, with
-    the fact `reason` = `incident`. Whatever its own detector has not ended an hour after the incident (a device:
-    its own limit after) is told after all, as of then.
+    the fact `reason` = `incident` and that one's id as `incident`. Whatever its own detector has not ended an hour
+    after the incident (a device: its own limit after) is told after all, as of then.
     """
 
     def __init__(self) -> None:
@@ -110,6 +112,7 @@ class Explained:
             del self._raised[key]
             self._withdrawn[key] = found
             facts: dict[str, Fact] = {"lasted": (now - found.onset) / SECOND, "reason": "incident"}
+            facts["incident"] = str(why.incident)
             told.append(replace(found, phase=Phase.CLEARED, time=max(now, found.time), score=0.0, facts=facts))
         return told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,10 @@ class DeviceCondition:
         self.bank.take(saved["devices"][:0])
         self.reach()
         number = {name: at for at, name in enumerate(self._sensors.devices)}
-        pairs = [(number[name], at) for at, name in enumerate(saved["names"].tolist()) if name in number]
-        now, then = np.array(pairs, np.intp).reshape(-1, 2).T
+        names = saved["names"].tolist()
+        found = np.fromiter(map(number.get, names, repeat(-1)), np.intp, len(names))
+        then = np.flatnonzero(found >= 0)
+        now = found[then]
         self.bank.rows()[now] = saved["devices"][then]
         return now, then
 

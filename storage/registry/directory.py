@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -23,15 +22,16 @@ _DIRECTORY = """
 SELECT
     device.id, device.gateway, household.id, household.zone, household.area,
     household.category = 'disabled' AND household.risk = 'high',
-    coalesce(jsonb_object_agg(sensor.quantity, sensor.id) FILTER (WHERE sensor.id IS NOT NULL), '{}')
+    sensor.quantity, sensor.id
 FROM device
 JOIN household ON household.id = device.household
 LEFT JOIN sensor ON sensor.device = device.id
 WHERE (%(shards)s = 1 OR shard_of(household.id, %(shards)s) = %(shard)s)
     AND (%(sensors)s::int[] IS NULL OR device.id IN (SELECT device FROM sensor WHERE id = ANY(%(sensors)s::int[])))
-GROUP BY device.id, household.id
-ORDER BY device.id COLLATE "C"
+ORDER BY device.id COLLATE "C", sensor.id
 """
+_CHUNK = 20_000
+"""Rows read at a time: of a million sensors not all can be in memory twice."""
 
 _ABSENCES = "SELECT household, starts, ends FROM absence ORDER BY household, starts"
 _PLACES = "SELECT code FROM area ORDER BY code"
@@ -57,8 +57,7 @@ RECORDINGS = Area("recordings", "city", "Recordings")
 """Where households stand that are known from a recording only."""
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryRow:
+class DirectoryRow(NamedTuple):
     """A device, the gateway that may speak for it, the household it watches, and the ids of its sensors.
 
     `dependent` says that somebody's life there hangs on the supply: the household is `disabled` at risk `high`.
@@ -70,7 +69,7 @@ class DirectoryRow:
     zone: str
     area: str
     dependent: bool
-    sensors: Mapping[Quantity, int]
+    sensors: dict[Quantity, int]
 
 
 def version(conn: Connection[Any]) -> int:
@@ -81,26 +80,30 @@ def version(conn: Connection[Any]) -> int:
     return int(row[0])
 
 
-def directory(conn: Connection[Any], shard: Shard = WHOLE, sensors: Sequence[int] | None = None) -> list[DirectoryRow]:
-    """Return every device of a shard by id, or those that some `sensors` belong to.
+def directory(
+    conn: Connection[Any], shard: Shard = WHOLE, sensors: Sequence[int] | None = None
+) -> Iterator[DirectoryRow]:
+    """Yield every device of a shard by id, or those that some `sensors` belong to; read them all, or close it.
 
     Ask for `version` before: a change in between then shows as a newer version.
     """
-    with conn.cursor(row_factory=tuple_row) as cursor:
-        return [
-            DirectoryRow(
-                device,
-                gateway,
-                household,
-                zone,
-                area,
-                dependent,
-                {BY_LABEL[label]: sensor for label, sensor in known.items()},
-            )
-            for device, gateway, household, zone, area, dependent, known in cursor.execute(
-                _DIRECTORY, {"shards": shard.of, "shard": shard.number, "sensors": sensors}
-            )
-        ]
+    asked = {"shards": shard.of, "shard": shard.number, "sensors": sensors}
+    same: dict[str, str] = {}  # what many devices share is one object
+    one = same.setdefault
+    row: DirectoryRow | None = None
+    with conn.transaction(), conn.cursor(name="directory", row_factory=tuple_row) as cursor:
+        cursor.execute(_DIRECTORY, asked)
+        while rows := cursor.fetchmany(_CHUNK):
+            for device, gateway, home, zone, area, dependent, label, sensor in rows:
+                if row is None or row.device != device:
+                    if row is not None:
+                        yield row
+                    shared = one(gateway, gateway), one(home, home), one(zone, zone), one(area, area)
+                    row = DirectoryRow(device, *shared, dependent, {})
+                if label is not None:
+                    row.sensors[BY_LABEL[label]] = sensor
+    if row is not None:
+        yield row
 
 
 def known_absences(conn: Connection[Any]) -> dict[str, list[tuple[int, int]]]:

@@ -37,8 +37,9 @@ WHERE (%(scope)s = ''
        OR EXISTS (SELECT FROM contact c JOIN household h ON h.id = c.household
                   WHERE c.person = p.id AND starts_with(h.area, %(scope)s)))
   AND (%(role)s::text IS NULL OR p.role = %(role)s)
-  AND (%(household)s::text IS NULL OR p.household = %(household)s
-       OR EXISTS (SELECT FROM contact c WHERE c.person = p.id AND c.household = %(household)s))
+  AND (%(household)s::text IS NULL OR p.id = ANY (ARRAY(
+       SELECT r.id FROM person r WHERE r.household = %(household)s
+       UNION ALL SELECT c.person FROM contact c WHERE c.household = %(household)s)))
   AND (%(id)s::text IS NULL OR p.id = %(id)s)
   AND (%(after)s::text IS NULL OR p.id > %(after)s)
 ORDER BY p.id

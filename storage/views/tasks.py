@@ -55,7 +55,9 @@ LIMIT %(limit)s
 
 _COLLEAGUES = """
 SELECT h.id AS household, p.id, p.name, p.role
-FROM household h JOIN person p ON p.role IN ('caseworker', 'duty_officer') AND starts_with(h.area, p.area)
+FROM household h
+CROSS JOIN generate_series(1, length(h.area)) AS prefix (length)  -- the areas around it, by their codes
+JOIN person p ON p.area = left(h.area, prefix.length) AND p.role IN ('caseworker', 'duty_officer')
 WHERE starts_with(h.area, %(scope)s) AND h.id = ANY(%(households)s)
 ORDER BY h.id, length(p.area) DESC, p.role, p.name, p.id
 """

@@ -17,8 +17,9 @@ from ingest.records import Message
 from registry.instants import SECOND, to_micros
 from registry.model import Area, Device, Household, Person, Registry
 from shouwang.clock import Clock
-from shouwang.engine import Engine, Outcome
+from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError
+from shouwang.outcome import Outcome
 from storage.database import connect
 from storage.registry import save
 from tests.e2e.service import until

@@ -101,6 +101,20 @@ def test_a_restart_changes_nothing(house: str, snapshot_after: int) -> None:
     assert state(house) == expected
 
 
+def test_the_larger_the_memory_the_less_often_it_is_saved(house: str) -> None:
+    with at_work(house, HandClock()) as engine:
+        for size, unsaved, due in (
+            (1_000, 99_999, False), (1_000, 100_000, True),
+            (160_000_000, 1_999_999, False), (16_000_000, 200_000, True),
+            (1_600_000_000, 1_999_999, False), (1_600_000_000, 2_000_000, True),  # no restart replays more
+        ):  # fmt: skip
+            engine._size, engine._unsaved = size, unsaved
+            assert engine.unsaved is due, (size, unsaved)
+        engine._unsaved = 0
+        engine.save()
+        assert 0 < engine._size < 10_000_000
+
+
 @pytest.mark.parametrize("snapshot_after", [1, 100_000])
 def test_a_window_of_twelve_hours_survives_a_crash_at_hour_eleven(house: str, snapshot_after: int) -> None:
     clock = HandClock()

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ingest.records import Message
-from shouwang import wiring
+from shouwang import alerting
 from storage.database import open_pool
 from tests.integration.engine_house import START, HandClock, at_work, drip, live, rows, settle, water
 
@@ -27,7 +27,7 @@ def house(database: str) -> str:
 def _escalate(database: str, clock: HandClock) -> int:
     """Do what is due by now; return how many alerts the auditor finds forgotten."""
     with open_pool(database, size=2) as pool:
-        loop = wiring.escalating(database, pool, clock, threading.Event(), CollectorRegistry())
+        loop = alerting.escalating(database, pool, clock, threading.Event(), CollectorRegistry())
         loop.once()
         loop.look_after()
         return len(loop.violations)

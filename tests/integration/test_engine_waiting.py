@@ -19,6 +19,7 @@ from registry.model import Area, Device, Household, Registry
 from shouwang.engine import Engine
 from shouwang.listening import IngestMetrics, Listening
 from shouwang.raising import AT_ONCE
+from shouwang.townhall import live_through
 from tests.alerts_world import finding
 from tests.integration.engine_house import START, HandClock, rows, settle, start, water
 
@@ -146,7 +147,7 @@ def test_a_history_leaves_nothing_waiting(house: str) -> None:
     clock = HandClock()
     with finding_next(house, clock, silent()) as engine:
         engine.tick()
-        engine.take_readings(engine._roster.check([], START).batch)
+        live_through(engine, engine._roster.check([], START).batch)
         assert not engine.waiting
     assert opened(house) == len(HOMES)
 

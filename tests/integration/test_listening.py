@@ -14,9 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from ingest.mqtt import Delivery, Subscriber
 from ingest.records import Message
-from shouwang.engine import Engine, Outcome
+from shouwang import listening
+from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError
 from shouwang.listening import IngestMetrics, Listening
+from shouwang.outcome import Judged, Outcome
 from storage.errors import StorageError
 from tests.integration.engine_house import START, HandClock, Told, pack, rows, settle, start, water
 
@@ -70,10 +72,39 @@ class Script(Subscriber):
 class Choosy(Engine):
     """An engine with a bug that one value brings to light."""
 
-    def process(self, messages: Sequence[Message]) -> Outcome:
+    def judge(self, messages: Sequence[Message]) -> Judged:
         if any(str(POISON).encode() in message.payload for message in messages):
             raise ZeroDivisionError("division by zero")
-        return super().process(messages)
+        return super().judge(messages)
+
+
+class Patient(Engine):
+    """An engine that commits nothing before its second batch is judged."""
+
+    batches: list[Judged]
+    ready: threading.Event
+
+    def judge(self, messages: Sequence[Message]) -> Judged:
+        self.batches.append(super().judge(messages))
+        if len(self.batches) == 2:
+            self.ready.set()
+        return self.batches[-1]
+
+    def commit(self, judged: Judged) -> Outcome:
+        assert self.ready.wait(20), "the second batch is not judged meanwhile"
+        return super().commit(judged)
+
+
+class Frail(Engine):
+    """An engine that loses its database once, at one of its commits."""
+
+    commits: int
+
+    def commit(self, judged: Judged) -> Outcome:
+        self.commits -= 1
+        if self.commits == 0:
+            self._conn.close()
+        return super().commit(judged)
 
 
 def _delivery(mid: int, message: Message, *, receipt: bool = False) -> Delivery:
@@ -140,6 +171,34 @@ def test_messages_are_committed_then_acknowledged_then_receipted(house: House) -
     assert house.counted("shouwang_readings_stored_total") == 3
     assert house.counted("shouwang_refused_total") == 1
     assert house.made == 1
+
+
+def test_while_a_batch_is_committed_the_next_is_judged(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "_TICK_SECONDS", 1e9)  # a look at the clock waits for what is under way
+    engine = house.engine()
+    engine.__class__ = Patient
+    assert isinstance(engine, Patient)
+    engine.batches, engine.ready = [], threading.Event()
+    stop = Stop()
+    script = Script([[_reading(1)], [_reading(2)], [_reading(3)], []], stop, house.stored)
+    Listening(script, house.engine, stop, IngestMetrics(house.metrics)).run(engine)
+    assert script.told == [("ack", [1]), ("ack", [2]), ("ack", [3])]
+    assert house.stored() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_what_was_judged_before_a_failed_commit_is_judged_again(house: House, lost: int) -> None:
+    engine = house.engine()
+    engine.__class__ = Frail
+    assert isinstance(engine, Frail)
+    engine.commits = lost
+    stop = Stop()
+    script = Script([[_reading(1, receipt=True)], [_reading(2)], [_reading(3)], [_reading(4)]], stop, house.stored)
+    Listening(script, house.engine, stop, IngestMetrics(house.metrics)).run(engine)
+    assert [mids for what, mids in script.told if what == "ack"] == [[1], [2], [3], [4]]
+    assert script.seen == [[1.0], [1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0]]
+    assert house.counted("shouwang_readings_stored_total") == 4
+    assert house.made == 2
 
 
 def test_a_message_that_breaks_us_goes_to_quarantine_and_its_neighbours_are_stored(house: House) -> None:

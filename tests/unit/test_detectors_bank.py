@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.columns.bank import Bank, Column, QuantityBank, StateError, pack
+from detectors.columns.bank import Bank, Column, QuantityBank, StateError, pack, unpack
 
 sensors = st.lists(st.integers(0, 2000), min_size=1, max_size=40)
 
@@ -54,3 +54,25 @@ def test_equal_states_are_equal_bytes_whatever_lies_between_their_columns() -> N
     one, other = (Bank(Column("small", "u1", 0), Column("large", "f8", 0.0)) for _ in range(2))
     other.rows().view(np.uint8)[1:8] = 0xFF  # the gap before `large`
     assert pack("it", {"rows": one.rows()}) == pack("it", {"rows": other.rows()})
+
+
+def test_what_was_packed_is_unpacked_as_it_was() -> None:
+    bank = Bank(Column("at", "i8", 1), Column("few", "u1", 0, 3), Column("level", "f4", 2.5))
+    bank.reach(5)
+    arrays = {
+        "rows": bank.rows(), "none": bank.rows()[:0], "names": np.array(["ab", "c"], np.str_), "one": np.array(3.0),
+        "odd": np.frombuffer(b"abc", np.uint8), "table": np.arange(6, dtype=np.float32).reshape(3, 2).T,
+    }  # fmt: skip
+    again = unpack(pack("it", arrays), "it")
+    assert list(again) == list(arrays)
+    for name, array in arrays.items():
+        assert again[name].dtype == array.dtype
+        assert np.array_equal(again[name], array)
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"", b"PK\x03\x04", b"1\n", b"[]\n", b"{}\n", pack("it", {"a": np.arange(3)})[:-1], pack("x", {})]
+)
+def test_what_is_no_state_is_refused(damaged: bytes) -> None:
+    with pytest.raises(StateError):
+        unpack(damaged, "it")

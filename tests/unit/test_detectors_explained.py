@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 from detectors.areas.explained import Explained, Reason
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import HOUR, MINUTE
 
 BEGIN = 1_000 * HOUR
+INCIDENT = uuid4()
 
 
 def silence(onset: int, time: int, kind: Kind = Kind.INACTIVITY, limit: float = 0.0) -> Finding:
@@ -34,7 +36,7 @@ class Blackout:
         return self.explained.sift(found, self._reason, now)
 
     def _reason(self, found: Finding) -> Reason | None:
-        return Reason(BEGIN, self.end) if self.known and found.onset >= BEGIN else None
+        return Reason(BEGIN, self.end, INCIDENT) if self.known and found.onset >= BEGIN else None
 
 
 def test_what_began_before_the_incident_is_told() -> None:
@@ -75,6 +77,7 @@ def test_what_was_told_before_the_incident_was_known_is_taken_back_once() -> Non
     world.known = True
     [back] = world.at(BEGIN + 30 * MINUTE)
     assert (back.phase, back.onset, back.facts["reason"]) == (Phase.CLEARED, BEGIN, "incident")
+    assert back.facts["incident"] == str(INCIDENT)
     assert world.at(BEGIN + 35 * MINUTE) == []
     assert world.at(BEGIN + 40 * MINUTE, cleared(found, BEGIN + 40 * MINUTE)) == []
 
