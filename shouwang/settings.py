@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from alerts.messages.limits import Limits
 from alerts.tasks.cap import Cap
 from detectors.finding import Severity
 from registry.instants import MINUTE
+from storage.retention import NEEDED_DAYS, Keep
 
 
 class Settings(BaseSettings):
@@ -50,6 +51,17 @@ class Settings(BaseSettings):
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="how much is logged")
     log_json: bool = Field(default=False, description="log lines as JSON, for a log collector")
     quarantine_days: int = Field(default=30, ge=1, description="how long refused payloads are kept")
+    readings_days: int = Field(default=1095, description="how long readings are kept, by their own time")
+    aggregates_days: int = Field(
+        default=3650, description="how long TimescaleDB keeps what hours and days of readings came to"
+    )
+    compress_after_days: int = Field(default=7, ge=1, description="after how long TimescaleDB compresses readings")
+    chunk_days: int = Field(
+        default=10,
+        ge=1,
+        le=100,
+        description="of how many days TimescaleDB stores, compresses and drops readings together",
+    )
     public_url: str | None = Field(default=None, description="where the outside world reaches this service, https://…")
     texts_an_hour: int = Field(default=6, ge=1, description="SMS and messages to one person in an hour")
     calls_an_hour: int = Field(default=4, ge=1, description="automated calls to one person in an hour")
@@ -63,6 +75,25 @@ class Settings(BaseSettings):
     twilio_two_way: bool = Field(default=True, description="false where nobody can reply to an SMS: texts carry a link")
     link_secret: str | None = Field(default=None, description="what the links in texts are signed with")
     heartbeat_url: str | None = Field(default=None, description="fetched every minute while all is well")
+
+    @field_validator("readings_days")
+    @classmethod
+    def _restarts_find_readings(cls, days: int) -> int:
+        if days < NEEDED_DAYS:
+            raise ValueError(f"write {NEEDED_DAYS} or more: at a restart detectors may learn from so many days")
+        return days
+
+    @field_validator("aggregates_days")
+    @classmethod
+    def _aggregates_outlast_readings(cls, days: int, info: ValidationInfo) -> int:
+        if days < info.data.get("readings_days", 0):
+            raise ValueError("write no less than readings_days: aggregates are made of readings, and outlast them")
+        return days
+
+    @property
+    def keep(self) -> Keep:
+        """How long readings are kept, and in which form."""
+        return Keep(self.readings_days, self.aggregates_days, self.compress_after_days, self.chunk_days)
 
     @property
     def limits(self) -> Limits:

@@ -10,6 +10,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
+from registry.instants import to_datetime
 from registry.readings import Flag, Flags, ReadingBatch, Sensors, Times, Values
 from registry.shards import WHOLE, Shard
 
@@ -30,7 +31,7 @@ _ROW_WITHOUT_USE = np.dtype([*_HEAD, ("use_length", ">i4"), *_TAIL])
 
 _COPY = "COPY reading (sensor, time, value, use, flags, batch) FROM STDIN (FORMAT BINARY)"
 _NEXT_BATCH = "SELECT nextval('batch_number')"
-_NEW_BATCH = "INSERT INTO batch (id, received_at, shard, shards) VALUES (%s, %s, %s, %s)"
+_NEW_BATCH = "INSERT INTO batch (id, received_at, shard, shards, oldest) VALUES (%s, %s, %s, %s, %s)"
 _INSERT = """
 INSERT INTO reading (sensor, time, value, use, flags, batch)
 SELECT sensor, to_timestamp(0) + micros * interval '1 microsecond', value, use, flags, %s
@@ -43,10 +44,12 @@ _SINCE = """
 SELECT reading.sensor, (extract(epoch FROM reading.time) * 1000000)::bigint, reading.value,
        (extract(epoch FROM batch.received_at) * 1000000)::bigint
 FROM reading JOIN batch ON batch.id = reading.batch
-WHERE reading.batch > %s AND reading.batch <= %s AND reading.flags & %s = 0
+WHERE reading.batch > %s AND reading.batch <= %s AND reading.time >= %s AND reading.flags & %s = 0
     AND (batch.shard = %s OR batch.shards <> %s)
 ORDER BY reading.batch, reading.time
 """
+# With it TimescaleDB leaves out what it has compressed long ago; a batch from before 0012 may hold anything.
+_OLDEST = "SELECT min(coalesce(oldest, to_timestamp(0))) FROM batch WHERE id > %s AND id <= %s"
 _LAST = 2**62
 _LAST_BATCH = "SELECT coalesce(max(id), 0) FROM batch WHERE shard = %s OR shards <> %s"
 _BATCH_BEFORE = "SELECT coalesce(max(id), 0) FROM batch WHERE received_at < %s"
@@ -66,9 +69,10 @@ def write(
     Rows not flagged `LATE` are newer than all their sensor has stored, so they go in by one COPY. Late rows, or all
     rows if the database knows better, go in one by one where there is none yet: the first stored wins.
     """
-    conn.execute(_NEW_BATCH, (batch, received_at, shard.number, shard.of))
     late = (flags & int(Flag.LATE)) != 0
     new = np.flatnonzero(~late)
+    oldest = to_datetime(int(readings.time[new].min())) if len(new) else received_at
+    conn.execute(_NEW_BATCH, (batch, received_at, shard.number, shard.of, oldest))
     stored = 0
     if len(new):
         try:
@@ -108,9 +112,11 @@ def since(
 
     Where households were divided otherwise at the time, readings of other shards are among them.
     """
+    last = _LAST if upto is None else upto
     with conn.transaction(), conn.cursor(name="replay", binary=True) as cursor:
         cursor.itersize = chunk
-        cursor.execute(_SINCE, (batch, _LAST if upto is None else upto, int(Flag.LATE), shard.number, shard.of))
+        reach = conn.execute(_OLDEST, (batch, last)).fetchone()
+        cursor.execute(_SINCE, (batch, last, reach and reach[0], int(Flag.LATE), shard.number, shard.of))
         while rows := cursor.fetchmany(chunk):
             sensor, time, value, received = zip(*rows, strict=True)
             yield ReadingBatch(

@@ -50,6 +50,9 @@ def _template(postgres: str) -> Iterator[str]:
         admin.execute(f'CREATE DATABASE "{name}"')
         with psycopg.connect(make_conninfo(postgres, dbname=name), autocommit=True) as conn:
             migrate(conn)
+            if conn.execute("SELECT timescaledb_keeps()").fetchone() == (True,):
+                # A database that its scheduler is connected to cannot be copied.
+                conn.execute("SELECT _timescaledb_functions.stop_background_workers()")
         yield name
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 

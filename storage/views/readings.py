@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from typing import Final
 
 from storage.views import Row, View
 
@@ -30,14 +31,16 @@ LIMIT %(limit)s
 # date_bin works on any PostgreSQL since 14; time_bucket would give the same with TimescaleDB.
 _BUCKETS = """
 WITH filled AS (
-    SELECT date_bin(%(every)s, r.time, %(start)s) AS time,
-           count(*) AS count, sum(r.use) AS use, min(r.value) AS min, max(r.value) AS max, avg(r.value) AS mean
-    FROM reading r
-    JOIN sensor s ON s.id = r.sensor
-    JOIN device d ON d.id = s.device
-    JOIN household h ON h.id = d.household
-    WHERE r.sensor = %(sensor)s AND starts_with(h.area, %(scope)s)
-      AND r.time >= %(start)s AND r.time < %(start)s + %(every)s * %(limit)s::integer
+    SELECT date_bin(%(every)s, part.bucket, %(start)s) AS time, sum(part.readings)::bigint AS count,
+           sum(part.use) AS use, min(part.low) AS min, max(part.high) AS max,
+           sum(part.total) / sum(part.readings)::double precision AS mean
+    FROM {parts}(%(sensor)s, %(start)s, %(start)s + %(every)s * %(limit)s::integer) part
+    WHERE EXISTS (
+        SELECT FROM sensor s
+        JOIN device d ON d.id = s.device
+        JOIN household h ON h.id = d.household
+        WHERE s.id = %(sensor)s AND starts_with(h.area, %(scope)s)
+    )
     GROUP BY 1
 )
 SELECT bucket.time, coalesce(filled.count, 0) AS count, filled.use, filled.min, filled.max, filled.mean
@@ -46,6 +49,14 @@ LEFT JOIN filled USING (time)
 WHERE bucket.time < %(stop)s
 ORDER BY bucket.time
 """
+
+_ORIGIN: Final = datetime(2000, 1, 1, tzinfo=timezone(timedelta(hours=8)))
+_AGGREGATES: Final = (
+    (timedelta(days=1), "days_of"),
+    (timedelta(hours=1), "hours_of"),
+    (timedelta(minutes=15), "quarters_of"),
+)
+"""What is counted already, the coarsest first: buckets of so much since the origin (migration 0012)."""
 
 
 def sensor(view: View, device: str, quantity: str) -> Row | None:
@@ -70,6 +81,16 @@ def buckets(view: View, sensor: int, *, start: datetime, stop: datetime, every: 
     """Return at most `limit` buckets of width `every` that begin in [start, stop), the first at `start`.
 
     `count` is the number of readings; the rest is None where that is 0 (the sensor did not report), and `use`
-    also where no reading of the bucket has a known difference to its predecessor.
+    also where no reading of the bucket has a known difference to its predecessor. They are put together from the
+    coarsest aggregate whose own buckets fit, from readings where none does.
     """
-    return view.rows(_BUCKETS, sensor=sensor, start=start, stop=stop, every=every, limit=limit)
+    query = _BUCKETS.format(parts=parts(start, every))
+    return view.rows(query, sensor=sensor, start=start, stop=stop, every=every, limit=limit)
+
+
+def parts(start: datetime, every: timedelta) -> str:
+    """Return the name of the database's function that buckets of this width from `start` on are put together from."""
+    for width, name in _AGGREGATES:
+        if not every % width and not (start - _ORIGIN) % width:
+            return name
+    return "readings_of"
