@@ -154,8 +154,13 @@ class AlertBook(Outbox, StormBook, Protocol):
     def claim(self, now: int, lease_until: int) -> Notification | None:
         """Take the queued notification of the most severe alert that has waited longest, for one lease.
 
-        It stays queued with one attempt more, so that a crash before its result is saved leads to a retry.
+        It stays queued with one attempt more, so that a crash before its result is saved leads to a retry. It is locked
+        with its alert; what others are at work on is skipped.
         """
+        ...
+
+    def put_off(self, notification: UUID, until: int) -> None:
+        """Keep a queued notification from `claim` for a while; that counts as an attempt."""
         ...
 
     def sent_by(self, alert: UUID, step: int) -> Sequence[Notification]:
@@ -170,8 +175,11 @@ class AlertBook(Outbox, StormBook, Protocol):
         """Lay a message on a simulated telephone; the same id twice is laid once."""
         ...
 
-    def message(self, message: UUID) -> HandsetMessage | None:
-        """Return what lies on a simulated telephone, its alert locked."""
+    def message(self, message: UUID, *, wait: bool = True) -> HandsetMessage | None:
+        """Return what lies on a simulated telephone, its alert locked.
+
+        Where nobody is to `wait` for an alert that others are at work on, None.
+        """
         ...
 
     def hang_up(self, message: UUID) -> bool:

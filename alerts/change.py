@@ -256,7 +256,8 @@ class Draft:
             note=note,
             why=why,
         )
-        self.tell(EventKind.CLOSED, actor, at, outcome=outcome.value, note=note)
+        because = {} if why is None else {"why_false": why.value}
+        self.tell(EventKind.CLOSED, actor, at, outcome=outcome.value, note=note, **because)
 
     def change(self) -> Change:
         """Return what was composed."""

@@ -212,6 +212,8 @@ class Alert:
     """When it began again lately, after it had ended."""
     part_of: UUID | None = None
     """The alert it was merged into."""
+    incident: UUID | None = None
+    """The incident that explains what it told of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from starlette.routing import BaseRoute
 
 from dashboards import api, health, pages, problems
 from dashboards.api import feeds
-from dashboards.context import Check, Context, Readiness
+from dashboards.context import Context
 from dashboards.headers import Counting, SecurityHeaders
+from dashboards.readiness import Check, Readiness
 from dashboards.webhooks import twilio
 from dashboards.webhooks.fields import WebhookMetrics
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, NamedTuple, Protocol
+from typing import Annotated, Protocol
 
 from fastapi import Depends
 from prometheus_client import CollectorRegistry
@@ -20,21 +20,7 @@ from alerts.channels.twilio.signature import Signatures
 from alerts.ladders.policy import Policies
 from alerts.ladders.policy_file import built_in
 from alerts.messages.links import AnswerLinks
-
-
-class Check(NamedTuple):
-    """Whether one part can do its job; `why` says what is missing and what to do about it.
-
-    What is `degraded` does its job still, but somebody should look.
-    """
-
-    ok: bool
-    why: str = ""
-    degraded: bool = False
-
-
-Readiness = Mapping[str, Check]
-"""By the name of the part: `database`, `broker`, `engine` …"""
+from dashboards.readiness import Readiness
 
 
 class Subscription(Protocol):

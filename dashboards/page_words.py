@@ -58,6 +58,10 @@ CHINESE_PAGES: Final[Mapping[str, str]] = {
     "Status": "状态",
     "Held by": "处理人",
     "Found": "结果",
+    "Part of": "并入",
+    "another alert of this household": "本户的另一条报警",
+    "Incident": "事件",
+    "what befell the area": "该区域发生的情况",
     "Timeline": "经过",
     "Every pending step stops at once; it is then yours until it is closed.": (
         "后续步骤立即停止；办结之前，这条报警由您负责。"

@@ -26,7 +26,7 @@ from alerts.messages.limits import PATIENCE
 from alerts.messages.wording import is_chinese
 from alerts.model import Notification, NotificationStatus
 from alerts.people import Recipient
-from dashboards.context import Check
+from dashboards.readiness import Check
 from registry.instants import DAY, MINUTE, to_datetime
 from shouwang.clock import Clock, LiveClock, micros
 from shouwang.heartbeat import Heartbeat

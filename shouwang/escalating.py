@@ -6,6 +6,7 @@ itself. Only when the database is away everything waits, and begins again.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -145,13 +146,23 @@ class Escalating:
         begun = self._storms(now) + self._shifts(now) + self._steps(now)
         return begun + self._messages(now) + self._calls(now) + self._silences(now)
 
+    def _what_is_due(self) -> int:
+        now = micros(self._clock)
+        return self._steps(now) + self._messages(now)
+
     def look_after(self) -> None:
         """Have the auditor look once, whichever process audits."""
         self._auditor.once()
 
     def _climb(self, listener: psycopg.Connection) -> None:
+        looked = -math.inf
         while not self._stop.is_set():
-            busy = self.once()
+            # Every step that anybody's loop runs calls all of them: what time alone brings about is not asked for then.
+            if time.monotonic() - looked >= _LOOK_SECONDS:
+                looked = time.monotonic()
+                busy = self.once()
+            else:
+                busy = self._what_is_due()
             self._alive()
             if not busy:
                 for _ in listener.notifies(timeout=_LOOK_SECONDS, stop_after=1):
@@ -198,20 +209,20 @@ class Escalating:
 
     def _messages(self, now: int) -> int:
         tried = 0
-        while tried < _MOST and (message := claim(self._books, now)) is not None:
+        while tried < _MOST and (claimed := claim(self._books, self._channels, now, self._limits)) is not None:
             tried += 1
+            message = claimed.message
             # One that could not be recorded is tried again when its claim has run out.
             with self._passing_over("message", alert=str(message.alert), step=message.step, message=str(message.id)):
-                deliver(self._books, self._channels, message, now, self._limits)
+                deliver(self._books, self._channels, claimed, now)
                 self._metrics.sent.inc()
         return tried
 
     def _calls(self, now: int) -> int:
         missed = 0
         self._aside = {call: until for call, until in self._aside.items() if until > now}
-        for call in rung_out(self._books, now):
-            if call in self._aside:
-                continue
+        rang = [call for call in rung_out(self._books, now) if call not in self._aside]
+        for call in rang[:_MOST]:
             self._aside[call] = now + _TRY_AGAIN
             with self._passing_over("call", message=str(call)):
                 missed += miss(self._books, call, now)

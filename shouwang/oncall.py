@@ -30,7 +30,8 @@ def take(conn: psycopg.Connection, file: Path, schedule: str | None) -> str:
         raise ScheduleError("--schedule is for calendars (.ics); a TOML file names its schedules itself")
     found = schedule_file.parse(_text(file), str(file))
     oncall.save(conn, found)
-    return f"{len(found)} schedules: {', '.join(one.id for one in found)}"
+    schedules = "1 schedule" if len(found) == 1 else f"{len(found)} schedules"
+    return f"{schedules}: {', '.join(one.id for one in found)}"
 
 
 def show(conn: psycopg.Connection, schedule: str | None, days: int) -> Iterator[str]:

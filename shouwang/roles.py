@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 
 import structlog
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from psycopg_pool import ConnectionPool
 
-from dashboards.context import Check
+from dashboards.readiness import Check
 from ingest.mqtt import Endpoint
 from shouwang import auditing, wiring
 from shouwang.clock import LiveClock
 from shouwang.engine import Engine
 from shouwang.errors import NoInstanceError
+from shouwang.process import database_of, serve_metrics, told_to_stop
 from shouwang.settings import Settings
 from storage.database import connect, open_pool
-from storage.migrate import check_schema, migrate, pending
+from storage.migrate import migrate, pending
+from storage.retention import tell_timescaledb
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +35,7 @@ def run_ingest(settings: Settings, metrics_port: int | None) -> None:
         return wiring.engine(database, settings, ladders, clock)
 
     loop = wiring.listening(client, engine, stop, metrics)
-    with wiring.told_to_stop(stop.set):
+    with told_to_stop(stop.set):
         first = wiring.first_engine(engine, stop)
         if first is None:
             return
@@ -42,20 +44,6 @@ def run_ingest(settings: Settings, metrics_port: int | None) -> None:
         log.info("ingest is at work", rules=settings.rules)
         loop.run(first)
         client.stop()
-
-
-def run_escalate(settings: Settings, metrics_port: int | None) -> None:
-    """Climb the ladders until told to stop; any number of these may run."""
-    database, stop, metrics = database_of(settings), threading.Event(), CollectorRegistry()
-    with connect(database) as conn:
-        check_schema(conn)
-    with open_pool(database, size=4, name="shouwang escalate") as pool, wiring.told_to_stop(stop.set):
-        serve_metrics(metrics_port, metrics)
-        log.info("escalation is at work")
-        loop = wiring.escalating(
-            database, pool, LiveClock(), stop, metrics, settings.cap, settings.heartbeat_url, settings
-        )
-        loop.run()
 
 
 def run_web(settings: Settings) -> None:
@@ -77,15 +65,20 @@ def run_web(settings: Settings) -> None:
         def leave() -> None:
             server.should_exit = True
 
-        with wiring.told_to_stop(leave), wiring.listener(settings.http_host, settings.http_port) as probe:
+        with told_to_stop(leave), wiring.listener(settings.http_host, settings.http_port) as probe:
             log.info("the dashboard is open", address=f"http://{settings.http_host}:{probe.getsockname()[1]}")
             server.run(sockets=[probe])
 
 
 def run_migrate(settings: Settings) -> list[str]:
-    """Bring the configured database to the newest schema; return the names of the migrations applied."""
+    """Bring the configured database to the newest schema; return the names of the migrations applied.
+
+    How long readings are kept is taken over as well, each time: settings may have changed and nothing else.
+    """
     with connect(database_of(settings)) as conn:
-        return migrate(conn)
+        applied = migrate(conn)
+        tell_timescaledb(conn, settings.keep)
+        return applied
 
 
 def check(pool: ConnectionPool) -> Check:
@@ -96,23 +89,3 @@ def check(pool: ConnectionPool) -> Check:
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is "not ready", with its reason
         return Check(ok=False, why=f"the database does not answer: {error}")
     return Check(ok=not missing, why=f"run `shouwang migrate`: {', '.join(missing)}" if missing else "")
-
-
-def database_of(settings: Settings) -> str:
-    """Return where PostgreSQL is.
-
-    Raises:
-        NoInstanceError: no setting says so.
-    """
-    if settings.database_url is None:
-        raise NoInstanceError(
-            "say where PostgreSQL is: SHOUWANG_DATABASE_URL=postgresql://user:password@host/name "
-            "(or run everything on this machine with `shouwang up`)"
-        )
-    return settings.database_url
-
-
-def serve_metrics(port: int | None, metrics: CollectorRegistry) -> None:
-    """Serve Prometheus metrics on a port, if one is wanted."""
-    if port is not None:
-        start_http_server(port, registry=metrics)

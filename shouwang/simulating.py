@@ -10,9 +10,9 @@ import structlog
 
 from ingest.mqtt import Endpoint
 from registry.csv_files import write_directory
-from shouwang import wiring
 from shouwang.clock import LiveClock, TownClock
 from shouwang.instance import Instance
+from shouwang.process import told_to_stop
 from shouwang.settings import Settings
 from simulators.events import parse
 from simulators.gateway import simulate as publish
@@ -41,7 +41,7 @@ def simulate(
     clock = TownClock(start, speed)
     clock.begin()
     stop = threading.Event()
-    with wiring.told_to_stop(stop.set):
+    with told_to_stop(stop.set):
         where = f"{endpoint.host}:{endpoint.port}"
         log.info("publishing", households=households, broker=where, gateways=len(town.gateways))
         passwords = dict.fromkeys(town.gateways, endpoint.password) if endpoint.password else None

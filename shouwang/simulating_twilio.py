@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 from alerts.channels.twilio import paths
-from shouwang import wiring
 from shouwang.clock import LiveClock, micros
+from shouwang.process import told_to_stop
 from shouwang.settings import Settings
 from simulators.twilio.exchange import Exchange
 from simulators.twilio.running import carry, run
@@ -34,5 +34,5 @@ def simulate_twilio(settings: Settings, host: str, port: int, script: Path | Non
         sms_url=sms_url or (public + paths.INBOUND if public else None),
     )
     stop = threading.Event()
-    with wiring.told_to_stop(stop.set):
+    with told_to_stop(stop.set):
         run(exchange, lambda: micros(clock), host, port, stop)

@@ -13,14 +13,15 @@ import structlog
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from dashboards.context import Check, Readiness
+from dashboards.readiness import Check, Readiness
 from ingest.broker import EmbeddedBroker
 from ingest.mqtt import Endpoint, Subscriber
-from shouwang import auditing, wiring
+from shouwang import alerting, auditing, wiring
 from shouwang.engine import Engine
 from shouwang.errors import SettingsError
 from shouwang.instance import Instance, sole_tenant
 from shouwang.listening import Listening
+from shouwang.process import told_to_stop
 from shouwang.roles import check
 from shouwang.settings import Settings
 from shouwang.townhall import TownHall, TownOptions, clock_for
@@ -28,6 +29,7 @@ from storage import tokens
 from storage.database import connect, open_pool
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
+from storage.retention import tell_timescaledb
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +52,7 @@ def up(settings: Settings, options: Options, console: Console) -> int:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"{settings.data_dir} cannot be the data directory: {error.strerror}") from error
-    with ExitStack() as house, wiring.told_to_stop(_interrupt):
+    with ExitStack() as house, told_to_stop(_interrupt):
         house.enter_context(sole_tenant(settings.data_dir, patience=15))
         instance = _Embedded(settings, options, console, house)
         fell = instance.run()
@@ -73,6 +75,7 @@ class _Embedded:
         self._database = settings.database_url or self._postgres()
         with connect(self._database) as conn:
             migrate(conn)
+            tell_timescaledb(conn, settings.keep)
             self._clock = clock = clock_for(conn, settings.data_dir, options.town)
         self._gateways, self._broker = self._brokers(options)
         self._pool = house.enter_context(open_pool(self._database, size=24))
@@ -90,7 +93,7 @@ class _Embedded:
             self._town.settle(self._engine)
         self._client = wiring.subscriber(Endpoint.parse(self._broker), settings.mqtt_client_id, clock)
         self._listening = wiring.listening(self._client, engine, self._listen_no_more, self._metrics)
-        self._escalating = wiring.escalating(
+        self._escalating = alerting.escalating(
             self._database,
             self._pool,
             clock,
@@ -128,7 +131,7 @@ class _Embedded:
         if self._town is not None:
             self._town.live(threads)
         self._greet(here)
-        with wiring.told_to_stop(leave):
+        with told_to_stop(leave):
             server.run(sockets=[self._web])
             self._console.print("Stopping: what is on its way is committed first.")
             if self._town is not None:

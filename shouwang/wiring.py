@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,37 +17,28 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from psycopg_pool import ConnectionPool
 
-from alerts.book import AlertBook, Books
-from alerts.channels.apprise import AppriseChannel
-from alerts.channels.choice import HANDSET, ONLY_HANDSETS, Channels
-from alerts.channels.handset import RINGS, HandsetChannel
-from alerts.channels.port import Channel
-from alerts.channels.webhook import WebhookChannel
+from alerts.book import AlertBook
+from alerts.channels.choice import ONLY_HANDSETS, Channels
 from alerts.ladders.policy import Policies
 from alerts.ladders.policy_file import built_in, parse
-from alerts.people import Medium
-from alerts.tasks.cap import Cap
 from dashboards.app import create_app
-from dashboards.context import Context, Readiness
+from dashboards.context import Context
 from dashboards.live import Broadcaster
+from dashboards.readiness import Readiness
 from ingest.decoders import TOPICS
 from ingest.mqtt import Endpoint, Subscriber
-from registry.instants import SECOND
 from registry.shards import WHOLE
 from shouwang import telephony
+from shouwang.alerting import channels
 from shouwang.clock import Clock, micros
 from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError, PortTakenError, SettingsError
-from shouwang.escalating import Escalating, EscalationMetrics
-from shouwang.handing_over import HandingOver
-from shouwang.heartbeat import Heartbeat
 from shouwang.listening import IngestMetrics, Listening
 from shouwang.settings import Settings
 from storage.alerts.book import PostgresAlertBook, books_on
 from storage.database import connect
 from storage.migrate import check_schema
 from storage.shards import Tenure
-from storage.unreachable import unreachable_households
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +78,6 @@ def engine(
         AnotherEngineError: an engine is at work on this database.
         MigrationError: the database is not of this version.
     """
-    kept = timedelta(days=settings.quarantine_days)
     conn = connect(database, name="shouwang engine")
     try:
         check_schema(conn)
@@ -96,7 +85,9 @@ def engine(
         shard = WHOLE if tenure is None else tenure.shard
         made = Engine(
             conn, settings.rules, ladders, clock,
-            quarantine=kept, false_visits=accepted, shard=shard, tenure=tenure, present=present,
+            quarantine=timedelta(days=settings.quarantine_days), kept=timedelta(days=settings.readings_days),
+            false_visits=accepted,
+            shard=shard, tenure=tenure, present=present,
         )  # fmt: skip
         replayed = made.load()
     except BaseException:
@@ -144,83 +135,6 @@ def listening(
 ) -> Listening:
     """Return the loop from broker to database."""
     return Listening(client, make, stop, IngestMetrics(metrics))
-
-
-def escalating(
-    database: str,
-    pool: ConnectionPool,
-    clock: Clock,
-    stop: threading.Event,
-    metrics: CollectorRegistry,
-    cap: Cap | None = None,
-    heartbeat: str | None = None,
-    settings: Settings | None = None,
-    *,
-    town: bool = False,
-) -> Escalating:
-    """Return the loop that climbs the ladders, with every channel there is; `cap` limits the visits of a day.
-
-    `heartbeat` is the URL that the auditor asks for while all is well. In a `town` nobody outside it is reached, nor
-    without `settings`.
-
-    Raises:
-        SettingsError: that is no URL.
-    """
-    opened = books_on(pool)
-    warn_of_the_unreachable(pool)
-    ways = channels(None if town else settings, opened, clock)
-    return Escalating(
-        database,
-        opened,
-        ways,
-        clock,
-        stop,
-        EscalationMetrics(metrics),
-        cap,
-        Heartbeat(heartbeat) if heartbeat else None,
-        settings.limits if settings else None,
-        HandingOver(pool, Channels.of(ways)),
-    )
-
-
-def warn_of_the_unreachable(pool: ConnectionPool) -> None:
-    """Log how many households there are none of whose people can be told anything, and which are the first."""
-    with pool.connection() as conn:
-        count, first = unreachable_households(conn, _NAMED)
-    if count:
-        log.warning(
-            "nobody of these households can be reached: give their people a telephone or an address; "
-            "`shouwang policy check` says more",
-            households=count,
-            first=first,
-        )
-
-
-def channels(settings: Settings | None, opened: Books, clock: Clock) -> dict[str, Channel]:
-    """Return the channels that are configured, in order of preference; without settings only simulated telephones.
-
-    Those also take SMS and calls where no provider of telephony is configured, so that somebody can look around.
-
-    Raises:
-        SettingsError: something is missing that a configured channel needs.
-    """
-    rings = max(RINGS, int(_SEEN_SECONDS * clock.speed * SECOND))
-    if settings is None:
-        return {HANDSET: HandsetChannel(opened, rings)}
-    made: dict[str, Channel] = {}
-    twilio = telephony.twilio_channel(settings)
-    if twilio is not None:
-        made[twilio.name] = twilio
-    links = telephony.links(settings)
-    link = None if links is None else links.to
-    made[AppriseChannel.name] = AppriseChannel(link)
-    if settings.webhook_secret:
-        source = settings.public_url or "urn:shouwang"
-        made[WebhookChannel.name] = WebhookChannel(settings.webhook_secret, source, link)
-    if not any(Medium.SMS in channel.media for channel in made.values()):
-        log.warning("no provider of telephony is configured: simulated telephones take SMS and calls")
-        made[HANDSET] = HandsetChannel(opened, rings, frozenset({Medium.SMS, Medium.CALL}))
-    return made
 
 
 def web(
@@ -293,19 +207,6 @@ def listener(host: str, port: int) -> socket.socket:
         why = f"cannot listen on {host}:{port} ({error.strerror}): choose another --http-port"
         raise PortTakenError(why) from error
     return probe
-
-
-@contextmanager
-def told_to_stop(act: Callable[[], None]) -> Iterator[None]:
-    """Call `act` on Ctrl-C and SIGTERM for as long as the block runs."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, lambda *_: act())
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Threads:

@@ -40,6 +40,10 @@ class MemoryOutbox(Shelves):
         self.put_notification(claimed)
         return claimed
 
+    def put_off(self, notification: UUID, until: int) -> None:
+        one = self.outbox[notification]
+        self.put_notification(replace(one, attempts=one.attempts + 1, next_attempt_at=until))
+
     def sent_by(self, alert: UUID, step: int) -> Sequence[Notification]:
         return [one for each in self.sent_of[alert] if (one := self.outbox[each]).step == step]
 
@@ -103,7 +107,7 @@ class MemoryOutbox(Shelves):
         if message.id not in self.drawer:
             self.put_message(message)
 
-    def message(self, message: UUID) -> HandsetMessage | None:
+    def message(self, message: UUID, *, wait: bool = True) -> HandsetMessage | None:  # noqa: ARG002 - nobody waits
         return self.drawer.get(message)
 
     def hang_up(self, message: UUID) -> bool:

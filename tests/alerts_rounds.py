@@ -42,10 +42,10 @@ def deliver_due(
 ) -> int:
     """Send up to `limit` queued messages; return how many were tried."""
     for done in range(limit):
-        notification = claim(books, now)
-        if notification is None:
+        claimed = claim(books, channels, now, limits)
+        if claimed is None:
             return done
-        deliver(books, channels, notification, now, limits)
+        deliver(books, channels, claimed, now)
     return limit
 
 

@@ -74,6 +74,7 @@ def fresh_alert(closed: Alert, fresh: UUID, now: int) -> Alert:
         storm=None,
         flaps=(),
         part_of=None,
+        incident=None,
     )
 
 

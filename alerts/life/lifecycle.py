@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from uuid import UUID
 
 from alerts.change import Change, Draft
 from alerts.ladders.policy import Action, Do, OnReturn, Policy
@@ -30,7 +31,10 @@ from registry.instants import MINUTE
 BACKLOG_AGE = 15 * MINUTE
 """A finding older than this when it is told came with a delivery that was late: it may be over already."""
 _TAKEN_BACK = frozenset({"incident", "joined"})
-"""The fact `reason` of a condition that did not end: something else, which the fact `into` names, tells of it now."""
+"""The fact `reason` of a condition that did not end: something else tells of it now.
+
+What that is the fact `into` names, a kind of alert, or `incident`, an id.
+"""
 
 
 def source_of(finding: Finding) -> str:
@@ -78,7 +82,9 @@ def reopen(closed: Alert, finding: Finding, policy: Policy, quiet: Quiet | None,
 
     It climbs a ladder anew, unless it flaps or has to be quiet: whoever knew of the last time does not know of this.
     """
-    alert = replace(closed, status=Status.RETURNED, suppressed_why=None, closed_at=None, outcome=None, note=None)
+    alert = replace(
+        closed, status=Status.RETURNED, suppressed_why=None, closed_at=None, outcome=None, note=None, incident=None
+    )
     draft = Draft(replace(alert, returned_at=closed.returned_at or closed.closed_at), now)
     about = {"rule": finding.rule, "severity": finding.severity.label, "onset": finding.onset}
     draft.tell(EventKind.REOPENED, f"sensor:{finding.source}", **about, outcome=str(closed.outcome))
@@ -142,8 +148,9 @@ def clear(alert: Alert, finding: Finding, now: int) -> Change:
         return draft.change()
     draft.alert = replace(draft.alert, returned_at=now if at is None else at)
     taken_back = finding.facts.get("reason") in _TAKEN_BACK
-    names = {"reason": "explained_by", "into": "into"} if taken_back else {}
+    names = {"reason": "explained_by", "into": "into", "incident": "incident"} if taken_back else {}
     by = {name: finding.facts[fact] for fact, name in names.items() if fact in finding.facts}
+    draft.alert = replace(draft.alert, incident=_incident(by) or alert.incident)
     draft.tell(EventKind.RETURNED, actor, at, rule=finding.rule, **by)
     waited = had_woken(alert)
     if alert.suppressed_why is not None and alert.suppressed_why.unheard and alert.status is Status.SUPPRESSED:
@@ -229,6 +236,10 @@ def hear(
             draft.plan(Action(Do.SETTLE), quiet.until if quiet else draft.now + SETTLE)
         else:
             draft.climb_anew()
+
+
+def _incident(by: Mapping[str, object]) -> UUID | None:
+    return UUID(str(by["incident"])) if "incident" in by else None
 
 
 def _late(finding: Finding, now: int) -> bool:

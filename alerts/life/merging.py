@@ -6,17 +6,21 @@ from dataclasses import replace
 
 from alerts.change import Change, Draft
 from alerts.errors import Conflict, Invalid
+from alerts.ladders.policy import Policy
 from alerts.life.handling import refuse_closed
 from alerts.life.lifecycle import raise_severity
 from alerts.model import Alert, EventKind, Outcome, Status
+
+_RUNNING = (Status.UNACKNOWLEDGED, Status.RETURNED)
 
 
 def merge(alert: Alert, into: Alert, actor: str, now: int) -> tuple[Change, Change]:
     """Close an alert as part of another, which is at least as severe from then on; return both changes.
 
     Its sources are written down at the other. While that is open nothing is asked about them; once it is closed, what
-    they still report is looked at again, as after any closing. If the other waits although this one is graver, or does
-    not wait, it climbs its ladder: nobody is silenced by a merging.
+    they still report is looked at again, as after any closing. If its ladder reaches further, or as far for what is
+    graver, the other takes that one. If the other waits although this one is graver, or does not wait, or goes on more
+    gently than this one would, it climbs from the foot: nobody is silenced by a merging.
 
     Raises:
         Conflict: one of them is closed.
@@ -34,7 +38,10 @@ def merge(alert: Alert, into: Alert, actor: str, now: int) -> tuple[Change, Chan
     about = {"kind": alert.kind.value, "sources": sorted(alert.sources), "alert": str(alert.id)}
     whole.tell(EventKind.MERGED, actor, **about, severity=alert.severity.label)
     raise_severity(whole, alert.severity)
-    if _must_be_heard(alert, into):
+    heard, ladder = _must_be_heard(alert, into, actor), _ladder(alert, into)
+    if heard or into.status not in _RUNNING:  # a running ladder stays what it is (`alerts.life.lifecycle.hear`)
+        whole.alert = replace(whole.alert, policy=ladder)
+    if heard:
         whole.climb_anew()
     part.alert = replace(alert, part_of=into.id)
     part.tell(EventKind.MERGED, actor, into=str(into.id))
@@ -66,9 +73,25 @@ def split(alert: Alert, whole: Alert | None, current: Alert | None, actor: str, 
     return changes
 
 
-def _must_be_heard(alert: Alert, into: Alert) -> bool:
-    """Say whether an alert that is kept quiet or put aside wakes up by what is merged into it."""
+def _ladder(alert: Alert, into: Alert) -> Policy:
+    """Return the ladder that is due to both."""
+    severity = max(alert.severity, into.severity)
+    reach, reached = alert.policy.reach_at(severity), into.policy.reach_at(into.severity)
+    graver = severity > into.severity
+    return alert.policy if reach > reached or (graver and reach == reached) else into.policy
+
+
+def _must_be_heard(alert: Alert, into: Alert, actor: str) -> bool:
+    """Say whether an alert climbs from the foot of its ladder because of what is merged into it."""
     graver = alert.severity > into.severity
     if into.status is Status.SUPPRESSED:
         return graver or alert.status is not Status.SUPPRESSED
-    return into.status is Status.SHELVED and graver
+    if into.status is Status.SHELVED:
+        return graver
+    if into.status is Status.RETURNED and alert.status is Status.UNACKNOWLEDGED:
+        return True
+    if into.help_at is not None or _ladder(alert, into) == into.policy or alert.status is Status.SUPPRESSED:
+        return False
+    if into.status is Status.ACKNOWLEDGED:  # whoever holds it knows, if they merge; else somebody holds the other one
+        return actor != into.held_by and alert.status is not Status.ACKNOWLEDGED
+    return True

@@ -40,28 +40,46 @@ class _Failure:
     retry_at: int | None
 
 
-def claim(books: Books, now: int) -> Notification | None:
-    """Take the message that is to leave next; it must then be given to `deliver`."""
-    with books() as book:
-        return book.claim(now, now + LEASE)
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that was claimed: as it is to be sent now, None if it is not; or what went wrong on the way there."""
+
+    message: Notification
+    leaving: Notification | None = None
+    error: Exception | None = None
 
 
-def deliver(
-    books: Books, channels: Mapping[str, Channel], claimed: Notification, now: int, limits: Limits | None = None
-) -> None:
+def claim(books: Books, channels: Mapping[str, Channel], now: int, limits: Limits | None = None) -> Claimed | None:
+    """Take the message that is to leave next and let it pass; it must then be given to `deliver`."""
+    taken: Notification | None = None
+    try:
+        with books() as book:
+            taken = book.claim(now, now + LEASE)
+            if taken is None:
+                return None
+            return Claimed(taken, _let_pass(book, taken, Channels.of(channels), now, limits or Limits()))
+    except Exception as error:
+        if taken is None:
+            raise
+        with books() as book:  # it must not stand in the way of others
+            book.put_off(taken.id, now + LEASE)
+        return Claimed(taken, error=error)
+
+
+def deliver(books: Books, channels: Mapping[str, Channel], claimed: Claimed, now: int) -> None:
     """Send a claimed message and write down what became of it.
 
-    It is claimed, let pass, sent and recorded in transactions of its own, so no lock is held while a channel works. A
-    crash between sending and recording leads to a second sending with the same id, never to a loss; what that means
-    is each channel's to say. Whatever a channel raises is that message's failure and nobody else's.
+    It is claimed and recorded in transactions of its own, so no lock is held while a channel works. A crash between
+    sending and recording leads to a second sending with the same id, never to a loss; what that means is each
+    channel's to say. Whatever a channel raises is that message's failure and nobody else's.
     """
-    with books() as book:
-        leaving = _let_pass(book, claimed.id, Channels.of(channels), now, limits or Limits())
-    if leaving is None:
+    if claimed.error is not None:
+        raise claimed.error
+    if claimed.leaving is None:
         return
-    result = _send(leaving, channels, now)
+    result = _send(claimed.leaving, channels, now)
     with books() as book:
-        _record(book, leaving, result, Channels.of(channels), now)
+        _record(book, claimed.leaving, result, Channels.of(channels), now)
 
 
 def note_result(
@@ -115,7 +133,7 @@ def rung_out(books: Books, now: int) -> Sequence[UUID]:
 
 
 def miss(books: Books, call: UUID, now: int) -> bool:
-    """Mark a call as missed; False if it was answered meanwhile."""
+    """Mark a call as missed; False if it was answered meanwhile, or somebody is at work on its alert."""
     with books() as book:
         return _miss(book, call, now)
 
@@ -132,12 +150,13 @@ def give_up(books: Books, notification: UUID, now: int, channels: Channels = ONL
         return note_result(book, notification, NotificationStatus.FAILED, now, NO_REPORT, channels=channels)
 
 
-def _let_pass(book: AlertBook, claimed: UUID, channels: Channels, now: int, limits: Limits) -> Notification | None:
-    """Return the message as it is to be sent now; None if it is not."""
-    notification = book.notification(claimed)
-    alert = None if notification is None else book.find(notification.alert)
-    if notification is None or alert is None or notification.status is not NotificationStatus.QUEUED:
-        return None
+def _let_pass(
+    book: AlertBook, notification: Notification, channels: Channels, now: int, limits: Limits
+) -> Notification | None:
+    """Return a claimed message as it is to be sent now; None if it is not."""
+    alert = book.find(notification.alert)
+    if alert is None:  # it is locked, and alerts are never removed
+        raise AssertionError(notification)
     draft = Draft(alert, now)
     leaving = _on_its_way(book, notification, channels)
     if leaving is None:
@@ -259,7 +278,8 @@ def _goes_on(before: NotificationStatus, after: NotificationStatus) -> bool:
 
 
 def _miss(book: AlertBook, call: UUID, now: int) -> bool:
-    message, notification = book.message(call), book.notification(call)
+    message = book.message(call, wait=False)  # another loop may be at it
+    notification = None if message is None else book.notification(call)
     if message is None or message.status is not MessageStatus.RINGING:
         return False
     if notification is None:

@@ -61,7 +61,7 @@ def router() -> APIRouter:
         household: Annotated[Word | None, Query(description="Of this household only")] = None,
         storm: Annotated[
             UUID | None,
-            Query(description="Those that a storm has kept quiet: the id of its incident of cause `unknown`"),
+            Query(description="Those that an incident explains or a storm has kept quiet: the incident's id"),
         ] = None,
     ) -> Page[Alert]:
         rows = queries.listed(

@@ -76,10 +76,10 @@ def measured(
     level = None if severity is None else Severity[severity.upper()].value
     which = None if kind is None else kind.value
     chosen = queries.Chosen(code, start, stop, now, which, level)
-    everything, *by_severity = queries.delays(view, chosen)
-    counts = queries.counts(view, chosen)
+    found = queries.measured(view, chosen)
+    (everything, *by_severity), counts = found.delays, found.counts
     here, children = None, []
-    for row in queries.results(view, chosen):
+    for row in found.results:
         if row["code"] == code:
             here = _area(row)
         else:
@@ -87,6 +87,7 @@ def measured(
     if here is None:  # it was there a moment ago
         raise not_found("area")
     visits = queries.visits(view, code, start=start, stop=stop)
+    household_days = here.households * (stop - start) / timedelta(days=1)
     waits = _waits(everything)
     return Performance(
         area=Area.model_validate(area),
@@ -106,7 +107,7 @@ def measured(
         visits=Visits(
             needed=visits["needed"],
             false=visits["false"],
-            false_per_1000_days=1000 * visits["false"] / visits["household_days"] if visits["household_days"] else None,
+            false_per_1000_days=1000 * visits["false"] / household_days if household_days else None,
         ),
         band=here.band,
         targets=here.targets,

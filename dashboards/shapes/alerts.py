@@ -38,6 +38,7 @@ class Alert(Shown):
         description="`backlog`, `absence`, `cap`, `storm` or `maintenance` while suppressed"
     )
     part_of: UUID | None = Field(description="The alert of the household that it was merged into")
+    incident: UUID | None = Field(description="The incident that explains it, or whose storm kept it quiet")
     acknowledged_at: datetime | None
     returned_at: datetime | None = Field(description="When the condition ended by itself")
     shelved_until: datetime | None

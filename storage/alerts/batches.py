@@ -204,9 +204,9 @@ class BatchedAlertBook(PostgresAlertBook):
             else:
                 generation[change.alert.id] = change
         self._write_all(list(generation.values()))
-        self._notify(ALERTS, str(waiting[-1].alert.id))
+        self._notify({ALERTS: str(waiting[-1].alert.id)})
         if any(step.status is StepStatus.PENDING and step.due <= self._now for one in waiting for step in one.steps):
-            self._notify(STEPS, "")
+            self._notify({STEPS: ""})
 
     def _mine(self, household: str, at: int) -> bool:
         return at == self._now and household in self._homes
@@ -236,7 +236,9 @@ class BatchedAlertBook(PostgresAlertBook):
             self._ask(_CANCEL_TASKS, about)
         self._ask(_EVENTS, {"rows": _rows(rows.from_event(event) for one in changes for event in one.events)})
         self._ask(_STEPS, {"rows": _rows(rows.from_step(step) for one in changes for step in one.steps)})
-        self._stored |= {one.alert.id for one in changes}
+        for one in changes:
+            self._stored.add(one.alert.id)
+            self._policies[one.alert.id] = one.alert.policy
 
 
 def _needs_more(change: Change) -> bool:

@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool
 from alerts.book import AlertBook, Books, Due
 from alerts.change import Change
 from alerts.checks.audit import Watched
+from alerts.ladders.policy import Policy
 from alerts.life.lessons import was_real
 from alerts.life.lifecycle import source_of
 from alerts.model import Alert, Asked, Status, Step, StepStatus, Task
@@ -63,13 +64,13 @@ SAVE_ALERT = """
 INSERT INTO alert (
     id, household, kind, rule, severity, status, onset, raised_at, opened_at, score, facts, sources, policy,
     held_by, suppressed_why, returned_at, acknowledged_at, shelved_until, help_at, closed_at, outcome, note,
-    event_count, step_count, why, woken_at, storm, flaps, part_of
+    event_count, step_count, why, woken_at, storm, flaps, part_of, incident
 )
 VALUES (
     %(id)s, %(household)s, %(kind)s, %(rule)s, %(severity)s, %(status)s, %(onset)s, %(raised_at)s, %(opened_at)s,
     %(score)s, %(facts)s, %(sources)s, %(policy)s, %(held_by)s, %(suppressed_why)s, %(returned_at)s,
     %(acknowledged_at)s, %(shelved_until)s, %(help_at)s, %(closed_at)s, %(outcome)s, %(note)s, %(event_count)s,
-    %(step_count)s, %(why)s, %(woken_at)s, %(storm)s, %(flaps)s, %(part_of)s
+    %(step_count)s, %(why)s, %(woken_at)s, %(storm)s, %(flaps)s, %(part_of)s, %(incident)s
 )
 ON CONFLICT (id) DO UPDATE SET
     rule = excluded.rule, severity = excluded.severity, score = excluded.score, facts = excluded.facts,
@@ -78,8 +79,16 @@ ON CONFLICT (id) DO UPDATE SET
     acknowledged_at = excluded.acknowledged_at, shelved_until = excluded.shelved_until,
     help_at = excluded.help_at, closed_at = excluded.closed_at, outcome = excluded.outcome,
     note = excluded.note, why = excluded.why, event_count = excluded.event_count, step_count = excluded.step_count,
-    woken_at = excluded.woken_at, storm = excluded.storm, flaps = excluded.flaps, part_of = excluded.part_of
+    woken_at = excluded.woken_at, storm = excluded.storm, flaps = excluded.flaps, part_of = excluded.part_of,
+    incident = excluded.incident
 """
+# What an alert keeps for life, and its ladder unless it took another one, need not be sent again.
+_CHANGED = (
+    "rule", "severity", "score", "facts", "status", "sources", "held_by", "suppressed_why", "returned_at",
+    "acknowledged_at", "shelved_until", "help_at", "closed_at", "outcome", "note", "why", "event_count", "step_count",
+    "woken_at", "storm", "flaps", "part_of", "incident",
+)  # fmt: skip
+_CHANGE_ALERT = f"UPDATE alert SET {', '.join(f'{name} = %({name})s' for name in _CHANGED)} WHERE id = %(id)s"
 _SAVE_EVENT = """
 INSERT INTO alert_event (alert, seq, at, actor, kind, detail)
 VALUES (%(alert)s, %(seq)s, %(at)s, %(actor)s, %(kind)s, %(detail)s)
@@ -94,10 +103,11 @@ VALUES (%(alert)s, %(no)s, %(due)s, %(action)s, %(status)s, %(ran_at)s, %(result
 ON CONFLICT (alert, no) DO UPDATE SET
     due = excluded.due, status = excluded.status, ran_at = excluded.ran_at, result = excluded.result
 """
-_NEXT_DUE = """
+_NEXT_DUE = f"""
 SELECT alert.*, step.no AS step_no, step.due AS step_due, step.action AS step_action, step.status AS step_status,
-    step.ran_at AS step_ran_at, step.result AS step_result
+    step.ran_at AS step_ran_at, step.result AS step_result, place.*
 FROM step JOIN alert ON alert.id = step.alert
+CROSS JOIN LATERAL (SELECT {people.PLACE_COLUMNS} FROM household WHERE household.id = alert.household) place
 WHERE step.status = 'pending' AND step.due <= %(now)s
   AND (step.aside_until IS NULL OR step.aside_until <= %(now)s)
 ORDER BY step.rank DESC, step.due, step.alert, step.no
@@ -175,6 +185,7 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
     def __init__(self, conn: Connection[Any]) -> None:
         super().__init__(conn)
         self._places: dict[str, Place] = {}
+        self._policies: dict[UUID, Policy] = {}  # the ladders of alerts as they are stored
         self._due: Mapping[str, Any] | None = None  # the row of `next_due`, for as long as nothing was saved
 
     def place(self, household: str) -> Place:
@@ -216,7 +227,7 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
         source = Jsonb({source_of(finding): finding.onset})
         about = {"household": finding.household, "kind": finding.kind.value, "source": source}
         row = self._run(_PUT_TO_REST, about).fetchone()
-        return None if row is None else rows.to_alert(row)
+        return None if row is None else self._read(row)
 
     @contextmanager
     def together(self, findings: Sequence[Finding], now: int) -> Iterator[AlertBook]:
@@ -234,23 +245,23 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
         """Return the alert of a kind that was closed last in a household, unless somebody is at work on it."""
         about = {"household": household, "kind": kind.value, "since": to_datetime(since)}
         row = self._run(_LATELY_CLOSED, about).fetchone()
-        return None if row is None else rows.to_alert(row)
+        return None if row is None else self._read(row)
 
     def open_alert(self, household: str, kind: Kind) -> Alert | None:
         """Lock a household for new alerts and return its open alert of a kind, locked."""
         self._run(_LOCK_HOUSEHOLD, {"household": household})
         row = self._run(_OPEN_ALERT, {"household": household, "kind": kind.value}).fetchone()
-        return None if row is None else rows.to_alert(row)
+        return None if row is None else self._read(row)
 
     def find(self, alert: UUID) -> Alert | None:
         """Return an alert, locked."""
         row = self._locked.pop(alert, None) or self._run(_FIND_ALERT, {"id": alert}).fetchone()
-        return None if row is None else rows.to_alert(row)
+        return None if row is None else self._read(row)
 
     def find_free(self, alert: UUID) -> Alert | None:
         """Return an alert, locked, unless somebody else works on it."""
         row = self._run(_FIND_FREE, {"id": alert}).fetchone()
-        return None if row is None else rows.to_alert(row)
+        return None if row is None else self._read(row)
 
     def households(self) -> int:
         """Return how many households are watched."""
@@ -274,15 +285,20 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
         self._due = None
         with self._conn.pipeline():  # nothing here reads an answer, so none is waited for
             self._write(change)
-            self._notify(ALERTS, str(change.alert.id))
+            told = {ALERTS: str(change.alert.id)}
             if any(step.status is StepStatus.PENDING and step.due <= change.at for step in change.steps):
-                self._notify(STEPS, "")
+                told[STEPS] = ""
             if change.notifications:
-                self._notify(NOTIFICATIONS, "")
+                told[NOTIFICATIONS] = ""
+            self._notify(told)
 
     def _write(self, change: Change) -> None:
         alert = change.alert.id
-        self._run(SAVE_ALERT, rows.from_alert(change.alert))
+        if self._policies.get(alert) is change.alert.policy:
+            self._run(_CHANGE_ALERT, rows.changes_of(change.alert))
+        else:
+            self._run(SAVE_ALERT, rows.from_alert(change.alert))
+            self._policies[alert] = change.alert.policy
         if change.cancel_steps:
             self._run(_CANCEL_STEPS, {"alert": alert, "but": [step.no for step in change.steps]})
         if change.cancel_notifications:
@@ -307,6 +323,7 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
         if row is None:
             return None
         self._due = self._locked[row["id"]] = row
+        self._places[row["household"]] = people.to_place(row)
         return Due(row["id"], row["step_no"])
 
     def put_aside(self, due: Due, until: int) -> None:
@@ -348,6 +365,11 @@ class PostgresAlertBook(PostgresStorms, OutboxTables):
             )
             for row in self._run(_WATCHED, {})
         ]
+
+    def _read(self, row: Mapping[str, Any]) -> Alert:
+        alert = rows.to_alert(row)
+        self._policies[alert.id] = alert.policy
+        return alert
 
     def _run_each(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:

@@ -65,15 +65,17 @@ WHERE id = (
     WHERE notification.status = 'queued' AND notification.next_attempt_at <= %(now)s
     ORDER BY notification.rank DESC, notification.next_attempt_at, notification.created_at, notification.id
     LIMIT 1
-    FOR UPDATE OF notification SKIP LOCKED
+    FOR UPDATE OF alert, notification SKIP LOCKED
 )
 RETURNING *
+"""
+_PUT_OFF = """
+UPDATE notification SET attempts = attempts + 1, next_attempt_at = %(until)s WHERE id = %(id)s AND status = 'queued'
 """
 _NOTIFICATION = "SELECT * FROM notification WHERE id = %(id)s"
 _SENT_BY = "SELECT * FROM notification WHERE alert = %(alert)s AND step = %(step)s ORDER BY id"
 _LOCK_ALERT_OF_NOTIFICATION = """
-SELECT * FROM alert WHERE id = (SELECT alert FROM notification WHERE id = %(id)s) FOR UPDATE
-"""
+SELECT * FROM alert WHERE id = (SELECT alert FROM notification WHERE id = %(id)s) FOR UPDATE"""
 
 _LAY_MESSAGE = """
 INSERT INTO handset_message (id, phone, person, medium, text, at, rings_until, status, answer, answered_at)
@@ -89,7 +91,9 @@ _RUNG_OUT = """
 SELECT id FROM handset_message WHERE status = 'ringing' AND rings_until <= %(now)s ORDER BY rings_until, id
 """
 
-_NOTIFY = "SELECT pg_notify(%(channel)s, %(payload)s)"
+_NOTIFY = """
+SELECT pg_notify(channel, payload) FROM unnest(%(channels)s::text[], %(payloads)s::text[]) AS told (channel, payload)
+"""
 
 
 class OutboxTables:
@@ -162,6 +166,11 @@ class OutboxTables:
         row = self._run(_CLAIM, about).fetchone()
         return None if row is None else rows.to_notification(row)
 
+    def put_off(self, notification: UUID, until: int) -> None:
+        """Keep a queued notification from `claim` for a while."""
+        self._lock_alert_of(notification)
+        self._run(_PUT_OFF, {"id": notification, "until": to_datetime(until)})
+
     def sent_by(self, alert: UUID, step: int) -> Sequence[Notification]:
         """Return the messages of one step of a locked alert."""
         found = self._run(_SENT_BY, {"alert": alert, "step": step})
@@ -176,11 +185,12 @@ class OutboxTables:
     def lay(self, message: HandsetMessage) -> None:
         """Lay a message on a simulated telephone, once."""
         self._run(_LAY_MESSAGE, rows.from_message(message))
-        self._notify(ALERTS, "")
+        self._notify({ALERTS: ""})
 
-    def message(self, message: UUID) -> HandsetMessage | None:
-        """Return what lies on a simulated telephone, its alert locked."""
-        self._lock_alert_of(message)
+    def message(self, message: UUID, *, wait: bool = True) -> HandsetMessage | None:
+        """Return what lies on a simulated telephone, its alert locked; None if it is not to `wait` for that."""
+        if not self._lock_alert_of(message, wait=wait):
+            return None
         row = self._run(_MESSAGE, {"id": message}).fetchone()
         return None if row is None else rows.to_message(row)
 
@@ -188,20 +198,25 @@ class OutboxTables:
         """End a call on a simulated telephone that rings for no alert but for the service itself."""
         over = self._run(_HANG_UP, {"id": message}).rowcount > 0
         if over:
-            self._notify(ALERTS, "")
+            self._notify({ALERTS: ""})
         return over
 
     def rung_out(self, now: int) -> Sequence[UUID]:
         """Return the ids of calls that still ring and should not any more."""
         return [row["id"] for row in self._run(_RUNG_OUT, {"now": to_datetime(now)})]
 
-    def _lock_alert_of(self, notification: UUID) -> None:
-        row = self._run(_LOCK_ALERT_OF_NOTIFICATION, {"id": notification}).fetchone()
+    def _lock_alert_of(self, notification: UUID, *, wait: bool = True) -> bool:
+        """Lock the alert of a message; False if others hold it and it is not to `wait` for them."""
+        query = _LOCK_ALERT_OF_NOTIFICATION if wait else _LOCK_ALERT_OF_NOTIFICATION + " SKIP LOCKED"
+        row = self._run(query, {"id": notification}).fetchone()
         if row is not None:
             self._locked[row["id"]] = row
+            return True
+        return wait or self._run(_NOTIFICATION, {"id": notification}).fetchone() is None
 
     def _run(self, query: str, parameters: Mapping[str, Any]) -> Cursor[DictRow]:
         return self._conn.cursor(row_factory=dict_row).execute(query, parameters)
 
-    def _notify(self, channel: str, payload: str) -> None:
-        self._run(_NOTIFY, {"channel": channel, "payload": payload})
+    def _notify(self, told: Mapping[str, str]) -> None:
+        """Tell whoever listens to a channel; `told` are payloads by channel."""
+        self._run(_NOTIFY, {"channels": list(told), "payloads": list(told.values())})

@@ -89,7 +89,12 @@ def place(conn: Connection[Any], household: str) -> Place:
     row = conn.cursor(row_factory=dict_row).execute(_PLACE, {"household": household}).fetchone()
     if row is None:
         raise StorageError(f"household {household!r} is not in the registry; register it first")
-    return Place(**row)
+    return to_place(row)
+
+
+def to_place(row: Mapping[str, Any]) -> Place:
+    """Return the place in a row that has, with others, the columns of `PLACE_COLUMNS`."""
+    return Place(row["household"], row["area"], row["zone"], row["address"], row["dependent"])
 
 
 def people(conn: Connection[Any], household: str, at: int, area: str | None = None) -> People:

@@ -65,11 +65,17 @@ def to_alert(row: Row) -> Alert:
         storm=row["storm"],
         flaps=tuple(row["flaps"]),
         part_of=row["part_of"],
+        incident=row["incident"],
     )
 
 
 def from_alert(alert: Alert) -> dict[str, Any]:
     """Return an alert as parameters."""
+    return {**changes_of(alert), "policy": Jsonb(alert.policy.to_json())}
+
+
+def changes_of(alert: Alert) -> dict[str, Any]:
+    """Return an alert as parameters, all but its policy: to write that costs as much as the rest together."""
     return {
         "id": alert.id,
         "household": alert.household,
@@ -83,7 +89,6 @@ def from_alert(alert: Alert) -> dict[str, Any]:
         "score": alert.score,
         "facts": Jsonb(dict(alert.facts)),
         "sources": Jsonb(dict(alert.sources)),
-        "policy": Jsonb(alert.policy.to_json()),
         "held_by": alert.held_by,
         "suppressed_why": alert.suppressed_why and alert.suppressed_why.value,
         "returned_at": _moment(alert.returned_at),
@@ -100,6 +105,7 @@ def from_alert(alert: Alert) -> dict[str, Any]:
         "storm": alert.storm,
         "flaps": Jsonb(list(alert.flaps)),
         "part_of": alert.part_of,
+        "incident": alert.incident,
     }
 
 

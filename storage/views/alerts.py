@@ -13,6 +13,7 @@ SELECT a.id, a.household, h.area, area.name AS area_name, h.zone, h.address, h.c
        a.kind, a.rule, a.severity, a.status, a.onset, a.raised_at, a.opened_at, a.score, a.facts, a.sources,
        a.held_by, holder.name AS held_by_name, a.suppressed_why, a.acknowledged_at, a.returned_at,
        a.shelved_until, a.closed_at, a.outcome, a.why, a.note, a.part_of, a.storm,
+       coalesce(a.incident, a.storm) AS incident,
        upcoming.no AS next_step, upcoming.due AS next_step_at, upcoming.action AS next_action
 """
 _AROUND = """
@@ -28,14 +29,17 @@ LEFT JOIN LATERAL (
 """
 
 # The page is cut before anything is joined to it: ten thousand alerts of one moment must not be, to show fifty.
+# `^@` is `starts_with` of which PostgreSQL can tell how few homes a small area has: it begins there, then.
 _LIST = f"""
 {_COLUMNS} FROM (
     SELECT a.* FROM alert a JOIN household h ON h.id = a.household
-    WHERE starts_with(h.area, %(scope)s) AND starts_with(h.area, %(area)s)
+    WHERE starts_with(h.area, %(scope)s) AND h.area ^@ %(area)s
       AND (%(household)s::text IS NULL OR a.household = %(household)s)
       AND (%(statuses)s::text[] IS NULL OR a.status = ANY(%(statuses)s))
       AND (%(kinds)s::text[] IS NULL OR a.kind = ANY(%(kinds)s))
-      AND (%(storm)s::uuid IS NULL OR a.storm IN (
+      AND (%(storm)s::uuid IS NULL OR a.incident IN (
+          SELECT id FROM incident WHERE id = %(storm)s OR part_of = %(storm)s
+      ) OR a.storm IN (
           WITH RECURSIVE parts AS (
               SELECT id FROM storm WHERE id = %(storm)s
               UNION ALL SELECT storm.id FROM storm JOIN parts ON storm.part_of = parts.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
@@ -150,6 +151,16 @@ class Growth:
         (ended,) = [one for one in world.shelves.all_events(world.alert().id) if one.kind is EventKind.RETURNED]
         assert (ended.detail["explained_by"], ended.detail["into"]) == (reason, "burst")
         assert world.shelves.all_tasks() == []
+
+    def test_what_an_incident_explains_names_it_until_it_is_raised_again(self, world: World) -> None:
+        blackout = uuid4()
+        world.take(finding())
+        world.run()
+        facts = {"reason": "incident", "incident": str(blackout)}
+        world.take(replace(finding(cleared=True), time=world.now, facts=facts))
+        assert (world.alert().status, world.alert().incident) == (Status.CLOSED, blackout)
+        (ended,) = [one for one in world.shelves.all_events(world.alert().id) if one.kind is EventKind.RETURNED]
+        assert ended.detail["incident"] == str(blackout)
 
     def test_who_deals_with_what_is_part_of_something_else_keeps_it(self, world: World) -> None:
         world.take(finding(Kind.TAP))

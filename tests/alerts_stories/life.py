@@ -9,9 +9,9 @@ import pytest
 from alerts import desk
 from alerts.errors import Conflict, Invalid
 from alerts.life.flapping import FLAPPING_WITHIN, FLAPS
-from alerts.model import EventKind, Outcome, Status, StepStatus, Suppression
+from alerts.model import Alert, EventKind, Outcome, Status, StepStatus, Suppression, TaskKind
 from detectors.finding import Finding, Kind, Phase, Severity
-from registry.instants import HOUR, MINUTE
+from registry.instants import DAY, HOUR, MINUTE
 from tests.alerts_world import HOME, MUTE, NOON, OFFICER, World, finding
 
 
@@ -26,6 +26,15 @@ def _again_and_again(world: World, times: int, every: int = 5 * MINUTE, kind: Ki
     last = finding(kind, at=world.now, onset=world.now)
     world.take(last)
     return last
+
+
+def _two(world: World) -> tuple[Alert, Alert]:
+    """Raise a silence that leads to a visit, and a leak that does not; return both as they climb."""
+    world.take(finding(severity=Severity.HIGH), finding(Kind.LEAK, severity=Severity.LOW))
+    world.run()
+    silence, leak = sorted(world.shelves.all_alerts(), key=lambda one: one.kind is Kind.LEAK)
+    world.now += MINUTE
+    return silence, leak
 
 
 class Life:
@@ -167,6 +176,52 @@ class Life:
         world.wait(tap.policy.recheck)
         again = [one for one in world.shelves.all_alerts() if one.kind is Kind.TAP and one.status is not Status.CLOSED]
         assert len(again) == 1
+
+    def test_what_a_graver_alert_is_merged_into_climbs_the_ladder_of_that(self, world: World) -> None:
+        silence, leak = _two(world)
+        assert leak.policy.reach_at(leak.severity) < silence.policy.reach_at(silence.severity)
+        with world.books() as book:
+            desk.merge(book, silence.id, leak.id, OFFICER, world.now)
+            whole = book.find(leak.id)
+        assert whole is not None
+        assert (whole.status, whole.policy, whole.woken_at) == (Status.UNACKNOWLEDGED, silence.policy, world.now)
+        rungs = [step for step in world.shelves.all_steps(leak.id) if step.status is StepStatus.PENDING]
+        assert [step.action.do for step in rungs] == [rung.action.do for rung in silence.policy.rungs]
+        world.wait(DAY)
+        assert [task.kind for task in world.shelves.all_tasks() if task.alert == leak.id][:1] == [TaskKind.VISIT]
+
+    def test_a_gentler_alert_changes_no_ladder_by_being_merged(self, world: World) -> None:
+        silence, leak = _two(world)
+        before = world.shelves.all_steps(silence.id)
+        with world.books() as book:
+            desk.merge(book, leak.id, silence.id, OFFICER, world.now)
+        assert world.shelves.all_steps(silence.id) == before
+
+    @pytest.mark.parametrize(
+        ("holder", "status"), [(OFFICER, Status.ACKNOWLEDGED), ("person:lin", Status.UNACKNOWLEDGED)]
+    )
+    def test_whoever_merges_what_is_graver_into_their_own_alert_knows_of_it(
+        self, world: World, holder: str, status: Status
+    ) -> None:
+        silence, leak = _two(world)
+        with world.books() as book:
+            desk.acknowledge(book, leak.id, holder, world.now)
+            desk.merge(book, silence.id, leak.id, OFFICER, world.now)
+            whole = book.find(leak.id)
+        assert whole is not None
+        assert (whole.status, whole.policy) == (status, silence.policy)  # who lets it rest hears of it by that ladder
+
+    def test_what_ended_climbs_again_for_what_is_merged_into_it(self, world: World) -> None:
+        world.take(finding(Kind.TAP), finding(Kind.BURST, severity=Severity.HIGH))
+        world.run()
+        world.take(replace(finding(Kind.BURST, cleared=True), time=world.now))
+        tap, burst = sorted(world.shelves.all_alerts(), key=lambda one: one.kind is Kind.BURST)
+        assert burst.status is Status.RETURNED
+        with world.books() as book:
+            desk.merge(book, tap.id, burst.id, OFFICER, world.now)
+            whole = book.find(burst.id)
+        assert whole is not None
+        assert whole.status is Status.UNACKNOWLEDGED
 
     def test_what_was_merged_by_mistake_is_taken_apart_again(self, world: World) -> None:
         world.take(finding(Kind.TAP), finding(Kind.LEAK))

@@ -36,7 +36,7 @@ def run(*arguments: object) -> Result:
 
 
 def test_a_schedule_goes_in_is_told_and_comes_out_as_a_calendar_that_changes_nothing(folder: Path) -> None:
-    assert "1 schedules: street" in run("import", folder / "duty.toml").output
+    assert "1 schedule: street" in run("import", folder / "duty.toml").output
     shown = run("show", "--days", 3).output
     assert "street: street (area 44010300, Asia/Shanghai)" in shown
     assert "zhao 赵值班" in shown

@@ -17,8 +17,8 @@ from alerts.registered_people import neighbourhood
 from dashboards.ladders import pictures
 from registry.instants import to_micros
 from registry.model import Area, Household, Person, Registry
+from shouwang.alerting import warn_of_the_unreachable
 from shouwang.cli import app
-from shouwang.wiring import warn_of_the_unreachable
 from storage.alerts import people
 from storage.database import open_pool
 from storage.registry import load, save
