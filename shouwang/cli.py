@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from shouwang import oncall_commands, policy_commands, token_commands
+from shouwang import bench_commands, oncall_commands, policy_commands, token_commands
 from shouwang.command_frame import DataDir, database, told
 from shouwang.errors import SettingsError
 
@@ -26,8 +25,7 @@ app.add_typer(registry_app, name="registry")
 app.add_typer(token_commands.app, name="token")
 app.add_typer(oncall_commands.app, name="oncall")
 app.add_typer(policy_commands.app, name="policy")
-bench_app = typer.Typer(help="Measure this machine with Shouwang on it; alone: everything, as JSON.")
-app.add_typer(bench_app, name="bench")
+app.add_typer(bench_commands.bench_app, name="bench")
 
 Rules = Annotated[str | None, typer.Option("--rules", help="A rule set's name or TOML file.", show_default="default")]
 Leave = Annotated[
@@ -100,7 +98,7 @@ def worker(rules: Rules = None, metrics_port: MetricsPort = None) -> None:
 @app.command()
 def escalate(metrics_port: MetricsPort = None) -> None:
     """Climb the ladders of open alerts; any number of these may run on one database."""
-    from shouwang.roles import run_escalate
+    from shouwang.alerting import run_escalate
 
     with told(None) as settings:
         run_escalate(settings, metrics_port)
@@ -260,41 +258,6 @@ def backtest(
             only,
         )  # fmt: skip
         command.backtest(asked, Console(highlight=False))
-
-
-@bench_app.callback(invoke_without_command=True)
-def bench(context: typer.Context) -> None:
-    """Measure this machine with Shouwang on it; alone: everything there is to measure, as JSON."""
-    if context.invoked_subcommand is None:
-        from shouwang.bench import detectors
-
-        with told(None):
-            typer.echo(dumps({"detectors": detectors.as_json(detectors.run(detectors.Options()))}, indent=1))
-
-
-@bench_app.command("detectors")
-def bench_detectors(
-    sensors: Annotated[int, typer.Option(min=100, help="Sensors, three or four to a home.")] = 100_000,
-    batch: Annotated[int, typer.Option(min=1, help="Readings in a batch.")] = 10_000,
-    rules: Annotated[str, typer.Option(help="A rule set's name or TOML file.")] = "default",
-    only: Annotated[list[str] | None, typer.Option(help="Measure this rule of the set alone; repeatable.")] = None,
-    warm_up: Annotated[float, typer.Option(min=0, help="Hours of readings before what is measured.")] = 25.0,
-    hours: Annotated[float, typer.Option(min=0.25, help="Hours of readings to measure.")] = 2.0,
-    seed: Annotated[int, typer.Option(help="Another seed, other homes.")] = 1,
-    river: Annotated[bool, typer.Option("--river/--no-river", help="Compare with River, an object a sensor.")] = True,  # noqa: FBT002 - a flag of the command line
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,  # noqa: FBT002 - a flag of the command line
-) -> None:
-    """Measure readings per second and core, memory per sensor, and what each rule of a set costs."""
-    from shouwang.bench import detectors
-
-    aside = Console(stderr=True, highlight=False)
-    with told(None):
-        options = detectors.Options(sensors, batch, rules, tuple(only or ()), warm_up, hours, seed, river)
-        report = detectors.run(options, aside.print)
-        if json:
-            typer.echo(dumps(detectors.as_json(report), indent=1))
-        else:
-            detectors.print_report(report, Console(highlight=False))
 
 
 @app.command()

@@ -14,7 +14,7 @@ from time import process_time_ns
 from typing import Any, TypeVar
 
 import numpy as np
-from rich.console import Console
+from rich.console import Group
 from rich.table import Table
 
 from detectors.columns.slices import slice_of
@@ -134,6 +134,77 @@ class Report:
         """Bytes of state per sensor."""
         return sum(part.state for part in self.parts) / self.options.sensors
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what was measured, in SI units."""
+        batches, objects = self.batches, self.per_object
+        return {
+            "sensors": self.options.sensors,
+            "batch": self.options.batch,
+            "rules": self.options.rules,
+            "readings": self.readings,
+            "findings": self.findings,
+            "readings_per_second": round(self.per_second),
+            "seconds_per_batch": self.total / batches,
+            "state_bytes_per_sensor": round(self.state, 1),
+            "snapshot_seconds": self.snapshot,
+            "snapshot_bytes": sum(part.snapshot for part in self.parts),
+            "calibration_seconds": self.calibration,
+            "per_object": objects
+            and {
+                "questions": list(objects.questions),
+                "missing": list(objects.missing),
+                "banks_seconds_per_reading": objects.banks,
+                "river_seconds_per_reading": objects.river,
+                "ratio": round(objects.ratio, 1),
+            },
+            "parts": [
+                {
+                    "name": part.name,
+                    "observe_seconds_per_batch": part.observe / batches,
+                    "tick_seconds": part.tick / batches,
+                    "state_bytes_per_sensor": round(part.state / self.options.sensors, 1),
+                }
+                for part in self.parts
+            ],
+        }
+
+    def table(self) -> Group:
+        """Return what each detector costs, and the figures."""
+        options = self.options
+        table = Table(
+            "part",
+            title=f"{options.rules}: {options.sensors:,} sensors, {self.batches} batches of {options.batch:,} readings",
+        )
+        for column in ("µs a batch", "ns a reading", "share", "µs a tick", "bytes a sensor"):
+            table.add_column(column, justify="right")
+        for part in self.parts:
+            table.add_row(
+                part.name,
+                f"{part.observe / self.batches * 1e6:,.0f}",
+                f"{part.observe / self.readings * 1e9:,.0f}",
+                f"{(part.observe + part.tick) / self.total:.0%}",
+                f"{part.tick / self.batches * 1e6:,.0f}",
+                f"{part.state / options.sensors:,.0f}",
+            )
+        size, a_batch = sum(part.snapshot for part in self.parts), self.total / self.batches
+        speed = (
+            f"[bold]{self.per_second:,.0f}[/] readings/s on one core, {a_batch * 1e3:.1f} ms a batch, "
+            f"{a_batch / self.calibration:.1f} times the calibration's {self.calibration * 1e3:.2f} ms"
+        )
+        memory = (
+            f"[bold]{self.state:,.0f}[/] bytes of state a sensor, snapshot {size / 1e6:,.0f} MB in "
+            f"{self.snapshot:.2f} s; {self.findings:,} findings"
+        )
+        told = [speed, memory]
+        objects = self.per_object
+        if objects is not None:
+            which = f"all rules but {', '.join(objects.missing)}" if objects.missing else "all of them"
+            told.append(
+                f"River, an object for each sensor and question: {objects.river * 1e6:.1f} µs a reading, here "
+                f"{objects.banks * 1e6:.2f} µs: a ratio of [bold]{objects.ratio:.1f}[/] over {which}"
+            )
+        return Group(table, *told)
+
 
 def run(options: Options, progress: Callable[[str], None] = lambda _: None) -> Report:
     """Watch homes for `warm_up` hours, then measure for `hours`.
@@ -231,76 +302,6 @@ class Calibration:
         column, rows = self._column, self._key[np.argsort(self._key, kind="stable")]
         for _ in range(4):
             column[rows] = np.where(column[rows] > 0.5, column[rows] * 0.5, column[rows] + 0.5)
-
-
-def as_json(report: Report) -> dict[str, Any]:
-    """Return what was measured, in SI units."""
-    batches, objects = report.batches, report.per_object
-    return {
-        "sensors": report.options.sensors,
-        "batch": report.options.batch,
-        "rules": report.options.rules,
-        "readings": report.readings,
-        "findings": report.findings,
-        "readings_per_second": round(report.per_second),
-        "seconds_per_batch": report.total / batches,
-        "state_bytes_per_sensor": round(report.state, 1),
-        "snapshot_seconds": report.snapshot,
-        "snapshot_bytes": sum(part.snapshot for part in report.parts),
-        "calibration_seconds": report.calibration,
-        "per_object": objects
-        and {
-            "questions": list(objects.questions),
-            "missing": list(objects.missing),
-            "banks_seconds_per_reading": objects.banks,
-            "river_seconds_per_reading": objects.river,
-            "ratio": round(objects.ratio, 1),
-        },
-        "parts": [
-            {
-                "name": part.name,
-                "observe_seconds_per_batch": part.observe / batches,
-                "tick_seconds": part.tick / batches,
-                "state_bytes_per_sensor": round(part.state / report.options.sensors, 1),
-            }
-            for part in report.parts
-        ],
-    }
-
-
-def print_report(report: Report, console: Console) -> None:
-    """Print the figures, and what each detector costs."""
-    options = report.options
-    table = Table(
-        "part",
-        title=f"{options.rules}: {options.sensors:,} sensors, {report.batches} batches of {options.batch:,} readings",
-    )
-    for column in ("µs a batch", "ns a reading", "share", "µs a tick", "bytes a sensor"):
-        table.add_column(column, justify="right")
-    for part in report.parts:
-        table.add_row(
-            part.name,
-            f"{part.observe / report.batches * 1e6:,.0f}",
-            f"{part.observe / report.readings * 1e9:,.0f}",
-            f"{(part.observe + part.tick) / report.total:.0%}",
-            f"{part.tick / report.batches * 1e6:,.0f}",
-            f"{part.state / options.sensors:,.0f}",
-        )
-    console.print(table)
-    size, a_batch = sum(part.snapshot for part in report.parts), report.total / report.batches
-    console.print(
-        f"[bold]{report.per_second:,.0f}[/] readings/s on one core, {a_batch * 1e3:.1f} ms a batch, "
-        f"{a_batch / report.calibration:.1f} times the calibration's "
-        f"{report.calibration * 1e3:.2f} ms\n[bold]{report.state:,.0f}[/] bytes of state a sensor, "
-        f"snapshot {size / 1e6:,.0f} MB in {report.snapshot:.2f} s; {report.findings:,} findings"
-    )
-    objects = report.per_object
-    if objects is not None:
-        which = f"all rules but {', '.join(objects.missing)}" if objects.missing else "all of them"
-        console.print(
-            f"River, an object for each sensor and question: {objects.river * 1e6:.1f} µs a reading, here "
-            f"{objects.banks * 1e6:.2f} µs: a ratio of [bold]{objects.ratio:.1f}[/] over {which}"
-        )
 
 
 def _timed(work: Callable[[], _T]) -> tuple[_T, float]:

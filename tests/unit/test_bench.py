@@ -79,7 +79,7 @@ def test_the_same_seed_makes_the_same_homes() -> None:
 
 def test_a_report_names_every_rule_with_its_cost() -> None:
     report = bench.run(SMALL)
-    told = bench.as_json(report)
+    told = report.to_json()
     names = [one.name for one in load("default", Homes(10).table).detectors]
     assert [part["name"] for part in told["parts"]] == ["registers", "ordering", "slices", *names]
     assert told["readings"] == report.batches * 100 > 0
@@ -89,7 +89,7 @@ def test_a_report_names_every_rule_with_its_cost() -> None:
     assert 0 < costs <= report.total / report.batches
     assert all(part.state > 0 for part in report.parts if part.name in names)
     console = Console(width=200, record=True, file=io.StringIO())
-    bench.print_report(report, console)
+    console.print(report.table())
     printed = console.export_text()
     assert all(name in printed for name in names)
 

@@ -69,10 +69,20 @@ def _questions() -> Mapping[str, _Question]:
     }
 
 
-def asked(names: Iterable[str]) -> list[str]:
-    """Return those names that there is a question for."""
+def asked(names: Iterable[str] | None = None) -> list[str]:
+    """Return those names that there is a question for, without `names` those of the default rules."""
     known = _questions()
+    if names is None:
+        return [name for name in known if name not in ("low_use", "constant_use")]  # what the presets ask instead
     return [name for name in names if name in known]
+
+
+def watching(table: SensorTable, names: Iterable[str]) -> Callable[[int], list[Watch]]:
+    """Return what makes, sensor by sensor, the objects that its readings are shown to."""
+    known = _questions()
+    chosen = [known[name] for name in names]
+    met: dict[tuple[int, int], Watch] = {}
+    return lambda sensor: _watches(sensor, table, chosen, met)
 
 
 def measure(batches: Iterable[Observations], table: SensorTable, names: Iterable[str]) -> tuple[int, float]:
@@ -97,7 +107,9 @@ def measure(batches: Iterable[Observations], table: SensorTable, names: Iterable
         for sensor, time, previous, value, use, flags, received in rows:
             own = watches.get(sensor)
             if own is None:
-                own = watches[sensor] = _watches(sensor, table, chosen, met)
+                quantity, device = Quantity(int(table.quantity[sensor])), int(table.device[sensor])
+                asks: list[Callable[[Seen], bool]] = [watch.see for watch in _watches(sensor, table, chosen, met)]
+                own = watches[sensor] = quantity, device, asks
             quantity, device, sees = own
             seen = Seen(
                 quantity, device, time, _EPOCH + timedelta(microseconds=time), previous or time,
@@ -114,15 +126,15 @@ def measure(batches: Iterable[Observations], table: SensorTable, names: Iterable
 
 def _watches(
     sensor: int, table: SensorTable, chosen: Sequence[_Question], met: dict[tuple[int, int], Watch]
-) -> tuple[Quantity, int, list[Callable[[Seen], bool]]]:
+) -> list[Watch]:
     """Return what is asked of a sensor's readings; what is asked of its device or home is made with the first of it."""
-    quantity, device = Quantity(int(table.quantity[sensor])), int(table.device[sensor])
-    subject = {"sensor": sensor, "device": device, "home": int(table.household[sensor])}
-    sees: list[Callable[[Seen], bool]] = []
+    quantity = Quantity(int(table.quantity[sensor]))
+    subject = {"sensor": sensor, "device": int(table.device[sensor]), "home": int(table.household[sensor])}
+    found: list[Watch] = []
     for number, question in enumerate(chosen):
         if quantity in question.quantities:
             key = number, subject[question.of]
             if key not in met:
                 met[key] = question.make()
-            sees.append(met[key].see)
-    return quantity, device, sees
+            found.append(met[key])
+    return found

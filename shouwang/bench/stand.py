@@ -1,0 +1,225 @@
+"""The stand on which the service is measured: servers of its own, a registered city, the service as a real process."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from ingest.broker import EmbeddedBroker
+from registry.quantities import Quantity
+from registry.readings import SensorTable
+from shouwang.bench import processes
+from shouwang.bench.machine import MOSQUITTO
+from shouwang.errors import BenchError
+from storage.database import connect
+from storage.embedded import temporary_postgres
+from storage.migrate import migrate
+
+# The limits of ingest/mosquitto/mosquitto.conf, without TLS and passwords.
+_MOSQUITTO = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+max_inflight_messages 10000
+max_queued_messages 0
+persistence false
+user {user}
+"""
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker: its name, where gateways and the service reach it, and its process, None if it is not ours to see."""
+
+    name: str
+    host: str
+    port: int
+    """Speaks MQTT 5."""
+    pid: int | None
+
+    @property
+    def url(self) -> str:
+        """What the service is told."""
+        return f"mqtt://{self.host}:{self.port}"
+
+
+@contextmanager
+def broker(name: str, folder: Path) -> Iterator[Broker]:
+    """Run `mosquitto` or the `embedded` broker on a port of its own.
+
+    Raises:
+        BenchError: it is not installed, or does not start.
+    """
+    port = free_port()
+    if name == "embedded":
+        before = set(processes.children(os.getpid()))
+        with EmbeddedBroker(folder, port=port) as embedded:
+            made = set(processes.children(os.getpid())) - before
+            yield Broker("rumqttd (embedded)", "127.0.0.1", embedded.port5, made.pop() if made else None)
+        return
+    if MOSQUITTO is None:
+        raise BenchError("Mosquitto is not installed: install the package mosquitto, or take --broker embedded")
+    config = folder / "mosquitto.conf"
+    config.write_text(_MOSQUITTO.format(port=port, user=getpass.getuser()), encoding="utf-8")
+    with _running([MOSQUITTO, "-c", str(config)], folder / "mosquitto.log") as process:
+        until(lambda: listens(port), "Mosquitto listens", process, folder / "mosquitto.log")
+        yield Broker("Mosquitto", "127.0.0.1", port, process.pid)
+
+
+@contextmanager
+def database(url: str | None) -> Iterator[str]:
+    """Yield a migrated and empty database: on an embedded PostgreSQL, or one made for the moment on yours."""
+    if url is None:
+        with temporary_postgres() as conninfo:
+            with connect(conninfo) as conn:
+                migrate(conn)
+            yield conninfo
+        return
+    name = f"shouwang_bench_{os.getpid()}"
+    with connect(url) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        own = make_conninfo(url, dbname=name)
+        with connect(own) as conn:
+            migrate(conn)
+        yield own
+    finally:
+        with connect(url) as admin:
+            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def register(conn: psycopg.Connection, table: SensorTable) -> None:
+    """Register all homes of a table in one city, each with a resident, and a caseworker and an officer to turn to."""
+    areas = sorted(set(table.areas))
+    home_of = dict(zip(table.device[1:].tolist(), table.household[1:].tolist(), strict=True))
+    with conn.transaction(), conn.cursor() as cursor:
+        cursor.execute("INSERT INTO area (code, level, name) VALUES ('city', 'city', 'City')")
+        with cursor.copy("COPY area (code, level, name) FROM STDIN") as copy:
+            for code in areas:
+                copy.write_row((code, "community", code))
+        with cursor.copy("COPY person (id, name, role, area, phone, language, channel) FROM STDIN") as copy:
+            copy.write_row(("officer", "O", "duty_officer", "city", "+8613700000000", "en", "call"))
+            for number, code in enumerate(areas, 1):
+                copy.write_row((f"worker-{code}", "W", "caseworker", code, f"+861370{number:07}", "en", "call"))
+        with cursor.copy("COPY household (id, area, zone, language, category, risk, caseworker) FROM STDIN") as copy:
+            for home, zone, code in zip(table.households, table.zones, table.areas, strict=True):
+                copy.write_row((home, code, zone, "en", "elderly_alone", "low", f"worker-{code}"))
+        with cursor.copy("COPY person (id, name, role, household, phone, language, channel) FROM STDIN") as copy:
+            for number, home in enumerate(table.households):
+                copy.write_row((f"of-{home}", "R", "resident", home, f"+86138{number:08}", "en", "sms"))
+        with cursor.copy("COPY device (id, household, gateway) FROM STDIN") as copy:
+            for number, (device, gateway) in enumerate(zip(table.devices, table.gateways, strict=True)):
+                copy.write_row((device, table.households[home_of[number]], gateway))
+        with cursor.copy("COPY sensor (device, quantity) FROM STDIN") as copy:
+            for number, quantity in zip(table.device[1:].tolist(), table.quantity[1:].tolist(), strict=True):
+                copy.write_row((table.devices[number], Quantity(quantity).label))
+    conn.execute("ANALYZE")
+
+
+@contextmanager
+def role(folder: Path, settings: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command of the service in a process of its own; its log is in `folder`."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SHOUWANG_")}
+    environment |= {f"SHOUWANG_{name.upper()}": value for name, value in settings.items()}
+    log = folder / f"{arguments[0]}.log"
+    with _running([sys.executable, "-m", "shouwang", *arguments], log, environment) as process:
+        yield process
+
+
+class Metrics:
+    """What a role tells Prometheus."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}/metrics"
+
+    def read(self) -> dict[str, float]:
+        """Return every sample by its name and labels as they are written."""
+        with urllib.request.urlopen(self._url, timeout=30) as answer:  # noqa: S310 - a process of ours
+            lines = answer.read().decode().splitlines()
+        return {
+            name: float(value)
+            for name, _, value in (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        }
+
+    def answers(self) -> bool:
+        """Whether the role is up."""
+        try:
+            self.read()
+        except OSError:
+            return False
+        return True
+
+
+def until(
+    condition: Callable[[], object], what: str, process: subprocess.Popen[bytes], log: Path, seconds: float = _PATIENCE
+) -> None:
+    """Wait until a condition of a process is true.
+
+    Raises:
+        BenchError: the process ended, or it took too long; the message holds the end of its log.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if process.poll() is not None or time.monotonic() > deadline:
+            end = log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""
+            why = f"process ended with {process.returncode}" if process.returncode is not None else f"{seconds:g} s"
+            raise BenchError(f"waited in vain until {what} ({why}): {end}")
+        time.sleep(0.05)
+
+
+def listens(port: int) -> bool:
+    """Whether something takes connections on a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    """Return a port that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def workshop() -> Iterator[Path]:
+    """Yield a folder for logs and payloads, which is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="shouwang-bench-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def _running(
+    command: list[str], log: Path, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as told:
+        process = subprocess.Popen(command, stdout=told, stderr=told, env=environment)  # noqa: S603 - our own commands
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.wait(30)
