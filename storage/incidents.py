@@ -10,6 +10,8 @@ from psycopg.types.json import Jsonb
 from detectors.finding import Phase
 from detectors.incident import Incident
 from registry.instants import to_datetime
+from registry.shards import WHOLE, Shard
+from storage import incident_shares
 from storage.alerts.outbox import ALERTS
 
 _SAVE = """
@@ -25,12 +27,16 @@ ON CONFLICT (id) DO UPDATE SET
 _NOTIFY = "SELECT pg_notify(%s, %s)"
 
 
-def save(conn: Connection, incidents: Sequence[Incident]) -> None:
+def save(conn: Connection, incidents: Sequence[Incident], shard: Shard = WHOLE) -> None:
     """Write incidents down as they stand and tell whoever listens, within the caller's transaction.
 
-    One that is known is brought up to date; one that has ended stays so.
+    One that is known is brought up to date; one that has ended stays so. What engines of several shards tell of the
+    same becomes one.
     """
     for one in incidents:
+        if shard.of > 1:
+            incident_shares.save(conn, one)
+            continue
         ended = one.phase is Phase.CLEARED
         conn.execute(
             _SAVE,

@@ -15,6 +15,7 @@ ON CONFLICT (shards, number) DO UPDATE SET epoch = shard.epoch + 1, taken_at = n
 RETURNING epoch, next_offset
 """
 _HOLD = "UPDATE shard SET next_offset = %s WHERE shards = %s AND number = %s AND epoch = %s"
+_EPOCH = "SELECT epoch FROM shard WHERE shards = %s AND number = %s"
 
 
 class FencedError(StorageError):
@@ -41,6 +42,10 @@ class Tenure:
         row = (self.next_offset, self.shard.of, self.shard.number, self.epoch)
         if conn.execute(_HOLD, row).rowcount != 1:
             raise FencedError
+
+    def lasts(self, conn: psycopg.Connection) -> bool:
+        """Whether nobody has taken the shard over since."""
+        return conn.execute(_EPOCH, (self.shard.of, self.shard.number)).fetchone() == (self.epoch,)
 
 
 def claim(conn: psycopg.Connection, shard: Shard) -> Tenure:

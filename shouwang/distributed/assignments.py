@@ -34,6 +34,7 @@ class Assignments:
         self._locks: dict[int, asyncio.Lock] = {}
         self._ours: set[int] = set()
         self._waiting: set[int] = set()
+        self._resting: set[int] = set()
 
     @property
     def ours(self) -> frozenset[int]:
@@ -52,17 +53,31 @@ class Assignments:
         return found
 
     def assigned(self, partitions: Iterable[int]) -> None:
-        """Note that partitions are ours; each is taken over with its first envelope, which comes within a second."""
+        """Note that partitions are ours, and no others; each is taken over with its first envelope, within a second.
+
+        One that was ours before, and nobody else's since, goes on with what it has in memory.
+        """
         self._ours |= set(partitions)
+        for gone in self._resting - self._ours:
+            self._drop(gone)
 
     async def revoked(self, partitions: Iterable[int]) -> None:
         """Give partitions up; what is under way is committed first, and the memory written down."""
-        for partition in sorted(set(partitions) & self._ours):
-            self._ours.discard(partition)
+        gone = sorted(set(partitions) & self._ours)
+        self._ours.difference_update(gone)
+        for partition in gone:
+            if partition in self._watches:
+                self._watches[partition].hurry()
+        for partition in gone:
             async with self._lock(partition):
-                watch = self._watches.pop(partition, None)
+                watch = self._watches.get(partition)
                 if watch is not None:
-                    await asyncio.to_thread(_leave, partition, watch)
+                    await self._rest(partition, watch)
+
+    def close(self) -> None:
+        """Let go of all that rests here."""
+        for partition in list(self._resting):
+            self._drop(partition)
 
     async def take(self, partition: int, sealed: Sequence[Sealed]) -> bool:
         """Judge and commit envelopes of a partition; False if it is not ours any more, and nothing is to be told.
@@ -104,10 +119,7 @@ class Assignments:
         pause = 0.2
         while partition in self._ours:
             try:
-                watch = self._watches.get(partition)
-                if watch is None:
-                    watch = self._watches[partition] = await asyncio.to_thread(self._take_over, partition)
-                await asyncio.to_thread(work, watch)
+                await asyncio.to_thread(work, await self._watching(partition))
             except GapError:
                 raise
             except FencedError:
@@ -128,20 +140,33 @@ class Assignments:
                 raise
             else:
                 self._waiting.discard(partition)
-                return True
+                return partition in self._ours  # else it was told to hurry, and something may be left to do
         return False
 
+    async def _watching(self, partition: int) -> Watch:
+        """Return the watch of a partition: the one that rests here, if nobody else had it since, or a new one."""
+        if partition in self._resting:
+            if not await asyncio.to_thread(self._watches[partition].go_on):
+                self._drop(partition)
+            self._resting.discard(partition)
+        if partition not in self._watches:
+            self._watches[partition] = await asyncio.to_thread(self._take_over, partition)
+        return self._watches[partition]
+
+    async def _rest(self, partition: int, watch: Watch) -> None:
+        try:
+            await asyncio.to_thread(watch.rest)
+        except (psycopg.Error, StorageError) as error:  # whoever has it now replays what is stored
+            log.warning("a partition's memory was not written down", partition=partition, error=str(error).strip())
+            self._drop(partition)
+        else:
+            self._resting.add(partition)
+
     def _drop(self, partition: int) -> None:
+        self._resting.discard(partition)
         watch = self._watches.pop(partition, None)
         if watch is not None:
             watch.drop()
 
     def _lock(self, partition: int) -> asyncio.Lock:
         return self._locks.setdefault(partition, asyncio.Lock())
-
-
-def _leave(partition: int, watch: Watch) -> None:
-    try:
-        watch.leave()
-    except (psycopg.Error, StorageError) as error:  # whoever has it now replays what is stored
-        log.warning("a partition's memory was not written down", partition=partition, error=str(error).strip())

@@ -26,7 +26,7 @@ from shouwang.distributed.watching import Watch
 from shouwang.distributed.worker import Membership, Worker, WorkerMetrics
 from shouwang.errors import NoInstanceError
 from shouwang.listening import IngestMetrics
-from shouwang.roles import database_of, serve_metrics
+from shouwang.process import database_of, serve_metrics, told_to_stop
 from shouwang.settings import Settings
 from storage import engine_state
 from storage.database import connect
@@ -53,7 +53,7 @@ def run_gather(settings: Settings, metrics_port: int | None, *, leaving: bool = 
     writer = Writer(_servers(settings), settings.kafka_topic, settings.mqtt_client_id)
     client = wiring.subscriber(Endpoint.parse(settings.mqtt_url), settings.mqtt_client_id, clock, shared=True)
     serve_metrics(metrics_port, metrics)
-    with wiring.told_to_stop(stop.set):
+    with told_to_stop(stop.set):
         client.start()
         log.info("ingest is at work", partitions=writer.partitions)
         gathering = Gathering(

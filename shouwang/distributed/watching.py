@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 
 from ingest.envelope import Envelope, unseal
 from ingest.records import Message
 from registry.errors import ShouwangError
-from registry.instants import to_datetime, to_micros
+from registry.instants import SECOND, to_datetime, to_micros
 from registry.readings import ReadingBatch
 from shouwang.clock import Clock, StreamClock
 from shouwang.engine import Engine
@@ -19,7 +19,12 @@ from storage.shards import Tenure
 
 Sealed = tuple[int, bytes]
 """An envelope with its offset."""
-_TICK = timedelta(seconds=1)
+LOOK_SECONDS = 10
+"""How often of the stream's time the engine looks at the clock. What only time can show lasts hours; each look ends a
+batch, and a batch of some thousand readings costs hardly more than one of a hundred."""
+MOST_READINGS = 20_000
+"""Readings judged and committed together at the most, but for a single envelope with more."""
+_LOOK = LOOK_SECONDS * SECOND
 _SLICES = 3
 """So many slices of findings that wait become alerts between two lots of envelopes."""
 
@@ -43,6 +48,7 @@ class Watch:
         self._stood = clock
         self._load = load
         self._work: _Work | None = None
+        self._hurried = False
 
     @property
     def next_offset(self) -> int:
@@ -52,7 +58,8 @@ class Watch:
     def take(self, sealed: Sequence[Sealed]) -> int:
         """Judge and commit envelopes in the order of their offsets; return how many readings were stored.
 
-        Those committed before, by us or by whoever had the shard, are passed over.
+        Those committed before, by us or by whoever had the shard, are passed over. Once told to `hurry`, it ends with
+        what is under way: the whole group waits for us then.
 
         Raises:
             GapError: some are missing in between.
@@ -65,7 +72,12 @@ class Watch:
         for expected, (offset, _) in enumerate(due, self.next_offset):
             if offset != expected:
                 raise GapError(expected)
-        return sum(self._commit(some, last + 1) for some, last in self._up_to_ticks(due))
+        stored = 0
+        for lot in self._lots(due):
+            if self._hurried:
+                break
+            stored += self._commit(lot)
+        return stored
 
     def refuse(self, one: Sealed, why: str) -> None:
         """Put an envelope that cannot be judged into quarantine, and go on behind it.
@@ -84,48 +96,57 @@ class Watch:
         """Wait for a later envelope than the next."""
         self._tenure.next_offset = max(offset, self.next_offset)
 
-    def leave(self) -> None:
-        """Write the memory down and give the shard up.
+    def hurry(self) -> None:
+        """End soon, whatever is still to be done; for another thread than the one at work."""
+        self._hurried = True
+
+    def rest(self) -> None:
+        """Write the memory down and wait: the shard may come back to us, or go to another worker.
 
         Raises:
             FencedError: another worker has it already.
         """
         if self._work is not None:
-            try:
-                self._work.engine.save()
-            finally:
-                self._work.engine.close()
+            self._work.engine.save()
+        self._hurried = False
+
+    def go_on(self) -> bool:
+        """Say whether the shard is still as we left it; if so, nothing need be loaded again."""
+        return self._work is None or self._work.engine.in_office()
 
     def drop(self) -> None:
         """Give the shard up with whatever was half done."""
         if self._work is not None:
             self._work.engine.close()
 
-    def _up_to_ticks(self, due: Sequence[Sealed]) -> Iterator[tuple[list[Envelope], int]]:
-        """Yield envelopes that end where the clock is to be looked at, and the offset of the last of them.
+    def _lots(self, due: Sequence[Sealed]) -> Iterator[_Lot]:
+        """Yield envelopes that are committed together: up to a look at the clock, or to as many readings as are enough.
 
-        However many are taken together, the engine looks at the same moments of the stream.
+        However many are taken together, and whoever takes them, the engine looks at the same moments of the stream.
         """
-        together: list[Envelope] = []
+        lot = _Lot()
         for offset, sealed in due:
-            together.append(unseal(sealed))
-            at = to_datetime(together[-1].at)
-            if at - self._at_work(at).ticked >= _TICK:
-                yield together, offset
-                together = []
-        if together:
-            yield together, due[-1][0]
+            lot.add(offset, unseal(sealed))
+            stood = to_micros(self._at_work(to_datetime(lot.at)).clock.now())
+            lot.looks = lot.at // _LOOK > stood // _LOOK
+            if lot.looks or lot.readings >= MOST_READINGS:
+                yield lot
+                lot = _Lot()
+        if lot.batches or lot.next_offset > self.next_offset:
+            yield lot
 
-    def _commit(self, envelopes: Sequence[Envelope], next_offset: int) -> int:
-        at = to_datetime(max(one.at for one in envelopes))
+    def _commit(self, lot: _Lot) -> int:
+        at = to_datetime(lot.at)
         work = self._at_work(at)
         work.clock.hear(at)
-        self._tenure.next_offset = next_offset
-        full = [one.batch for one in envelopes if len(one.batch)]
-        stored = work.engine.hear(_joined(full)).stored if full else 0
-        if work.clock.now() - work.ticked >= _TICK:
-            work.ticked = work.clock.now()
-            work.engine.tick()
+        self._tenure.next_offset = lot.next_offset
+        stored = 0
+        # One commit, or a worker that dies between the two would leave a look out.
+        with work.engine.together():
+            if lot.batches:
+                stored = work.engine.hear(_joined(lot.batches)).stored
+            if lot.looks:
+                work.engine.tick()
         for _ in range(_SLICES):
             work.engine.go_on()
         return stored
@@ -134,17 +155,33 @@ class Watch:
         """Return the engine and its clock, which goes on from where it stood, or begins with the stream."""
         if self._work is None:
             clock = StreamClock(self._stood or at)
-            self._work = _Work(clock, self._load(clock), clock.now())
+            self._work = _Work(clock, self._load(clock))
         return self._work
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Work:
-    """An engine, the clock that it follows, and when it last looked at that."""
+    """An engine and the clock that it follows."""
 
     clock: StreamClock
     engine: Engine
-    ticked: datetime
+
+
+@dataclass(slots=True)
+class _Lot:
+    """Envelopes that are committed together: their readings, the newest time, whether the clock is looked at then."""
+
+    batches: list[ReadingBatch] = field(default_factory=list)
+    readings: int = 0
+    at: int = 0
+    next_offset: int = 0
+    looks: bool = False
+
+    def add(self, offset: int, envelope: Envelope) -> None:
+        self.at, self.next_offset = max(self.at, envelope.at), offset + 1
+        if len(envelope.batch):
+            self.batches.append(envelope.batch)
+            self.readings += len(envelope.batch)
 
 
 def _joined(batches: Sequence[ReadingBatch]) -> ReadingBatch:

@@ -198,7 +198,8 @@ def test_closing_needs_a_human_outcome(site: Site) -> None:
 
 
 def test_who_closes_a_false_alarm_says_why_it_was_one(site: Site) -> None:
-    path, officer = f"/api/v1/alerts/{site.alert()}/close", site.token("officer")
+    alert = site.alert()
+    path, officer = f"/api/v1/alerts/{alert}/close", site.token("officer")
     for wrong in ({"outcome": "found_well", "why": "device_fault"}, {"outcome": "false_alarm", "why": "bad luck"}):
         assert site.client.post(path, headers=officer, json=wrong).status_code == 422, wrong
     for _ in range(2):  # the same twice changes nothing
@@ -210,6 +211,8 @@ def test_who_closes_a_false_alarm_says_why_it_was_one(site: Site) -> None:
         )
     other = site.client.post(path, headers=officer, json={"outcome": "false_alarm", "why": "other"})
     assert other.status_code == 409
+    told = site.get(f"/api/v1/alerts/{alert}")["timeline"][-1]
+    assert (told["kind"], told["detail"]["why_false"]) == ("closed", "device_fault")
     with site.pool.connection() as conn:
         assert conn.execute("SELECT count(*) FROM verdict").fetchone() == (0,), "a faulty device teaches nothing"
 

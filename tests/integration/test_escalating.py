@@ -17,6 +17,7 @@ from alerts.channels.handset import HandsetChannel
 from alerts.channels.port import Receipt
 from alerts.escalation import take
 from alerts.ladders.policy_file import built_in
+from alerts.messages.delivery import LEASE
 from alerts.model import Alert, Notification
 from alerts.people import Medium
 from alerts.storms.storm import Limits as StormLimits
@@ -154,6 +155,44 @@ def test_a_message_that_cannot_be_recorded_blocks_no_other(house: House) -> None
         "missed",
     }
     assert len([one for one in house.tables.all_messages() if one.at == NOON]) == 3
+
+
+def test_a_message_that_cannot_be_let_pass_blocks_no_other(house: House) -> None:
+    house.takes(finding(), finding(Kind.SMOKE, household=MUTE, onset=NOON))
+    house.executes(
+        "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN IF NEW.person = 'li' AND NEW.admitted_at IS NOT NULL THEN RAISE EXCEPTION 'a bug'; END IF; "
+        "RETURN NEW; END $$"
+    )
+    house.executes("CREATE TRIGGER broken BEFORE UPDATE ON notification FOR EACH ROW EXECUTE FUNCTION broken()")
+    with capture_logs() as logs:
+        while house.loop.once():
+            pass
+    assert {line["what"] for line in logs if line["log_level"] == "critical"} == {"message"}
+    kept = [one for one in house.tables.all_notifications() if one.person == "li"]
+    assert {(one.status.value, one.attempts, one.next_attempt_at) for one in kept} == {("queued", 1, NOON + LEASE)}
+    assert house.failures("message") == len(kept)
+    assert "zhao" in {one.person for one in house.tables.all_messages()}
+    house.executes("DROP TRIGGER broken ON notification")
+    house.clock.forward(seconds=LEASE // SECOND)
+    while house.loop.once():
+        pass
+    assert "li" in {one.person for one in house.tables.all_messages()}
+
+
+def test_what_others_are_at_work_on_is_not_waited_for(house: House) -> None:
+    house.takes(finding())
+    house.loop.once()
+    [ringing] = [one for one in house.tables.all_messages() if one.status.value == "ringing"]
+    house.executes(
+        f"UPDATE notification SET status = 'queued', next_attempt_at = created_at WHERE id <> '{ringing.id}'"
+    )
+    house.clock.forward(seconds=31)
+    with house.books() as other:
+        assert other.find(house.alert(HOME).id) is not None  # this locks it
+        assert house.loop.once() == 0
+    assert house.loop.once() > 0
+    assert "missed" in {one.status.value for one in house.tables.all_messages()}
 
 
 def test_a_call_that_cannot_be_marked_as_missed_blocks_nothing(house: House) -> None:

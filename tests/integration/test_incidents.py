@@ -137,6 +137,25 @@ def test_an_incident_told_again_is_brought_up_to_date(site: Site) -> None:
     assert (shown["status"], shown["ended_at"]) == ("ended", "2026-11-05T06:00:00Z")
 
 
+def test_an_alert_leads_to_the_incident_that_explains_it(site: Site) -> None:
+    blackout = incident()
+    save(site, blackout)
+    alert = site.alert()
+    now = to_micros(site.now)
+    back = Finding(
+        "hh-1", Kind.INACTIVITY, "shanghai-12h", "meter-1/volume", Phase.CLEARED, Severity.HIGH, now - 12 * HOUR, now,
+        0.0, {"reason": "incident", "incident": str(blackout.id)},
+    )  # fmt: skip
+    with site.pool.connection() as conn, conn.transaction():
+        take(PostgresAlertBook(conn), [back], now, built_in())
+    shown = site.get(f"/api/v1/alerts/{alert}")
+    assert (shown["status"], shown["outcome"], shown["incident"]) == ("closed", "part_of_another", str(blackout.id))
+    [listed] = site.get(f"/api/v1/alerts?storm={blackout.id}")["items"]
+    assert listed["id"] == str(alert)
+    page = site.client.get(f"/alerts/{alert}", headers=site.token("officer"))
+    assert f'href="/incidents/{blackout.id}"' in page.text
+
+
 def test_incidents_are_seen_from_within_and_around_but_not_from_beside(site: Site) -> None:
     save(site, incident(WEST))
     seen = {area: len(site.get("/api/v1/incidents", "viewer", area)["items"]) for area in ("4401", f"{WEST}01", EAST)}

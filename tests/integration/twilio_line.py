@@ -66,7 +66,7 @@ class Line:
         with opened() as book:
             while (due := book.next_due(now)) is not None:
                 carry_out(book, due, now, Channels.of(made))
-        while (message := claim(opened, now)) is not None:
+        while (message := claim(opened, made, now)) is not None:
             deliver(opened, made, message, now)
 
     def rows(self, query: str, *parameters: object) -> list[dict[str, Any]]:

@@ -104,6 +104,11 @@ def test_an_event_of_a_kind_nobody_has_put_into_words_is_still_shown() -> None:
     assert phrases.event(_, "moved_house", {"to": "x"}, None, str) == "moved house"
 
 
+def test_a_false_alarm_says_on_the_timeline_why_it_was_one() -> None:
+    closed = {"outcome": "false_alarm", "note": "asleep", "why_false": "device_fault"}
+    assert phrases.event(_, "closed", closed, None, str) == "Closed: False alarm. The device was faulty. asleep"
+
+
 @pytest.mark.parametrize("kind", list(EventKind))
 def test_an_event_that_tells_nothing_more_is_shown_too(kind: EventKind) -> None:
     assert phrases.event(_, kind.value, {}, None, str)

@@ -13,6 +13,7 @@ from alerts.messages.limits import Limits
 from alerts.tasks.cap import Cap
 from detectors.budget import FALSE_VISITS
 from shouwang.settings import Settings
+from storage.retention import Keep
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
@@ -34,6 +35,7 @@ def test_everything_has_a_default() -> None:
     assert settings.false_visits_per_1000_days == 1000 * FALSE_VISITS
     assert settings.cap == Cap()
     assert settings.limits == Limits()
+    assert settings.keep == Keep()
 
 
 def test_options_come_before_the_environment_and_that_before_the_file(
@@ -54,6 +56,10 @@ def test_options_come_before_the_environment_and_that_before_the_file(
         ("SHOUWANG_LOG_LEVEL", "loud", "log_level"),
         ("SHOUWANG_LOG_JSON", "perhaps", "log_json"),
         ("SHOUWANG_QUARANTINE_DAYS", "0", "quarantine_days"),
+        ("SHOUWANG_READINGS_DAYS", "30", "readings_days"),
+        ("SHOUWANG_AGGREGATES_DAYS", "1094", "aggregates_days"),
+        ("SHOUWANG_COMPRESS_AFTER_DAYS", "0", "compress_after_days"),
+        ("SHOUWANG_CHUNK_DAYS", "0", "chunk_days"),
         ("SHOUWANG_FALSE_VISITS_PER_1000_DAYS", "0", "false_visits_per_1000_days"),
         ("SHOUWANG_VISITS_PER_1000_A_DAY", "-1", "visits_per_1000_a_day"),
         ("SHOUWANG_VISITS_ALWAYS_FROM", "dire", "visits_always_from"),
@@ -67,6 +73,14 @@ def test_a_value_that_will_not_do_is_named(monkeypatch: pytest.MonkeyPatch, name
     with pytest.raises(ValidationError) as refused:
         Settings()
     assert [error["loc"] for error in refused.value.errors()] == [(field,)]
+
+
+def test_readings_are_never_kept_for_less_than_a_restart_needs() -> None:
+    assert Settings(readings_days=31).keep.readings == 31
+    with pytest.raises(ValidationError, match="write 31 or more: at a restart detectors may learn"):
+        Settings(readings_days=30)
+    with pytest.raises(ValidationError, match="aggregates are made of readings, and outlast them"):
+        Settings(readings_days=400, aggregates_days=399)
 
 
 def test_a_key_that_nobody_knows_is_refused(tmp_path: Path) -> None:
