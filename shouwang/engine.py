@@ -35,10 +35,11 @@ from registry.readings import NO_READINGS, ReadingBatch
 from registry.shards import WHOLE, Shard
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
+from shouwang.housekeeping import Housekeeping
 from shouwang.outcome import Judged, Outcome
 from shouwang.raising import Raising
 from shouwang.roster import Roster
-from storage import engine_state, incidents, lessons, readings, retention
+from storage import engine_state, incidents, lessons, readings
 from storage.database import blames_data
 from storage.engine_state import Refused
 from storage.lessons import Lesson
@@ -47,11 +48,8 @@ from storage.shards import Tenure
 
 log = structlog.get_logger(__name__)
 
-_REGISTERS = "registers"
-_NUMBERING = "numbering"
-_LESSON = "lesson"
+_REGISTERS, _NUMBERING, _LESSON = "registers", "numbering", "lesson"
 _ONE_ENGINE = "SELECT pg_try_advisory_lock(20161102)"
-_TIDY_EVERY = timedelta(hours=1)
 _SAVE_EVERY = timedelta(minutes=1)
 _SLOWEST_SAVE = 2_500_000  # bytes of memory for each second between two saves: they take a few per cent of the time
 _BYTES_A_READING = 80  # bytes of memory for each reading between two saves, for the same reason
@@ -64,9 +62,7 @@ REMEMBERED = timedelta(days=NEEDED_DAYS)
 
 
 class Engine:
-    """One rule set over one database, on a connection of its own.
-
-    Not for several threads, but that one may `commit` what another has judged.
+    """One rule set over one database, on a connection of its own; for one thread, but that another may `commit`.
 
     After an exception it is of no use: throw it away and load another, which finds everything in the database.
     """
@@ -99,10 +95,7 @@ class Engine:
         self._rules_name = rules
         self._clock = clock
         self._snapshot_after = snapshot_after
-        self._quarantine = quarantine
-        self._kept = kept
-        self._tidied: datetime | None = None
-        self._swept: datetime | None = None
+        self._housekeeping = Housekeeping(quarantine, kept, shard)
         self._saved: datetime | None = None
         self._heard: datetime | None = None
         self._unsaved = 0
@@ -259,12 +252,7 @@ class Engine:
                 self._save_snapshot(now)
             engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
             self._hold()
-            if self._tidied is None or now - self._tidied > _TIDY_EVERY:
-                engine_state.forget_quarantine(self._conn, now - self._quarantine)
-                engine_state.forget_batches(self._conn, now - 2 * REMEMBERED)
-                self._tidied = now
-            retention.forget_readings(self._conn, self._swept or now, now, self._kept, self._shard)
-            self._swept = now
+            self._housekeeping.tidy(self._conn, now)
         self._raising.settle(left)
         return Outcome(findings=findings)
 
@@ -309,7 +297,7 @@ class Engine:
         return self._tenure is None or self._tenure.lasts(self._conn)
 
     def close(self) -> None:
-        """Leave the database to another engine."""
+        """Leave the database to another."""
         self._conn.close()
 
     def _replay(self, start: int, now: datetime) -> int:
