@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -36,6 +36,7 @@ from registry.shards import WHOLE, Shard
 from shouwang.clock import Clock
 from shouwang.errors import AnotherEngineError
 from shouwang.housekeeping import Housekeeping
+from shouwang.memory import Memory
 from shouwang.outcome import Judged, Outcome
 from shouwang.raising import Raising
 from shouwang.roster import Roster
@@ -49,11 +50,6 @@ from storage.shards import Tenure
 log = structlog.get_logger(__name__)
 
 _REGISTERS, _NUMBERING, _LESSON = "registers", "numbering", "lesson"
-_ONE_ENGINE = "SELECT pg_try_advisory_lock(20161102)"
-_SAVE_EVERY = timedelta(minutes=1)
-_SLOWEST_SAVE = 2_500_000  # bytes of memory for each second between two saves: they take a few per cent of the time
-_BYTES_A_READING = 80  # bytes of memory for each reading between two saves, for the same reason
-_LEAST_UNSAVED, _MOST_UNSAVED = 100_000, 2_000_000  # the most is what a restart replays in some 15 s
 _DEAF_AFTER = timedelta(hours=1)  # the engine ticks every second; a machine that slept for less hides no silence
 _BREATH = timedelta(minutes=1)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -92,14 +88,10 @@ class Engine:
         at which alerts open, where that may be later than the clock of the stream that the engine follows.
         """
         self._conn = conn
-        self._rules_name = rules
         self._clock = clock
-        self._snapshot_after = snapshot_after
+        self.memory = Memory(conn, rules, shard, snapshot_after)
         self._housekeeping = Housekeeping(quarantine, kept, shard)
-        self._saved: datetime | None = None
         self._heard: datetime | None = None
-        self._unsaved = 0
-        self._size = 0  # of the memory as it was last written down, bytes
         self._last_batch = 0
         self._shard = shard
         self._present = present or clock
@@ -119,14 +111,12 @@ class Engine:
         Raises:
             AnotherEngineError: an engine is at work on this database.
         """
-        if self._tenure is None:
-            row = self._conn.execute(_ONE_ENGINE).fetchone()
-            if row is None or not row[0]:
-                raise AnotherEngineError
+        if self._tenure is None and not engine_state.take_over(self._conn):
+            raise AnotherEngineError
         self._raising.load()
         self._last_batch = readings.last_batch(self._conn, self._shard)
         now = self._clock.now()
-        snapshot = engine_state.load_snapshot(self._conn, self._rules_name, self._shard)
+        snapshot = self.memory.load()
         if snapshot is not None and _NUMBERING in snapshot.states:
             self._roster.numbering.restore(snapshot.states[_NUMBERING])
         self._roster.read()
@@ -143,7 +133,7 @@ class Engine:
             empty = self._rules.restore(snapshot.states)
             if empty:
                 log.warning("these rules begin without a memory: they are new, or were changed", rules=empty)
-            start, self._size = snapshot.batch, snapshot.size
+            start = snapshot.batch
         replayed = self._replay(start, now)
         self._excuse_own_silence(now)
         return replayed
@@ -193,17 +183,9 @@ class Engine:
                 incidents.save(self._conn, judged.incidents, self._shard)
                 engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
                 self._hold()
-            self._unsaved += len(batch)
+            self.memory.stored(len(batch))
             self._raising.settle(left)
         return outcome
-
-    @property
-    def unsaved(self) -> bool:
-        """Whether so much has been stored since the detectors' memory was written down that it is time to `save`."""
-        enough = self._snapshot_after
-        if enough is None:
-            enough = min(max(self._size // _BYTES_A_READING, _LEAST_UNSAVED), _MOST_UNSAVED)
-        return self._unsaved >= enough
 
     def hear(self, batch: ReadingBatch) -> Outcome:
         """Judge and store readings that another process has checked; commit.
@@ -242,14 +224,15 @@ class Engine:
         if self._roster.stale:
             self._roster.read()
         findings = self._silence(now) if hearing else []
-        with self._conn.transaction():
+        with self.together():
             left = self._raising.take(findings, self._opening(now))
             incidents.save(self._conn, self._rules.incidents(), self._shard)
             if (lesson := lessons.take(self._conn, self._last_batch, now, self._shard)) is not None:
                 self._learn(lesson)
-            rest = max(_SAVE_EVERY, timedelta(seconds=self._size / _SLOWEST_SAVE))
-            if self._saved is None or (findings and now - self._saved > rest):
-                self._save_snapshot(now)
+            if self.memory.saved is None:
+                self.memory.save(self._last_batch, now, self._states())
+            elif findings:
+                self.memory.looked(now)
             engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
             self._hold()
             self._housekeeping.tidy(self._conn, now)
@@ -265,7 +248,7 @@ class Engine:
         if first is None:
             return
         try:
-            with self._conn.transaction():
+            with self.together():
                 self._raising.make_alerts(first)
                 self._hold()
         except Exception as error:
@@ -274,7 +257,7 @@ class Engine:
             log.exception(
                 "findings could not be taken together; they are tried one by one", findings=len(first.findings)
             )
-            with self._conn.transaction():
+            with self.together():
                 self._raising.make_alerts_one_by_one(first)
                 self._hold()
         self._raising.done()
@@ -284,13 +267,31 @@ class Engine:
 
         Nothing may be judged then that is not committed: the memory would know of it twice.
         """
-        with self._conn.transaction():
-            self._save_snapshot(self._clock.now())
+        with self.together():
+            self.memory.save(self._last_batch, self._clock.now(), self._states())
             self._hold()
 
-    def together(self) -> AbstractContextManager[object]:
-        """Commit what is done within all at once, or nothing of it."""
-        return self._conn.transaction()
+    def begin_saving(self) -> None:
+        """Copy the detectors' memory, to be written down piece by piece while the engine goes on; commit.
+
+        As with `save`, nothing may be judged then that is not committed.
+        """
+        with self.together():
+            self.memory.copy(self._last_batch, self._clock.now(), self._states())
+
+    def go_on_saving(self) -> None:
+        """Write the next piece of the copy down; commit. Another thread may judge meanwhile."""
+        with self.together():
+            done = self.memory.write_next()
+            self._hold()
+        if done:
+            self.memory.written()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Commit what is done within all at once, or nothing of it; no other thread commits meanwhile."""
+        with self._turn, self._conn.transaction():
+            yield
 
     def in_office(self) -> bool:
         """Whether nobody else has taken these households over since."""
@@ -317,7 +318,7 @@ class Engine:
             if lesson is not None:
                 self._learn(lesson)
             start = max(start, upto or 0)
-        with self._conn.transaction():
+        with self.together():
             # What a rule that is new here already holds against somebody; what was known before changes nothing.
             left = self._raising.take(list(holding.values()), self._opening(now))
             incidents.save(self._conn, self._rules.incidents(), self._shard)
@@ -346,8 +347,8 @@ class Engine:
             self._rules.deaf(to_micros(last[1]), to_micros(now))
             self._heard = now
             # Written down with the clock that it reaches to, or the next restart would excuse its own silence only.
-            with self._conn.transaction():
-                self._save_snapshot(now)
+            with self.together():
+                self.memory.save(self._last_batch, now, self._states())
                 engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
                 self._hold()
 
@@ -355,7 +356,7 @@ class Engine:
         """Return what the time since the last look shows, after taking out a time in which we heard nothing."""
         if self._heard is not None and now - self._heard > max(_DEAF_AFTER, _BREATH * self._clock.speed):
             self._rules.deaf(to_micros(self._heard), to_micros(now))
-            self._saved = None  # and write that down at once, for the same reason as at the start
+            self.memory.saved = None  # and write that down at once, for the same reason as at the start
         self._heard = now
         return self._rules.tick(to_micros(now))
 
@@ -368,7 +369,7 @@ class Engine:
     def _stored(self, judged: Judged) -> Outcome:
         with self.together():
             outcome = self.commit(judged)
-            if self.unsaved:
+            if self.memory.due:
                 self.save()
         return outcome
 
@@ -383,13 +384,6 @@ class Engine:
     def _opening(self, now: datetime) -> int:
         """Return when an alert of this moment of the stream opens, microseconds: what waited on its way is late."""
         return to_micros(max(now, self._present.now()))
-
-    def _save_snapshot(self, now: datetime) -> None:
-        self._size = engine_state.save_snapshot(
-            self._conn, self._rules_name, self._last_batch, now, self._states(), self._shard
-        )
-        self._unsaved = 0
-        self._saved = now
 
     def _states(self) -> Iterator[tuple[str, bytes]]:
         """Yield everything that is remembered, one after the other: of a million sensors it is 2 GB."""

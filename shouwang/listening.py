@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -80,6 +80,7 @@ class Listening:
         self._stop = stop
         self._metrics = metrics
         self._underway: _Underway | None = None
+        self._writing: Future[None] | None = None
         self.last_round = time.monotonic()
         self.busy = False
         """Whether messages are on their way into the database right now."""
@@ -101,7 +102,7 @@ class Listening:
                     self.busy = True
                     self._begin(deliveries, committer)
                 look = time.monotonic() - ticked >= _TICK_SECONDS
-                if look or not deliveries or self._waiting or self._saving:
+                if look or not deliveries or self._waiting or self._unsaved:
                     self._finish()
                     self.busy = False
                     self._save()
@@ -111,6 +112,7 @@ class Listening:
                 # A fire may be among those not yet taken.
                 if self._waiting and (look or len(deliveries) < MOST_MESSAGES):
                     self._go_on()
+                self._go_on_saving(committer)
                 self.last_round = time.monotonic()
                 self._metrics.heartbeat.set_to_current_time()
             self._finish()
@@ -138,6 +140,7 @@ class Listening:
         """Wait until the messages under way are committed, and acknowledge them."""
         underway, self._underway = self._underway, None
         if underway is None:
+            self._await_writing()
             return
         try:
             outcome = underway.outcome.result()
@@ -150,16 +153,30 @@ class Listening:
         self._metrics.commit.observe(time.monotonic() - underway.began)
         self._metrics.count(outcome, len(underway.deliveries))
         self._acknowledge(underway.deliveries, outcome)
+        self._await_writing()
 
     @property
-    def _saving(self) -> bool:
-        return self._engine is not None and self._engine.unsaved
+    def _unsaved(self) -> bool:
+        return self._engine is not None and self._engine.memory.due
+
+    def _go_on_saving(self, committer: Executor) -> None:
+        """Have the next piece of the detectors' memory written down behind the batch under way."""
+        if self._writing is None and self._engine is not None and self._engine.memory.underway:
+            self._writing = committer.submit(self._engine.go_on_saving)
+
+    def _await_writing(self) -> None:
+        """Wait for the piece under way; what could not be written, the next engine writes."""
+        if self._writing is not None and (error := self._writing.exception()) is not None:
+            log.warning("the detectors' memory could not be written down", error=str(error).strip())
+            self._metrics.failures.inc()
+            self._discard()
+        self._writing = None
 
     def _save(self) -> None:
-        if not self._saving:
+        if not self._unsaved:
             return
         try:
-            self._until_done(lambda engine: engine.save())
+            self._until_done(lambda engine: engine.begin_saving())
         except Exception:
             log.exception("the detectors' memory could not be written down; the next engine does")
             self._metrics.failures.inc()
@@ -246,5 +263,8 @@ class Listening:
 
     def _discard(self) -> None:
         engine, self._engine = self._engine, None
+        if self._writing is not None:
+            wait([self._writing])
+            self._writing = None
         if engine is not None:
             engine.close()

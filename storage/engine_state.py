@@ -1,9 +1,9 @@
-"""What an engine must find again after a restart: its detectors' memory, its clock, its quarantine."""
+"""What an engine must find again after a restart beside its detectors' memory: its clock, its quarantine."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,17 +11,7 @@ import psycopg
 
 from registry.shards import WHOLE, Shard
 
-_SAVE = """
-COPY detector_state (rules, shards, shard, detector, piece, batch, saved_at, state) FROM STDIN (FORMAT BINARY)
-"""
-_SAVED_TYPES = ("text", "int2", "int2", "text", "int4", "int8", "timestamptz", "bytea")
-_SAVED = """
-SELECT detector, min(batch), max(saved_at), sum(octet_length(state))::bigint FROM detector_state
-WHERE rules = %s AND shards = %s AND shard = %s GROUP BY detector
-"""
-_PIECES = """
-SELECT state FROM detector_state WHERE rules = %s AND shards = %s AND shard = %s AND detector = %s ORDER BY piece
-"""
+_ONE_ENGINE = "SELECT pg_try_advisory_lock(20161102)"
 _SET_CLOCK = """
 INSERT INTO engine_clock (shards, shard, kind, now) VALUES (%s, %s, %s, %s)
 ON CONFLICT (shards, shard) DO UPDATE SET kind = excluded.kind, now = excluded.now
@@ -37,45 +27,10 @@ _FORGET = """
 DELETE FROM quarantine WHERE at < %(before)s OR id <= (SELECT max(id) FROM quarantine) - %(most)s
 """
 _FORGET_BATCHES = "DELETE FROM batch WHERE received_at < %s AND id < (SELECT min(batch) FROM detector_state)"
-_FORGET_STATES = "DELETE FROM detector_state WHERE rules = %s AND shards = %s AND shard = %s"
-_PIECE = 4 << 20
-"""Bytes of a state in one row. PostgreSQL takes 1 GB at the most, and a client holds several copies of a row."""
 KEPT_PAYLOAD = 4096
 """How many bytes of a refused payload are kept for its vendor to look at, once for each message."""
 KEPT_ROWS = 1_000_000
 """How many refusals are kept at the most, however fast they come."""
-
-
-class SavedStates(Mapping[str, bytes]):
-    """The state of each detector by its name, read from the database each time it is asked for: none is kept."""
-
-    def __init__(self, conn: psycopg.Connection, whose: tuple[str, int, int], names: Sequence[str]) -> None:
-        self._conn = conn
-        self._whose = whose
-        self._names = names
-
-    def __getitem__(self, detector: str) -> bytes:
-        with self._conn.cursor() as cursor:
-            pieces = [piece for (piece,) in cursor.stream(_PIECES, (*self._whose, detector), binary=True)]
-        if not pieces:
-            raise KeyError(detector)
-        return b"".join(pieces)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The detectors' memory as of a batch and a moment of the engine's clock; `size` in bytes."""
-
-    batch: int
-    saved_at: datetime
-    size: int
-    states: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,43 +45,10 @@ class Refused:
     detail: str
 
 
-def save_snapshot(
-    conn: psycopg.Connection,
-    rules: str,
-    batch: int,
-    saved_at: datetime,
-    states: Iterable[tuple[str, bytes]],
-    shard: Shard = WHOLE,
-) -> int:
-    """Keep the memory of a rule set as of a batch, within the caller's transaction; return how many bytes that are.
-
-    All of its detectors are saved together, and no others are kept. `states` (name, state) are taken one by one.
-    """
-    whose = (rules, shard.of, shard.number)
-    conn.execute(_FORGET_STATES, whose)
-    size = 0
-    with conn.cursor() as cursor, cursor.copy(_SAVE) as copy:
-        copy.set_types(_SAVED_TYPES)
-        for name, state in states:
-            whole = memoryview(state)
-            for piece, at in enumerate(range(0, max(len(whole), 1), _PIECE)):
-                copy.write_row((*whose, name, piece, batch, saved_at, whole[at : at + _PIECE]))
-            size += len(whole)
-    return size
-
-
-def load_snapshot(conn: psycopg.Connection, rules: str, shard: Shard = WHOLE) -> Snapshot | None:
-    """Return the memory of a rule set, or None where it has none yet. Its states are read as they are asked for."""
-    whose = (rules, shard.of, shard.number)
-    rows = conn.execute(_SAVED, whose).fetchall()
-    if not rows:
-        return None
-    return Snapshot(
-        batch=min(row[1] for row in rows),
-        saved_at=max(row[2] for row in rows),
-        size=sum(row[3] for row in rows),
-        states=SavedStates(conn, whose, [row[0] for row in rows]),
-    )
+def take_over(conn: psycopg.Connection) -> bool:
+    """Return whether the database is this connection's engine's alone now, until the connection ends."""
+    row = conn.execute(_ONE_ENGINE).fetchone()
+    return row is not None and bool(row[0])
 
 
 def set_clock(conn: psycopg.Connection, kind: str, now: datetime, shard: Shard = WHOLE) -> None:

@@ -15,6 +15,7 @@ from ingest.records import Message
 from registry.model import Device, Registry
 from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError
+from storage import snapshots
 from storage.database import connect
 from storage.registry import add_device, save
 from tests.e2e.service import until
@@ -101,6 +102,35 @@ def test_a_restart_changes_nothing(house: str, snapshot_after: int) -> None:
     assert state(house) == expected
 
 
+@pytest.mark.parametrize("pieces", [0, 1, 5, 10_000])
+def test_a_restart_while_the_memory_is_written_changes_nothing(
+    house: str, pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "_PIECE", 1_000)
+    messages = Life(days=2, seed=3, homes=HOMES[:4]).messages()
+    clock = HandClock()
+    with at_work(house, clock) as engine:
+        live(engine, clock, messages)
+        engine.tick()
+    expected = state(house)
+    forget(house)
+    clock = HandClock()
+    for part in np.array_split(np.arange(len(messages)), 3):
+        with at_work(house, clock) as engine:
+            before, after = np.array_split(part, 2)
+            live(engine, clock, [messages[at] for at in before])
+            engine.begin_saving()
+            for _ in range(pieces // 2):
+                engine.go_on_saving()
+            live(engine, clock, [messages[at] for at in after])
+            for _ in range(pieces - pieces // 2):
+                engine.go_on_saving()
+            assert engine.memory.underway == (pieces < 10_000)
+    with at_work(house, clock) as engine:
+        engine.tick()
+    assert state(house) == expected
+
+
 def test_the_larger_the_memory_the_less_often_it_is_saved(house: str) -> None:
     with at_work(house, HandClock()) as engine:
         for size, unsaved, due in (
@@ -108,11 +138,11 @@ def test_the_larger_the_memory_the_less_often_it_is_saved(house: str) -> None:
             (160_000_000, 1_999_999, False), (16_000_000, 200_000, True),
             (1_600_000_000, 1_999_999, False), (1_600_000_000, 2_000_000, True),  # no restart replays more
         ):  # fmt: skip
-            engine._size, engine._unsaved = size, unsaved
-            assert engine.unsaved is due, (size, unsaved)
-        engine._unsaved = 0
+            engine.memory._size, engine.memory._unsaved = size, unsaved
+            assert engine.memory.due is due, (size, unsaved)
+        engine.memory._unsaved = 0
         engine.save()
-        assert 0 < engine._size < 10_000_000
+        assert 0 < engine.memory._size < 10_000_000
 
 
 @pytest.mark.parametrize("snapshot_after", [1, 100_000])

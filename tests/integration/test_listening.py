@@ -19,6 +19,7 @@ from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError
 from shouwang.listening import IngestMetrics, Listening
 from shouwang.outcome import Judged, Outcome
+from storage import snapshots
 from storage.errors import StorageError
 from tests.integration.engine_house import START, HandClock, Told, pack, rows, settle, start, water
 
@@ -184,6 +185,20 @@ def test_while_a_batch_is_committed_the_next_is_judged(house: House, monkeypatch
     Listening(script, house.engine, stop, IngestMetrics(house.metrics)).run(engine)
     assert script.told == [("ack", [1]), ("ack", [2]), ("ack", [3])]
     assert house.stored() == [1.0, 2.0, 3.0]
+
+
+def test_the_memory_is_written_down_behind_the_batches(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "_PIECE", 20_000)
+    engine = start(house.database, house.clock, snapshot_after=2)
+    stop = Stop()
+    script = Script([[_reading(1)], [_reading(2)], [_reading(3)], *[[]] * 80], stop, house.stored)
+    Listening(script, house.engine, stop, IngestMetrics(house.metrics)).run(engine)
+    assert script.seen == [[1.0], [1.0, 2.0], [1.0, 2.0, 3.0]]
+    written = "SELECT draft, count(DISTINCT batch), count(DISTINCT detector) > 3 FROM detector_state GROUP BY draft"
+    assert rows(house.database, written) == [(False, 1, True)]
+    [(saved,)] = rows(house.database, "SELECT max(batch) - (SELECT min(id) FROM batch) FROM detector_state")
+    assert saved in (1, 2)  # not of the last piece: as of the batch after which it was due
+    assert house.made == 0
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
