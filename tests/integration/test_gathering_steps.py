@@ -197,7 +197,7 @@ def test_a_message_that_breaks_us_goes_to_quarantine_and_its_neighbours_go_on(
             raise ZeroDivisionError("division by zero")
         return decode(message)
 
-    monkeypatch.setattr("shouwang.reception.decode", choosy)
+    monkeypatch.setattr("ingest.acceptance.decode", choosy)
     coming = [
         _both(house),
         _delivery(house, 2, POISON, receipt=True),
