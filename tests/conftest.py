@@ -26,6 +26,13 @@ _numbers = count(1)
 settings.register_profile("thorough", max_examples=10_000)
 
 
+if brokers := os.environ.get("SHOUWANG_TEST_MQTT_URL", "").split():
+    # Each of the processes that share the tests has a broker of its own: on one, each would hear the others' gateways.
+    if len(brokers) < int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")):
+        pytest.exit("SHOUWANG_TEST_MQTT_URL: name a broker for each process of the tests, or run them with -n 0", 2)
+    os.environ["SHOUWANG_TEST_MQTT_URL"] = brokers[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])]
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """Conninfo of a server where tests may create databases: SHOUWANG_TEST_DATABASE_URL, or an embedded one."""
