@@ -26,7 +26,8 @@ _numbers = count(1)
 settings.register_profile("thorough", max_examples=10_000)
 
 
-if brokers := os.environ.get("SHOUWANG_TEST_MQTT_URL", "").split():
+# The process that divides the tests reads this first, and those that run them inherit what it has set.
+if brokers := os.environ.setdefault("SHOUWANG_TEST_BROKERS", os.environ.get("SHOUWANG_TEST_MQTT_URL", "")).split():
     # Each of the processes that share the tests has a broker of its own: on one, each would hear the others' gateways.
     if len(brokers) < int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")):
         pytest.exit("SHOUWANG_TEST_MQTT_URL: name a broker for each process of the tests, or run them with -n 0", 2)
