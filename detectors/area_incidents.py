@@ -42,6 +42,10 @@ class _Memory(msgspec.Struct):
     outages: dict[str, list[tuple[int, int]]]
 
 
+# Made while the module is loaded: two threads that make msgspec look into a class at once crash the process.
+_MEMORY = msgspec.json.Decoder(_Memory)
+
+
 class AreaIncidents:
     """Looks every five minutes whether the homes of an area (every ten, a gateway's devices) fell silent together.
 
@@ -190,7 +194,7 @@ class AreaIncidents:
         saved = unpack(state, self._about)
         sensors = self._sensors
         self._evidence.place(saved, _names(saved["devices"]), _names(saved["homes"]))
-        memory = msgspec.json.decode(bytes(saved["memory"]), type=_Memory)
+        memory = _MEMORY.decode(bytes(saved["memory"]))
         self._looked, self._newest = memory.looked, memory.newest
         self._course.open, self._course.past = memory.open, memory.past
         self._search.restore(memory.waiting)

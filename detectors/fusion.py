@@ -59,6 +59,10 @@ class _Home(msgspec.Struct):
         return [one for one in self.signs if one.into == _key(main.said)]
 
 
+# Made while the module is loaded: two threads that make msgspec look into a class at once crash the process.
+_HOMES = msgspec.json.Decoder(dict[str, _Home])
+
+
 class Fusion:
     """Counts independent signs within a window, and raises one alarm's severity by their number.
 
@@ -115,7 +119,7 @@ class Fusion:
     def restore(self, state: bytes) -> None:
         """Take a state that `snapshot` returned; raises `StateError` where it is none."""
         try:
-            self._homes = msgspec.json.decode(state, type=dict[str, _Home])
+            self._homes = _HOMES.decode(state)
         except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
             raise StateError(f"a saved state of fusion cannot be read ({wrong}); start it empty") from wrong
 

@@ -74,6 +74,8 @@ _TYPES: tuple[type[Rule], ...] = (
     RiverRule,
 )
 _BY_TAG = {str(one.__struct_config__.tag): one for one in _TYPES}
+# For msgspec to look into them while this module is loaded: two threads that make it do so at once crash the process.
+_READERS = [msgspec.json.Decoder(one) for one in _TYPES]
 
 
 class RuleSet:

@@ -38,6 +38,10 @@ class _Memory(msgspec.Struct):
     again: list[tuple[Finding, int]] = []
 
 
+# Made while the module is loaded: two threads that make msgspec look into a class at once crash the process.
+_MEMORY = msgspec.json.Decoder(_Memory)
+
+
 class Explained:
     """Holds back what an incident explains.
 
@@ -129,7 +133,7 @@ class Explained:
 
     def restore(self, state: bytes) -> None:
         """Take what `state` returned."""
-        memory = msgspec.json.decode(state, type=_Memory)
+        memory = _MEMORY.decode(state)
         self._held = {_key(one): one for one in memory.held}
         self._raised = {_key(one): one for one in memory.raised}
         self._withdrawn = {_key(one): one for one in memory.withdrawn}
