@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 from pathlib import Path
 from typing import Annotated
 
@@ -291,4 +292,5 @@ def doctor(data_dir: DataDir = None) -> None:
 
 def main() -> None:
     """Run the command line."""
+    faulthandler.enable()  # a process that a library crashes says where
     app()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import faust
@@ -71,7 +72,8 @@ class Worker:
         self._metrics = metrics
         self._topic = membership.topic
         self._settled = asyncio.Event()  # Faust lets the stream go on before it tells what was assigned
-        self.app = _app(membership)
+        self._folder = TemporaryDirectory(prefix="shouwang-worker-")  # Faust wants one, and puts nothing into it
+        self.app = _app(membership, self._folder.name)
         self.app.on_partitions_assigned.connect(self._on_assigned)
         self.app.on_partitions_revoked.connect(self._on_revoked)
         topic = self.app.topic(
@@ -150,12 +152,13 @@ class Worker:
         await self.app.consumer.seek(tp, offset)
 
 
-def _app(membership: Membership) -> faust.App:
+def _app(membership: Membership, folder: str) -> faust.App:
     session = membership.session_seconds
     return faust.App(
         membership.group,
         broker=[f"kafka://{one.strip()}" for one in membership.servers.split(",")],
         store="memory://",
+        datadir=folder,
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,

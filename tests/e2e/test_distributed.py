@@ -119,8 +119,7 @@ class Crew:
             "SHOUWANG_KAFKA_SESSION_SECONDS": "6",
             "SHOUWANG_RULES": self.rules,
         }
-        log = self.folder / f"worker-{len(self.processes)}.log"
-        with log.open("wb") as out:
+        with self._log(len(self.processes)).open("wb") as out:
             made = subprocess.Popen(
                 [sys.executable, "-m", "shouwang", "worker"], env=environment, stdout=out, stderr=out
             )
@@ -139,8 +138,17 @@ class Crew:
         return [epoch for (epoch,) in rows(self.database, "SELECT epoch FROM shard ORDER BY number")]
 
     def reach(self, envelopes: int, seconds: float = 120.0) -> None:
-        """Wait until so many are committed."""
-        until(lambda: self.committed >= envelopes, f"{envelopes} envelopes committed, not {self.committed}", seconds)
+        """Wait until so many are committed; the workers' last words are told when that takes too long."""
+        try:
+            until(lambda: self.committed >= envelopes, f"{envelopes} envelopes committed", seconds)
+        except AssertionError as error:
+            error.add_note(f"committed {self.committed}, epochs {self.epochs}")
+            for number, one in enumerate(self.processes):
+                error.add_note(f"worker {number}, exit {one.poll()}: {self._log(number).read_text()[-6000:]}")
+            raise
+
+    def _log(self, number: int) -> Path:
+        return self.folder / f"worker-{number}.log"
 
 
 @contextmanager
