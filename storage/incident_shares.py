@@ -6,15 +6,11 @@ they are behind the same gateway. Its homes are those of all shares, it began wi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.types.json import Jsonb
-
-from detectors.finding import Phase
-from detectors.incident import Incident
-from registry.instants import to_datetime
 
 # Two engines that tell of the same at the same moment take turns.
 _TURN = "SELECT pg_advisory_xact_lock(20161103)"
@@ -64,32 +60,20 @@ WHERE id = %(whole)s
 """
 
 
-def save(conn: Connection[Any], one: Incident) -> UUID:
-    """Write down what an engine tells of its share, within the caller's transaction; return the incident it is of."""
+def save(conn: Connection[Any], share: Mapping[str, Any]) -> UUID:
+    """Write down what an engine tells of its share, within the caller's transaction; return the incident it is of.
+
+    `share` holds the columns of `incident_share`, and `part_of`: another share that it is now part of.
+    """
     conn.execute(_TURN)
-    about: dict[str, Any] = {
-        "id": one.id,
-        "area": one.area,
-        "cause": one.cause.value,
-        "source": one.source,
-        "onset": to_datetime(one.onset),
-        "time": to_datetime(one.time),
-        "ended_at": to_datetime(one.time) if one.phase is Phase.CLEARED else None,
-        "homes": one.homes,
-        "of": one.of,
-        "devices": one.facts.get("devices", 0),
-        "facts": Jsonb(dict(one.facts)),
-    }
-    if _first(conn, _KNOWN, [one.id]) is None:
-        about["whole"] = _first(conn, _FIND, about)
+    known = _first(conn, _KNOWN, [share["id"]]) is not None
+    about = {**share, "whole": None if known else _first(conn, _FIND, share)}
+    if not known:
         conn.execute(_BEGIN, about)
-    else:
-        about["whole"] = None
     about["whole"] = _first(conn, _SHARE, about)
-    into = one.facts.get("into")
-    about["part_of"] = None if into is None else _first(conn, _KNOWN, [UUID(str(into))])
+    about["part_of"] = _first(conn, _KNOWN, [share["part_of"]])
     conn.execute(_SUM, about)
-    if one.phase is not Phase.CLEARED:
+    if share["ended_at"] is None:
         _join(conn, about)
     whole: UUID = about["whole"]
     return whole

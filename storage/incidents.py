@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.types.json import Jsonb
@@ -35,24 +37,26 @@ def save(conn: Connection, incidents: Sequence[Incident], shard: Shard = WHOLE) 
     """
     for one in incidents:
         if shard.of > 1:
-            incident_shares.save(conn, one)
-            continue
-        ended = one.phase is Phase.CLEARED
-        conn.execute(
-            _SAVE,
-            {
-                "id": one.id,
-                "area": one.area,
-                "cause": one.cause.value,
-                "source": one.source,
-                "onset": to_datetime(one.onset),
-                "time": to_datetime(one.time),
-                "ended_at": to_datetime(one.time) if ended else None,
-                "homes": one.homes,
-                "of": one.of,
-                "part_of": one.facts.get("into"),
-                "facts": Jsonb(dict(one.facts)),
-            },
-        )
+            incident_shares.save(conn, _about(one))
+        else:
+            conn.execute(_SAVE, _about(one))
     if incidents:
         conn.execute(_NOTIFY, (ALERTS, str(incidents[-1].id)))
+
+
+def _about(one: Incident) -> dict[str, Any]:
+    into = one.facts.get("into")
+    return {
+        "id": one.id,
+        "area": one.area,
+        "cause": one.cause.value,
+        "source": one.source,
+        "onset": to_datetime(one.onset),
+        "time": to_datetime(one.time),
+        "ended_at": to_datetime(one.time) if one.phase is Phase.CLEARED else None,
+        "homes": one.homes,
+        "of": one.of,
+        "devices": one.facts.get("devices", 0),
+        "part_of": None if into is None else UUID(str(into)),
+        "facts": Jsonb(dict(one.facts)),
+    }
