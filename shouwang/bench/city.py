@@ -116,14 +116,13 @@ def settle(conn: psycopg.Connection, homes: Homes, now: datetime) -> None:
         ))  # fmt: skip
         conn.execute(_SETTLE)
         conn.execute(_AWAY, {"now": now})
-        conn.execute(_REFUSED, {"now": now})
     conn.execute("ANALYZE")
 
 
 def trouble(
     conn: psycopg.Connection, homes: Homes, now: datetime, policies: Policies, *, open_: int, closed: int
 ) -> None:
-    """Open alerts as detectors would, and write down as many that were closed in the last 60 days; commit."""
+    """Open alerts as detectors would, write down others of the last 60 days, and what was refused; commit."""
     with conn.transaction():
         for at, few in _findings(homes.table, to_micros(now), open_):
             take(PostgresAlertBook(conn), few, at, policies)
@@ -132,6 +131,7 @@ def trouble(
         conn.execute("ANALYZE alert")
         for statement in (_EVENTS, _MESSAGES, _VISITS, _TO_DO):
             conn.execute(statement)
+        conn.execute(_REFUSED, {"now": now})
     conn.execute("ANALYZE")
 
 

@@ -7,33 +7,27 @@ process starts an engine over it, as after a crash.
 
 from __future__ import annotations
 
-import os
 import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
-import psycopg
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from alerts.ladders.policy_file import built_in
 from registry.instants import HOUR, MINUTE, to_datetime
-from shouwang.bench import city, pages
+from shouwang.bench import city, pages, processes, stand
 from shouwang.bench.pages import Answered
 from shouwang.bench.report import Progress, silent
 from shouwang.bench.stream import START, Homes
 from shouwang.clock import StreamClock
 from shouwang.engine import Engine
 from storage.database import connect
-from storage.embedded import temporary_postgres
-from storage.migrate import migrate
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _BATCH = 20_000
 _AWAY = timedelta(minutes=10)
 """How long nobody was listening before the start."""
@@ -109,7 +103,7 @@ class Report:
 
 def run(options: Options, progress: Progress = silent) -> Report:
     """Make a city, start an engine over it, ask for every page. A million sensors want 10 GB of disk, 5 of memory."""
-    with temporary_postgres() as database:
+    with stand.database(None) as database:
         progress(f"making a city of {options.sensors:,} sensors; of a million that takes some minutes")
         now = _apart(_make, database, options)
         progress("starting an engine over it")
@@ -128,7 +122,6 @@ def _make(database: str, options: Options) -> datetime:
     """Fill an empty database and return when the engine stopped, by its clock."""
     homes, policies, now = Homes(options.sensors, options.seed), built_in(), to_datetime(START)
     with connect(database) as conn:
-        migrate(conn)
         city.settle(conn, homes, now)
         clock = StreamClock(now)
         engine = Engine(connect(database), options.rules, policies, clock, snapshot_after=2**62)
@@ -154,22 +147,14 @@ def _start(database: str, rules: str, now: datetime) -> Start:
     engine = Engine(conn, rules, built_in(), StreamClock(now))
     replayed = engine.load()
     engine.tick()
-    seconds, own, served, peak = time.perf_counter() - began, time.process_time() - spent, _served(conn), _peak()
+    seconds, own, peak = time.perf_counter() - began, time.process_time() - spent, _peak()
+    served = processes.own_seconds(conn.info.backend_pid)
     began = time.perf_counter()
     engine.save()
     saving = time.perf_counter() - began
     row = conn.execute("SELECT sum(octet_length(state))::bigint FROM detector_state").fetchone()
     engine.close()
     return Start(seconds, own, served, peak, replayed, saving, _peak(), 0 if row is None else row[0])
-
-
-def _served(conn: psycopg.Connection) -> float:
-    """Return the processor's seconds that the server took for a connection, 0 where it is on another machine."""
-    try:
-        told = Path(f"/proc/{conn.info.backend_pid}/stat").read_text(encoding="ascii")
-    except OSError:
-        return 0.0
-    return sum(int(ticks) for ticks in told.rpartition(") ")[2].split()[11:13]) / _TICKS
 
 
 def _peak() -> int:

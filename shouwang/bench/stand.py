@@ -16,13 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from ingest.broker import EmbeddedBroker
-from registry.quantities import Quantity
-from registry.readings import SensorTable
 from shouwang.bench import processes
 from shouwang.bench.machine import MOSQUITTO
 from shouwang.errors import BenchError
@@ -101,34 +98,6 @@ def database(url: str | None) -> Iterator[str]:
     finally:
         with connect(url) as admin:
             admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def register(conn: psycopg.Connection, table: SensorTable) -> None:
-    """Register all homes of a table in one city, each with a resident, and a caseworker and an officer to turn to."""
-    areas = sorted(set(table.areas))
-    home_of = dict(zip(table.device[1:].tolist(), table.household[1:].tolist(), strict=True))
-    with conn.transaction(), conn.cursor() as cursor:
-        cursor.execute("INSERT INTO area (code, level, name) VALUES ('city', 'city', 'City')")
-        with cursor.copy("COPY area (code, level, name) FROM STDIN") as copy:
-            for code in areas:
-                copy.write_row((code, "community", code))
-        with cursor.copy("COPY person (id, name, role, area, phone, language, channel) FROM STDIN") as copy:
-            copy.write_row(("officer", "O", "duty_officer", "city", "+8613700000000", "en", "call"))
-            for number, code in enumerate(areas, 1):
-                copy.write_row((f"worker-{code}", "W", "caseworker", code, f"+861370{number:07}", "en", "call"))
-        with cursor.copy("COPY household (id, area, zone, language, category, risk, caseworker) FROM STDIN") as copy:
-            for home, zone, code in zip(table.households, table.zones, table.areas, strict=True):
-                copy.write_row((home, code, zone, "en", "elderly_alone", "low", f"worker-{code}"))
-        with cursor.copy("COPY person (id, name, role, household, phone, language, channel) FROM STDIN") as copy:
-            for number, home in enumerate(table.households):
-                copy.write_row((f"of-{home}", "R", "resident", home, f"+86138{number:08}", "en", "sms"))
-        with cursor.copy("COPY device (id, household, gateway) FROM STDIN") as copy:
-            for number, (device, gateway) in enumerate(zip(table.devices, table.gateways, strict=True)):
-                copy.write_row((device, table.households[home_of[number]], gateway))
-        with cursor.copy("COPY sensor (device, quantity) FROM STDIN") as copy:
-            for number, quantity in zip(table.device[1:].tolist(), table.quantity[1:].tolist(), strict=True):
-                copy.write_row((table.devices[number], Quantity(quantity).label))
-    conn.execute("ANALYZE")
 
 
 @contextmanager

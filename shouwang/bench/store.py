@@ -19,7 +19,7 @@ from rich.table import Table
 from detectors.registers import Interpreted, Registers
 from registry.instants import DAY, SECOND, to_datetime
 from registry.readings import ReadingBatch
-from shouwang.bench import processes, stand
+from shouwang.bench import city, processes, stand
 from shouwang.bench.report import Progress, silent
 from shouwang.bench.stream import START, Homes
 from storage import readings
@@ -114,7 +114,7 @@ def run(options: Options, progress: Progress = silent) -> Report:
         conn = house.enter_context(connect(house.enter_context(stand.database(options.database_url))))
         conn.execute(_LIKE)
         homes, registers = Homes(options.sensors, options.seed), Registers()
-        stand.register(conn, homes.table)
+        city.settle(conn, homes, to_datetime(START))
         progress(f"making {options.batches} batches of {options.batch:,} readings")
         made: list[tuple[ReadingBatch, Interpreted]] = []
         for batch in homes.batches(options.batch, START + 365 * DAY):

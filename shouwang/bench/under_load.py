@@ -19,6 +19,7 @@ import psycopg
 
 from registry.instants import MINUTE, to_micros
 from shouwang.bench import processes, spool, stand
+from shouwang.bench.city import settle
 from shouwang.bench.generator import Load
 from shouwang.bench.machine import MOSQUITTO
 from shouwang.bench.report import Progress
@@ -193,7 +194,8 @@ def city(setting: Setting, readings: int, progress: Progress) -> Iterator[City]:
     with stand.workshop() as folder:
         homes = Homes(setting.sensors, setting.seed)
         progress(f"writing {readings:,} readings in packs of {setting.pack}")
-        until = to_micros(LiveClock().now()) - MINUTE
+        now = LiveClock().now()
+        until = to_micros(now) - MINUTE
         written = spool.write(folder / "spool", homes, readings, setting.pack, until)
         progress("starting PostgreSQL and the broker, registering homes")
         with (
@@ -201,7 +203,7 @@ def city(setting: Setting, readings: int, progress: Progress) -> Iterator[City]:
             stand.broker(setting.broker, folder) as broker,
             connect(database) as conn,
         ):
-            stand.register(conn, homes.table)
+            settle(conn, homes, now)
             yield City(setting, folder, homes, written, database, broker, conn)
 
 

@@ -23,9 +23,9 @@ from rich.table import Table
 from ingest.envelope import seal
 from ingest.kafka import Writer
 from ingest.topic import ensure_topic, remove_topic
-from registry.instants import MINUTE, SECOND
+from registry.instants import MINUTE, SECOND, to_datetime
 from registry.readings import NO_READINGS
-from shouwang.bench import processes, stand
+from shouwang.bench import city, processes, stand
 from shouwang.bench.machine import describe
 from shouwang.bench.report import Progress, silent
 from shouwang.bench.stream import START, Homes
@@ -186,7 +186,7 @@ def _measured(options: Options, servers: str, rules: str, workers: int, progress
         database = stack.enter_context(stand.database(None))
         homes = Homes(options.sensors, options.seed)
         conn = stack.enter_context(connect(database))
-        stand.register(conn, homes.table)
+        city.settle(conn, homes, to_datetime(START))
         ensure_topic(servers, topic, options.partitions)
         stack.callback(remove_topic, servers, topic)
         backlog = _Backlog(Writer(servers, topic, topic), homes, conn, options)
