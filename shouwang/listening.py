@@ -173,24 +173,13 @@ class Listening:
         self._writing = None
 
     def _save(self) -> None:
-        if not self._unsaved:
-            return
-        try:
-            self._until_done(lambda engine: engine.begin_saving())
-        except Exception:
-            log.exception("the detectors' memory could not be written down; the next engine does")
-            self._metrics.failures.inc()
-            self._discard()
+        if self._unsaved:
+            self._attempt(lambda engine: engine.begin_saving(), "copying the detectors' memory")
 
     def _tick(self) -> None:
         # While the broker is away we are deaf, and nobody's silence means anything.
         hearing = self._subscriber.connected
-        try:
-            self._until_done(lambda engine: engine.tick(hearing=hearing))
-        except Exception:
-            log.exception("the engine's look at the clock failed; the next one is taken by a new engine")
-            self._metrics.failures.inc()
-            self._discard()
+        self._attempt(lambda engine: engine.tick(hearing=hearing), "the engine's look at the clock")
 
     @property
     def _waiting(self) -> bool:
@@ -198,10 +187,14 @@ class Listening:
 
     def _go_on(self) -> None:
         """Make alerts of some of the findings that wait; then whatever has come meanwhile goes first."""
+        self._attempt(lambda engine: engine.go_on(), "making alerts of findings that wait")
+
+    def _attempt(self, work: Callable[[Engine], object], what: str) -> None:
+        """Do something with the engine that no message waits for; where it fails, the next engine tries again."""
         try:
-            self._until_done(lambda engine: engine.go_on())
+            self._until_done(work)
         except Exception:
-            log.exception("findings that wait could not be taken; a new engine tries again")
+            log.exception("this failed; a new engine tries again", what=what)
             self._metrics.failures.inc()
             self._discard()
 

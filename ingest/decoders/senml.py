@@ -38,8 +38,6 @@ _VALUES = ("v", "vb", "vs", "vd")
 # Which field of a record is resolved with which base field.
 _RESOLVES = {"bn": "n", "bt": "t", "bu": "u", "bv": "v"}
 
-_ABSENT = object()
-
 
 def is_name(name: str) -> bool:
     """Whether SenML can write a name, and ingest would take it as that of a sensor."""
