@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Final
 
+from babel.messages.pofile import read_po
 from fastapi import Depends, Header
-
-from dashboards.alert_words import CHINESE_ALERTS
-from dashboards.channel_words import CHINESE_CHANNELS
-from dashboards.duty_words import CHINESE_DUTY
-from dashboards.page_words import CHINESE_PAGES
-from dashboards.performance_words import CHINESE_PERFORMANCE
-from dashboards.task_words import CHINESE_TASKS
 
 Translate = Callable[[str], str]
 
 CHINESE: Final = "zh_CN"
 ENGLISH: Final = "en"
 
+_CATALOGUES: Final = Path(__file__).parent / "translations"
 
-_CHINESE: Final[Mapping[str, str]] = {
-    **CHINESE_ALERTS, **CHINESE_PAGES, **CHINESE_DUTY, **CHINESE_PERFORMANCE, **CHINESE_TASKS, **CHINESE_CHANNELS
-}  # fmt: skip
-"""Every text of the pages; a test sees to it that none is missing."""
+
+@cache
+def catalogue(language: str, domain: str = "*") -> Mapping[str, str]:
+    """Return what a language says for each English text, in one file of its folder or in all; a test misses none."""
+    texts = {}
+    for file in sorted((_CATALOGUES / language).glob(f"{domain}.po")):
+        with file.open("rb") as lines:
+            texts |= {str(one.id): str(one.string) for one in read_po(lines, language) if one.id}
+    return texts
 
 
 def preferred(accept: str | None) -> str:
@@ -52,4 +54,5 @@ Language = Annotated[str, Depends(reader_language)]
 
 def translator(language: str) -> Translate:
     """Return the `_` of pages and phrases; a text without a translation stands for itself."""
-    return (lambda text: _CHINESE.get(text, text)) if language == CHINESE else (lambda text: text)
+    texts = catalogue(language)
+    return lambda text: texts.get(text, text)

@@ -38,7 +38,7 @@ def _said_for_codes() -> Iterator[str]:
     words: list[Mapping[str, str]] = [REASONS]
     for module in (phrases, performance_words):
         for name, value in vars(module).items():
-            if name.isupper() and isinstance(value, Mapping) and name not in ("_WORDS", "CHINESE_PERFORMANCE"):
+            if name.isupper() and isinstance(value, Mapping) and name != "_WORDS":
                 words.append(value)
     for each in words:
         yield from each.values()
