@@ -21,7 +21,7 @@ _CATALOGUES: Final = Path(__file__).parent / "translations"
 @cache
 def catalogue(language: str, domain: str = "*") -> Mapping[str, str]:
     """Return what a language says for each English text, in one file of its folder or in all; a test misses none."""
-    texts = {}
+    texts: dict[str, str] = {}
     for file in sorted((_CATALOGUES / language).glob(f"{domain}.po")):
         with file.open("rb") as lines:
             texts |= {str(one.id): str(one.string) for one in read_po(lines, language) if one.id}
