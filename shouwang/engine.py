@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
+from heapq import merge
 
 import numpy as np
 import psycopg
@@ -40,8 +41,9 @@ from shouwang.memory import Memory
 from shouwang.outcome import Judged, Outcome
 from shouwang.raising import Raising
 from shouwang.roster import Roster
-from storage import engine_state, incidents, lessons, readings
+from storage import deaf_times, engine_state, incidents, lessons, readings
 from storage.database import blames_data
+from storage.deaf_times import DeafTime
 from storage.engine_state import Refused
 from storage.lessons import Lesson
 from storage.retention import NEEDED_DAYS, READINGS_DAYS
@@ -49,7 +51,7 @@ from storage.shards import Tenure
 
 log = structlog.get_logger(__name__)
 
-_REGISTERS, _NUMBERING, _LESSON = "registers", "numbering", "lesson"
+_REGISTERS, _NUMBERING, _LIVED = "registers", "numbering", "lesson"
 _DEAF_AFTER = timedelta(hours=1)  # the engine ticks every second; a machine that slept for less hides no silence
 _BREATH = timedelta(minutes=1)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -96,7 +98,7 @@ class Engine:
         self._shard = shard
         self._present = present or clock
         self._tenure = tenure
-        self._lesson = 0  # the number of the last verdict that was learned from
+        self._lived = 0  # the number of the last verdict that was learned from, or time in which we were deaf
         self._turn = threading.RLock()
         """Of the connection: one thread's at a time, from the beginning of a transaction to its end."""
         self._roster = Roster(conn, shard, self._turn)
@@ -127,11 +129,13 @@ class Engine:
                 log.warning("a memory of another version is left aside; learning from what is stored", why=str(wrong))
                 snapshot = None
         if snapshot is None:
+            self.memory.saved = None
             start = readings.batch_before(self._conn, now - REMEMBERED)
         else:
-            self._lesson = int(snapshot.states.get(_LESSON, b"0"))
+            self._lived = int(snapshot.states.get(_LIVED, b"0"))
             empty = self._rules.restore(snapshot.states)
             if empty:
+                self.memory.saved = None
                 log.warning("these rules begin without a memory: they are new, or were changed", rules=empty)
             start = snapshot.batch
         replayed = self._replay(start, now)
@@ -228,7 +232,7 @@ class Engine:
             left = self._raising.take(findings, self._opening(now))
             incidents.save(self._conn, self._rules.incidents(), self._shard)
             if (lesson := lessons.take(self._conn, self._last_batch, now, self._shard)) is not None:
-                self._learn(lesson)
+                self._live_through(lesson)
             if self.memory.saved is None:
                 self.memory.save(self._last_batch, now, self._states())
             elif findings:
@@ -305,7 +309,7 @@ class Engine:
         """Live again through what was stored after a batch; return how many readings that were."""
         replayed = 0
         holding: dict[tuple[str, str, str], Finding] = {}
-        for upto, lesson in self._learned(start):
+        for upto, event in self._events(start):
             for stored in readings.since(self._conn, start, upto, shard=self._shard):
                 batch = self._roster.ours(stored)
                 for finding in self._rules.observe(self._interpret(batch).observations()):
@@ -315,8 +319,8 @@ class Engine:
                     else:
                         holding.pop(about, None)
                 replayed += len(batch)
-            if lesson is not None:
-                self._learn(lesson)
+            if event is not None:
+                self._live_through(event)
             start = max(start, upto or 0)
         with self.together():
             # What a rule that is new here already holds against somebody; what was known before changes nothing.
@@ -325,15 +329,23 @@ class Engine:
         self._raising.settle(left)
         return replayed
 
-    def _learned(self, start: int) -> Iterator[tuple[int | None, Lesson | None]]:
-        """Yield up to which batch to replay from `start` on, and what was learned there; at last all that is left."""
-        for lesson in lessons.since(self._conn, self._lesson, self._shard):
-            yield max(start, lesson.batch), lesson
+    def _events(self, start: int) -> Iterator[tuple[int | None, Lesson | DeafTime | None]]:
+        """Yield up to which batch to replay from `start` on, and what happened there; at last all that is left."""
+        happened = (
+            lessons.since(self._conn, self._lived, self._shard),
+            deaf_times.since(self._conn, self._lived, self._shard),
+        )
+        for event in merge(*happened, key=lambda one: one.no):
+            yield max(start, event.batch), event
         yield None, None
 
-    def _learn(self, lesson: Lesson) -> None:
-        self._rules.learn(lesson.verdicts, lesson.learned_at)
-        self._lesson = lesson.no
+    def _live_through(self, event: Lesson | DeafTime) -> None:
+        """Learn from how alerts ended, or excuse everybody for a time in which we could not hear them."""
+        if isinstance(event, Lesson):
+            self._rules.learn(event.verdicts, event.learned_at)
+        else:
+            self._rules.deaf(event.since, event.until)
+        self._lived = event.no
 
     def _excuse_own_silence(self, now: datetime) -> None:
         """Take out of every device's silence the time in which this service was not running."""
@@ -344,19 +356,18 @@ class Engine:
         if last[1] > now + _CLOCK_TOLERANCE:
             log.critical("the clock has gone back since the last run", then=str(last[1]), now=str(now))
         elif last[1] < now:
-            self._rules.deaf(to_micros(last[1]), to_micros(now))
             self._heard = now
             # Written down with the clock that it reaches to, or the next restart would excuse its own silence only.
             with self.together():
-                self.memory.save(self._last_batch, now, self._states())
+                self._live_through(deaf_times.save(self._conn, self._last_batch, last[1], now, self._shard))
                 engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
                 self._hold()
 
     def _silence(self, now: datetime) -> list[Finding]:
         """Return what the time since the last look shows, after taking out a time in which we heard nothing."""
         if self._heard is not None and now - self._heard > max(_DEAF_AFTER, _BREATH * self._clock.speed):
-            self._rules.deaf(to_micros(self._heard), to_micros(now))
-            self.memory.saved = None  # and write that down at once, for the same reason as at the start
+            with self.together():
+                self._live_through(deaf_times.save(self._conn, self._last_batch, self._heard, now, self._shard))
         self._heard = now
         return self._rules.tick(to_micros(now))
 
@@ -389,5 +400,5 @@ class Engine:
         """Yield everything that is remembered, one after the other: of a million sensors it is 2 GB."""
         yield _REGISTERS, self._registers.snapshot()
         yield _NUMBERING, self._roster.numbering.save()
-        yield _LESSON, str(self._lesson).encode()
+        yield _LIVED, str(self._lived).encode()
         yield from self._rules.states()

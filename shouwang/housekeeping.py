@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 from registry.shards import Shard
-from storage import engine_state, retention
+from storage import deaf_times, engine_state, retention
 from storage.retention import NEEDED_DAYS
 
 _EVERY = timedelta(hours=1)
@@ -29,6 +29,7 @@ class Housekeeping:
         if self._tidied is None or now - self._tidied > _EVERY:
             engine_state.forget_quarantine(conn, now - self._quarantine)
             engine_state.forget_batches(conn, now - _NEEDED)
+            deaf_times.forget(conn, now - _NEEDED)
             self._tidied = now
         retention.forget_readings(conn, self._swept or now, now, self._kept, self._shard)
         self._swept = now

@@ -40,7 +40,8 @@ class Memory:
     def load(self) -> Snapshot | None:
         """Return what was written down last, None if nothing was."""
         found = snapshots.load_snapshot(self._conn, self._rules, self._shard)
-        self._size = 0 if found is None else found.size
+        if found is not None:
+            self._size, self.saved = found.size, found.saved_at
         return found
 
     def stored(self, readings: int) -> None:
