@@ -22,12 +22,15 @@ class Quantity(IntEnum):
     @property
     def label(self) -> str:
         """The name used in records, CSV and URLs, such as `volume`."""
-        return self.name.lower()
+        return _LABELS[self]
 
     @property
     def cumulative(self) -> bool:
         """Whether a value is a register that only counts up (water, energy) and its use a difference."""
         return self in (Quantity.VOLUME, Quantity.ENERGY)
+
+
+_LABELS = {one: one.name.lower() for one in Quantity}
 
 
 @dataclass(frozen=True, slots=True)

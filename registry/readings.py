@@ -133,14 +133,11 @@ class SensorTable:
         at = self._household_index.setdefault(household, len(self.households))
         if at == len(self.households):
             self.households.append(household)
-            self.zones.append(zone)
+            self.zones.append("")
             self.areas.append(area)
-        self.zones[at], self.areas[at] = zone, area
-        if zone not in self.zone_names:
-            self.zone_names.append(zone)
-        if at >= len(self.zone):
-            self.zone = _grown(self.zone, 2 * at)
-        self.zone[at] = self.zone_names.index(zone)
+        self.areas[at] = area
+        if self.zones[at] != zone:
+            self._move(at, zone)
         device_at = self._device_index.setdefault(device, len(self.devices))
         if device_at == len(self.devices):
             self.devices.append(device)
@@ -149,6 +146,13 @@ class SensorTable:
         self.quantity[sensor] = int(quantity)
         self.device[sensor] = device_at
         self.household[sensor] = at
+
+    def _move(self, home: int, zone: str) -> None:
+        if zone not in self.zone_names:
+            self.zone_names.append(zone)
+        if home >= len(self.zone):
+            self.zone = _grown(self.zone, 2 * home)
+        self.zones[home], self.zone[home] = zone, self.zone_names.index(zone)
 
     def name(self, sensor: int) -> str:
         """Return a sensor's public name, `{device}/{quantity}`, as in SenML and in URLs."""

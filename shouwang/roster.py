@@ -84,7 +84,6 @@ class Roster:
         for quantity, sensor in row.sensors.items():
             number = self.numbering.give(sensor)
             self.sensors.add(number, row.device, quantity, row.household, row.zone, area=row.area, gateway=row.gateway)
-        home = self.sensors.household_number(row.household)
-        if row.dependent and home is not None:
+        if row.dependent and (home := self.sensors.household_number(row.household)) is not None:
             self.sensors.dependent.add(home)
         self._absences_told = False
