@@ -187,7 +187,12 @@ class Engine:
                 incidents.save(self._conn, judged.incidents, self._shard)
                 engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
                 self._hold()
+                if judged.look:
+                    self._housekeeping.tidy(self._conn, now)
+                    outcome.due = self._roster.stale or lessons.waiting(self._conn, self._shard)
             self.memory.stored(len(batch))
+            if judged.look and judged.findings:
+                self.memory.looked(now)
             self._raising.settle(left)
         return outcome
 
@@ -224,24 +229,35 @@ class Engine:
 
         `hearing` says whether messages can reach us; a time in which they could not is nobody's silence.
         """
-        now = self._clock.now()
         if self._roster.stale:
             self._roster.read()
-        findings = self._silence(now) if hearing else []
+        now = self._clock.now()
+        if hearing and self._slept(now):
+            with self.together():
+                self._live_through(deaf_times.save(self._conn, self._last_batch, self._heard or now, now, self._shard))
+        judged = self.look(hearing=hearing)
         with self.together():
-            left = self._raising.take(findings, self._opening(now))
-            incidents.save(self._conn, self._rules.incidents(), self._shard)
-            if (lesson := lessons.take(self._conn, self._last_batch, now, self._shard)) is not None:
+            outcome = self.commit(judged)
+            if (lesson := lessons.take(self._conn, self._last_batch, judged.now, self._shard)) is not None:
                 self._live_through(lesson)
             if self.memory.saved is None:
-                self.memory.save(self._last_batch, now, self._states())
-            elif findings:
-                self.memory.looked(now)
-            engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
-            self._hold()
-            self._housekeeping.tidy(self._conn, now)
-        self._raising.settle(left)
-        return Outcome(findings=findings)
+                self.memory.save(self._last_batch, judged.now, self._states())
+        return outcome
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether `look` may be used instead of `tick`: nothing waits for which nothing else may be under way."""
+        return self.memory.saved is not None and not self._slept(self._clock.now())
+
+    def look(self, *, hearing: bool = True) -> Judged:
+        """Look at the clock as `tick` does, while another thread commits; what it shows is to be committed next."""
+        now = self._clock.now()
+        findings = []
+        if hearing:
+            self._heard = now
+            findings = self._rules.tick(to_micros(now))
+        nothing = self._interpret(NO_READINGS)
+        return Judged(now, now, NO_READINGS, nothing, findings, self._rules.incidents(), look=True)
 
     def go_on(self) -> None:
         """Make alerts of the findings that have waited longest; commit.
@@ -331,7 +347,7 @@ class Engine:
 
     def _events(self, start: int) -> Iterator[tuple[int | None, Lesson | DeafTime | None]]:
         """Yield up to which batch to replay from `start` on, and what happened there; at last all that is left."""
-        happened = (
+        happened: tuple[Iterator[Lesson | DeafTime], ...] = (
             lessons.since(self._conn, self._lived, self._shard),
             deaf_times.since(self._conn, self._lived, self._shard),
         )
@@ -363,13 +379,9 @@ class Engine:
                 engine_state.set_clock(self._conn, self._clock.kind, now, self._shard)
                 self._hold()
 
-    def _silence(self, now: datetime) -> list[Finding]:
-        """Return what the time since the last look shows, after taking out a time in which we heard nothing."""
-        if self._heard is not None and now - self._heard > max(_DEAF_AFTER, _BREATH * self._clock.speed):
-            with self.together():
-                self._live_through(deaf_times.save(self._conn, self._last_batch, self._heard, now, self._shard))
-        self._heard = now
-        return self._rules.tick(to_micros(now))
+    def _slept(self, now: datetime) -> bool:
+        """Whether so long has passed since the last look that nobody could have been heard."""
+        return self._heard is not None and now - self._heard > max(_DEAF_AFTER, _BREATH * self._clock.speed)
 
     def _judge(self, batch: ReadingBatch, now: datetime, heard: datetime) -> Judged:
         batch = self._roster.ours(batch)

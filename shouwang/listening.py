@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import psycopg
@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from ingest.mqtt import Delivery, Subscriber
 from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError
-from shouwang.outcome import Outcome
+from shouwang.outcome import Judged, Outcome
 from storage.database import blames_data
 from storage.errors import StorageError
 
@@ -80,7 +80,10 @@ class Listening:
         self._stop = stop
         self._metrics = metrics
         self._underway: _Underway | None = None
+        self._looking: Future[Outcome] | None = None
         self._writing: Future[None] | None = None
+        self._still = True
+        """Whether the next look at the clock must wait until nothing is under way."""
         self.last_round = time.monotonic()
         self.busy = False
         """Whether messages are on their way into the database right now."""
@@ -102,13 +105,16 @@ class Listening:
                     self.busy = True
                     self._begin(deliveries, committer)
                 look = time.monotonic() - ticked >= _TICK_SECONDS
-                if look or not deliveries or self._waiting or self._unsaved:
+                if not deliveries or self._waiting or self._unsaved or (look and not self._looks_ahead):
                     self._finish()
                     self.busy = False
                     self._save()
                 if look:
                     ticked = time.monotonic()
-                    self._tick()
+                    if self._looks_ahead:
+                        self._look(committer)
+                    else:
+                        self._tick()
                 # A fire may be among those not yet taken.
                 if self._waiting and (look or len(deliveries) < MOST_MESSAGES):
                     self._go_on()
@@ -140,7 +146,7 @@ class Listening:
         """Wait until the messages under way are committed, and acknowledge them."""
         underway, self._underway = self._underway, None
         if underway is None:
-            self._await_writing()
+            self._await_behind()
             return
         try:
             outcome = underway.outcome.result()
@@ -153,7 +159,7 @@ class Listening:
         self._metrics.commit.observe(time.monotonic() - underway.began)
         self._metrics.count(outcome, len(underway.deliveries))
         self._acknowledge(underway.deliveries, outcome)
-        self._await_writing()
+        self._await_behind()
 
     @property
     def _unsaved(self) -> bool:
@@ -164,8 +170,16 @@ class Listening:
         if self._writing is None and self._engine is not None and self._engine.memory.underway:
             self._writing = committer.submit(self._engine.go_on_saving)
 
-    def _await_writing(self) -> None:
-        """Wait for the piece under way; what could not be written, the next engine writes."""
+    def _await_behind(self) -> None:
+        """Wait for what is under way behind a batch; what could not be written, the next engine writes."""
+        if self._looking is not None:
+            if (error := self._looking.exception()) is not None:
+                log.warning("a look at the clock could not be committed", error=str(error).strip())
+                self._metrics.failures.inc()
+                self._discard()
+                return
+            self._still = self._looking.result().due
+            self._looking = None
         if self._writing is not None and (error := self._writing.exception()) is not None:
             log.warning("the detectors' memory could not be written down", error=str(error).strip())
             self._metrics.failures.inc()
@@ -176,10 +190,33 @@ class Listening:
         if self._unsaved:
             self._attempt(lambda engine: engine.begin_saving(), "copying the detectors' memory")
 
+    @property
+    def _looks_ahead(self) -> bool:
+        """Whether a look at the clock may be taken while a batch is being committed."""
+        if self._engine is None or self._underway is None:
+            return False
+        return not self._still and not self._waiting and self._engine.looks_ahead
+
+    def _look(self, committer: Executor) -> None:
+        """Look at the clock, and have what it shows committed behind the batch under way."""
+        engine, underway = self._engine, self._underway
+        if engine is None or underway is None or self._looking is not None:
+            return
+        try:
+            judged = engine.look(hearing=self._subscriber.connected)
+        except Exception:
+            log.exception("this failed; a new engine tries again", what="the engine's look at the clock")
+            self._metrics.failures.inc()
+            self._finish()
+            self._discard()
+            return
+        self._looking = committer.submit(_behind, underway.outcome, engine, judged)
+
     def _tick(self) -> None:
         # While the broker is away we are deaf, and nobody's silence means anything.
         hearing = self._subscriber.connected
         self._attempt(lambda engine: engine.tick(hearing=hearing), "the engine's look at the clock")
+        self._still = False
 
     @property
     def _waiting(self) -> bool:
@@ -187,6 +224,7 @@ class Listening:
 
     def _go_on(self) -> None:
         """Make alerts of some of the findings that wait; then whatever has come meanwhile goes first."""
+        self._finish()
         self._attempt(lambda engine: engine.go_on(), "making alerts of findings that wait")
 
     def _attempt(self, work: Callable[[Engine], object], what: str) -> None:
@@ -256,8 +294,14 @@ class Listening:
 
     def _discard(self) -> None:
         engine, self._engine = self._engine, None
-        if self._writing is not None:
-            wait([self._writing])
-            self._writing = None
+        behind: list[Future[Any]] = [one for one in (self._looking, self._writing) if one is not None]
+        wait(behind)
+        self._looking = self._writing = None
         if engine is not None:
             engine.close()
+
+
+def _behind(batch: Future[Outcome], engine: Engine, judged: Judged) -> Outcome:
+    """Commit what was judged behind a batch; if that is not committed, neither is this."""
+    batch.result()
+    return engine.commit(judged)

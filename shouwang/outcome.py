@@ -1,4 +1,4 @@
-"""What becomes of a batch: it is judged, and then it is committed."""
+"""What becomes of a batch, and of a look at the clock: it is judged, and then it is committed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ class Outcome:
     findings: list[Finding] = field(default_factory=list)
     tallies: Sequence[Tally] = ()
     """Per message: readings accepted, records refused."""
+    due: bool = False
+    """Of a look at the clock: whether something waits for which nothing else may be under way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the detectors say of a batch that is not committed yet: judged at `now`, counted as `heard` then."""
+    """What the detectors say that is not committed yet: of a batch judged at `now`, counted as `heard` then."""
 
     now: datetime
     heard: datetime
@@ -37,3 +39,5 @@ class Judged:
     incidents: Sequence[Incident]
     refusals: Sequence[Refusal] = ()
     tallies: Sequence[Tally] = ()
+    look: bool = False
+    """Whether this is what a look at the clock showed, and no batch."""

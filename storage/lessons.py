@@ -38,6 +38,9 @@ UPDATE verdict SET no = fresh.no, batch = %(batch)s, learned_at = %(now)s
 FROM fresh WHERE verdict.alert = fresh.alert
 RETURNING verdict.no, batch, learned_at, household, kind, at, real, visited
 """
+_WAITING = """
+SELECT EXISTS (SELECT FROM verdict WHERE no IS NULL AND shard_of(household, %(shards)s) = %(shard)s)
+"""
 _SINCE = """
 SELECT no, batch, learned_at, household, kind, at, real, visited FROM verdict
 WHERE no > %s AND shard_of(household, %s) = %s ORDER BY no
@@ -59,6 +62,11 @@ def take(conn: psycopg.Connection, batch: int, now: datetime, shard: Shard = WHO
     whose = {"shard": shard.number, "shards": shard.of}
     rows = sorted(conn.execute(_TAKE, {"batch": batch, "now": now, **whose}).fetchall())
     return _lesson(rows) if rows else None
+
+
+def waiting(conn: psycopg.Connection, shard: Shard = WHOLE) -> bool:
+    """Whether there is something to `take`."""
+    return bool(conn.execute(_WAITING, {"shard": shard.number, "shards": shard.of}).fetchone() == (True,))
 
 
 def since(conn: psycopg.Connection, no: int, shard: Shard = WHOLE) -> Iterator[Lesson]:

@@ -327,3 +327,73 @@ def test_the_clock_is_looked_at_even_when_nothing_comes(house: House) -> None:
     heartbeat = house.counted("shouwang_engine_heartbeat")
     assert heartbeat is not None
     assert heartbeat > 0
+
+
+class Watchful(Engine):
+    """An engine that writes down how it looked at the clock, and what it committed; it may fail at one batch."""
+
+    looks: list[str]
+    fails_at: int
+
+    def tick(self, *, hearing: bool = True) -> Outcome:
+        self.looks.append("tick")
+        return super().tick(hearing=hearing)
+
+    def commit(self, judged: Judged) -> Outcome:
+        self.looks.append("look" if judged.look else "batch")
+        if self.looks.count("batch") == self.fails_at and not judged.look:
+            raise StorageError("the database is tired")
+        return super().commit(judged)
+
+
+def _watchful(house: House, fails_at: int = 0) -> Watchful:
+    engine = house.engine()
+    engine.__class__ = Watchful
+    assert isinstance(engine, Watchful)
+    engine.looks, engine.fails_at = [], fails_at
+    return engine
+
+
+def test_under_load_the_clock_is_looked_at_while_a_batch_is_committed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "_TICK_SECONDS", 0.0)
+    engine, stop = _watchful(house), Stop()
+    script = Script([[_reading(1)], [_reading(2)], [_reading(3)], []], stop, house.stored)
+    Listening(script, house.engine, stop, IngestMetrics(house.metrics)).run(engine)
+    # The first look waits, for the memory is written down with it; so does the last, when nothing comes.
+    assert engine.looks == ["batch", "tick", "look", "batch", "look", "batch", "look", "tick", "look"]
+    assert script.told == [("ack", [1]), ("ack", [2]), ("ack", [3])]
+
+
+def test_what_was_seen_behind_a_failed_commit_is_not_committed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "_TICK_SECONDS", 0.0)
+    engine, stop = _watchful(house, fails_at=2), Stop()
+    script = Script([[_reading(1)], [_reading(2)], [_reading(3)], []], stop, house.stored)
+    Listening(script, house.engine, stop, IngestMetrics(house.metrics)).run(engine)
+    assert engine.looks == ["batch", "tick", "look", "batch"]
+    assert script.told == [("ack", [1]), ("ack", [2]), ("ack", [3])]
+    assert house.stored() == [1.0, 2.0, 3.0]
+    assert house.made == 2
+
+
+def test_what_can_be_learned_waits_for_a_look_with_nothing_under_way(house: House) -> None:
+    engine = house.engine()
+    engine.tick()
+    assert engine.looks_ahead
+    assert not engine.commit(engine.look()).due
+    with psycopg.connect(house.database) as conn:
+        conn.execute(
+            "INSERT INTO alert (id, household, kind, rule, severity, status, onset, raised_at, opened_at, score, facts,"
+            " sources, policy) VALUES (gen_random_uuid(), 'hh-1', 'inactivity', 'r', 3, 'unacknowledged', now(), now(), now(), 1,"
+            " '{}', '{}', '{}')"
+        )
+        conn.execute(
+            "INSERT INTO verdict (alert, household, kind, at, real, visited)"
+            " SELECT id, household, kind, now(), false, true FROM alert"
+        )
+    assert engine.commit(engine.look()).due
+    engine.tick()
+    assert not engine.commit(engine.look()).due
+    assert rows(house.database, "SELECT no IS NOT NULL FROM verdict") == [(True,)]
+    engine.close()
