@@ -21,7 +21,7 @@ class AssetBuildHook(BuildHookInterface[Any]):
             return
         assets = _load(Path(self.root) / "dashboards" / "assets" / "__init__.py")
         assets.install()
-        build_data["artifacts"].append("/dashboards/static/vendor/*")
+        build_data["artifacts"].append("/dashboards/static/vendor/**/*")
 
 
 def _load(path: Path) -> ModuleType:

@@ -219,6 +219,9 @@ class Draft:
             accepted_by=by,
             assignee=person or task.assignee,
             offered_to=None,
+            # Who holds it anew is where they were; who takes it over is not there yet.
+            set_out_at=task.set_out_at if by == task.accepted_by else None,
+            arrived_at=task.arrived_at if by == task.accepted_by else None,
         )
 
     @property

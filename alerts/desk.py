@@ -46,6 +46,27 @@ def acknowledge(book: AlertBook, alert_id: UUID, actor: str, now: int) -> Alert:
     return _save(book, handling.acknowledge(_alert(book, alert_id), actor, now))
 
 
+def give_back(book: AlertBook, alert_id: UUID, actor: str, now: int) -> Alert:
+    """Make an alert that the actor holds everybody's again; return the alert.
+
+    Raises:
+        NotFound: there is no such alert.
+        Conflict: it is not theirs, or they have accepted a task of it.
+    """
+    return _save(book, handling.give_back(_alert(book, alert_id), actor, book.tasks(alert_id), now))
+
+
+def escalate(book: AlertBook, alert_id: UUID, actor: str, now: int) -> Alert:
+    """Have the next in line told of an alert at once; return the alert.
+
+    Raises:
+        NotFound: there is no such alert.
+        Conflict: it is closed.
+    """
+    alert = _alert(book, alert_id)
+    return _save(book, answers.escalate_at_desk(alert, actor, next_rungs(book, alert, now), now))
+
+
 def shelve(book: AlertBook, alert_id: UUID, actor: str, until: int, reason: str, now: int) -> Alert:
     """Keep an alert quiet until a time (microseconds UTC), at most a week; return the alert.
 
@@ -137,6 +158,30 @@ def accept(book: AlertBook, task_id: UUID, actor: str, person: str | None, now: 
     change = visits.accept(alert, task, actor, person, now)
     _save(book, change)
     return next(iter(change.tasks), task)
+
+
+def set_out(book: AlertBook, task_id: UUID, actor: str, at: int, now: int) -> Task:
+    """Note that the actor, who has accepted a visit, is on the way since `at`; return the task.
+
+    Raises:
+        NotFound: there is no such task.
+        Conflict: it is over, or not theirs.
+        Invalid: nobody goes anywhere for it.
+    """
+    task, alert = _task(book, task_id)
+    return _done(book, visits.set_out(alert, task, actor, at, now), task)
+
+
+def arrive(book: AlertBook, task_id: UUID, actor: str, at: int, now: int) -> Task:
+    """Note that the actor, who has accepted a visit, is at the door since `at`; return the task.
+
+    Raises:
+        NotFound: there is no such task.
+        Conflict: it is over, or not theirs.
+        Invalid: nobody goes anywhere for it.
+    """
+    task, alert = _task(book, task_id)
+    return _done(book, visits.arrive(alert, task, actor, at, now), task)
 
 
 def refuse(book: AlertBook, task_id: UUID, actor: str, person: str | None, reason: str, now: int) -> Task:

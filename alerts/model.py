@@ -14,7 +14,7 @@ from detectors.finding import Fact, Kind, Severity
 _NAMESPACE = UUID("8f0a3c52-6d0e-5c1e-9a43-0d2b6c7e51f4")
 
 SYSTEM = "system"
-"""The actor of what nobody did; others are `person:ID`, `token:NAME` and `sensor:DEVICE/QUANTITY`."""
+"""The actor of what nobody did; others are `person:ID`, `account:NAME`, `token:NAME` and `sensor:DEVICE/QUANTITY`."""
 
 
 class Status(StrEnum):
@@ -135,6 +135,8 @@ class EventKind(StrEnum):
     LADDER_STARTED = "ladder_started"
     SUPPRESSED = "suppressed"
     ACKNOWLEDGED = "acknowledged"
+    GIVEN_BACK = "given_back"  # whoever had taken it made it everybody's again
+    ESCALATED = "escalated"  # somebody had the next in line told at once
     SHELVED = "shelved"
     UNSHELVED = "unshelved"
     CLOSED = "closed"
@@ -154,6 +156,8 @@ class EventKind(StrEnum):
     TASK_PLANNED = "task_planned"
     TASK_RECALLED = "task_recalled"
     TASK_ACCEPTED = "task_accepted"
+    TASK_SET_OUT = "task_set_out"  # whoever has it is on the way
+    TASK_ARRIVED = "task_arrived"
     TASK_REFUSED = "task_refused"
     TASK_ASSIGNED = "task_assigned"  # to the next in line, after somebody refused
     TASK_UNASSIGNED = "task_unassigned"  # everybody has refused
@@ -292,7 +296,7 @@ class Task:
 
     `accepted_by` may be `partner:NAME`, an organisation it was transferred to under their `reference`. `offered_to` is
     whom it was handed over to and who has not accepted yet; `refused` are those who will not be asked again. One that
-    is a `follow_up` belongs to an alert that is closed.
+    is a `follow_up` belongs to an alert that is closed. `set_out_at` and `arrived_at` are of who has accepted it.
     """
 
     id: UUID
@@ -317,6 +321,8 @@ class Task:
     offered_to: str | None = None
     reference: str | None = None
     partner_address: str | None = None
+    set_out_at: int | None = None
+    arrived_at: int | None = None
 
     @property
     def apart(self) -> bool:

@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
 
 from dashboards import api, health, pages, problems
@@ -18,6 +19,8 @@ from dashboards.api import feeds
 from dashboards.context import Context
 from dashboards.headers import Counting, SecurityHeaders
 from dashboards.readiness import Check, Readiness
+from dashboards.signin.standing import Standing
+from dashboards.trailing import trailed
 from dashboards.webhooks import twilio
 from dashboards.webhooks.fields import WebhookMetrics
 
@@ -53,13 +56,15 @@ def create_app(context: Context) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = context
+    app.state.standing = Standing(context.pool)
     problems.install(app, pages.error)
     if context.twilio is not None:
         app.state.webhook_metrics = WebhookMetrics(context.metrics)
     app.router.routes.extend(_routes(webhooks=context.twilio is not None))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Counting, metrics=context.metrics)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, pictures=None if context.tiles is None else context.tiles.origin)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign] # the documented way to extend it
     return app
 
@@ -71,8 +76,10 @@ def _routes(*, webhooks: bool) -> list[BaseRoute]:
     To make it takes a second, for each of 170 signatures is read anew.
     """
     every = APIRouter()
-    for topic in (api, feeds, health, pages, *([twilio] if webhooks else [])):
+    for topic in (feeds, health, *([twilio] if webhooks else [])):
         every.include_router(topic.router())
+    for topic in (api, pages):
+        every.include_router(topic.router(), dependencies=[Depends(trailed, scope="function")])
     return every.routes
 
 

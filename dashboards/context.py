@@ -20,7 +20,11 @@ from alerts.channels.twilio.signature import Signatures
 from alerts.ladders.policy import Policies
 from alerts.ladders.policy_file import built_in
 from alerts.messages.links import AnswerLinks
+from dashboards.experiment import Laboratory
 from dashboards.readiness import Readiness
+from dashboards.signin.oidc import Provider
+from dashboards.tiles import Tiles
+from detectors.budget import FALSE_VISITS
 
 
 class Subscription(Protocol):
@@ -51,7 +55,8 @@ class Context:
     the alert book on a connection; `zone` (IANA) is what the clock on the pages shows; `metrics` is where the
     whole process counts; `policies` are the ladders that new alerts climb. `pool` gives autocommitting connections
     with the session in UTC. `twilio` checks Twilio's webhooks and `links` reads the signed links in
-    SMS; None where there are none. `channels` are those that messages leave by.
+    SMS; None where there are none. `channels` are those that messages leave by. `false_visits_per_1000_days` are
+    accepted; `tiles` are what maps lie on, None where they lie on nothing.
     """
 
     pool: ConnectionPool
@@ -67,6 +72,14 @@ class Context:
     twilio: Signatures | None = None
     links: AnswerLinks | None = None
     channels: Channels = ONLY_HANDSETS
+    false_visits_per_1000_days: float = 1000 * FALSE_VISITS
+    tiles: Tiles | None = None
+    oidc: Provider | None = None
+    """The organisation's own sign-in, None where there are only accounts of this service."""
+    second_factor: bool = False
+    """Whether everybody with an account of this service is asked for one."""
+    laboratory: Laboratory | None = None
+    """Where the detection lab tries rules, None where there is none."""
 
 
 def context_of(connection: HTTPConnection) -> Context:

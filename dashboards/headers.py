@@ -12,10 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY: Final = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 _ALWAYS: Final = {
-    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Permissions-Policy": "camera=(), geolocation=(self), microphone=()",
 }
 _UNLESS_SAID: Final = {
     # Not `no-referrer`: with it browsers send `Origin: null` from our own forms.
@@ -25,10 +24,15 @@ _UNLESS_SAID: Final = {
 
 
 class SecurityHeaders:
-    """Adds the headers that confine pages to this host, and keeps what is personal out of caches."""
+    """Adds the headers that confine pages to this host, and keeps what is personal out of caches.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Pictures may also come from `pictures`, an origin: where the tiles of maps lie.
+    """
+
+    def __init__(self, app: ASGIApp, pictures: str | None = None) -> None:
         self._app = app
+        policy = POLICY if pictures is None else f"{POLICY}; img-src 'self' {pictures}"
+        self._always = {"Content-Security-Policy": policy, **_ALWAYS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and complete the head of its response."""
@@ -39,7 +43,9 @@ class SecurityHeaders:
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _ALWAYS.items():
+                if scope["path"].startswith("/static/"):
+                    headers.setdefault("Cache-Control", "no-cache")  # kept, and asked for again only by its mark
+                for name, value in self._always.items():
                     headers[name] = value
                 for name, value in _UNLESS_SAID.items():
                     headers.setdefault(name, value)

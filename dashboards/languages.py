@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from babel.messages.pofile import read_po
-from fastapi import Depends, Header
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
 Translate = Callable[[str], str]
 
@@ -44,9 +45,15 @@ def preferred(accept: str | None) -> str:
     return CHINESE if wishes and min(wishes)[2] == "zh" else ENGLISH
 
 
-def reader_language(accept_language: Annotated[str | None, Header()] = None) -> str:
-    """Return the language of whoever sent the request."""
-    return preferred(accept_language)
+def remember(request: HTTPConnection, language: str | None) -> None:
+    """Keep the language that whoever sent the request has chosen, None where they chose none, for all who answer it."""
+    request.state.language = language
+
+
+def reader_language(request: HTTPConnection) -> str:
+    """Return the language of whoever sent the request: the one they chose, else the one their browser asks for."""
+    chosen: str | None = getattr(request.state, "language", None)
+    return chosen or preferred(request.headers.get("accept-language"))
 
 
 Language = Annotated[str, Depends(reader_language)]

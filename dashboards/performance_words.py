@@ -24,6 +24,23 @@ TARGETS: Final[Mapping[str, str]] = {
     "urgent_180s": "Urgent: answered within 180 s",
     "visit_45min": "Visited within 45 min",
 }
+COLUMNS: Final[Mapping[str, str]] = {
+    "area": "Area",
+    "response": "Response times",
+    "urgent_60s": "Answered in 60 s",
+    "urgent_180s": "Answered in 180 s",
+    "visit_45min": "Visited in 45 min",
+    "false_visits": "False visits",
+    "coverage": "Homes heard",
+    "alerts": "Alerts",
+    "homes": "Homes",
+}
+LEVELS: Final[Mapping[str, str]] = {
+    "city": "City",
+    "district": "District",
+    "street": "Street",
+    "community": "Community",
+}
 FLAWS: Final[Mapping[str, str]] = {
     "forgotten_alert": "alerts that nobody holds and nothing is going to happen to",
     "late_step": "steps that ran too late",

@@ -82,7 +82,9 @@ def bucket(row: Row) -> Bucket:
 
 def refused(row: Row) -> Refused:
     """Return a refused message; its payload as text, what is no UTF-8 with backslashes."""
-    return Refused.model_validate({**row, "payload": bytes(row["payload"]).decode("utf-8", "backslashreplace")})
+    payload = row["payload"]
+    text = None if payload is None else bytes(payload).decode("utf-8", "backslashreplace")
+    return Refused.model_validate({**row, "payload": text})
 
 
 def sentence_of(row: Row, language: str) -> str:

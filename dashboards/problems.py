@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from alerts.errors import AlertError, Invalid, NotFound
 from dashboards.context import context_of
-from dashboards.languages import ENGLISH, preferred, translator
+from dashboards.languages import ENGLISH, reader_language, translator
 from dashboards.refusal_words import persons_in, retold, with_names
 from registry.errors import RegistryError, ShouwangError
 from registry.refusals import AlreadyRegisteredError, InvalidEntryError, UnknownEntryError
@@ -132,7 +132,7 @@ def _in_their_language(request: Request, detail: str) -> str:
     """Return what a reader of pages is told; the API speaks English, as its documents do."""
     if request.url.path.startswith("/api/"):
         return detail
-    return retold(preferred(request.headers.get("accept-language")), detail)
+    return retold(reader_language(request), detail)
 
 
 def _misfit(request: Request, error: RequestValidationError) -> tuple[int, str, list[Fault] | None]:
@@ -151,7 +151,7 @@ def _with_names(request: Request, text: str) -> str:
     if ids:
         with context_of(request).pool.connection() as conn:
             names = people.names(conn, ids)
-    language = ENGLISH if request.url.path.startswith("/api/") else preferred(request.headers.get("accept-language"))
+    language = ENGLISH if request.url.path.startswith("/api/") else reader_language(request)
     return with_names(translator(language), text, names)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from dashboards.languages import Translate, catalogue
 
 _PERSON: Final = re.compile(r"\bperson:([^\s,;]+)")
-_OTHER: Final = re.compile(r"\b(?:token|partner):([^,;]+?)(?= (?:holds|has)\b|[,;]|$)")
+_OTHER: Final = re.compile(r"\b(?:token|account|partner):([^,;]+?)(?= (?:holds|has)\b|[,;]|$)")
 
 
 def persons_in(text: str) -> list[str]:
@@ -36,5 +36,5 @@ def retold(language: str, text: str) -> str:
 @cache
 def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
     # What holds no value comes first: `reached nobody` is not `reached {n}`.
-    every = sorted(catalogue(language, "refusals").items(), key=lambda one: one[0].count("{"))
+    every = sorted(catalogue(language, "*refusals").items(), key=lambda one: one[0].count("{"))
     return [(re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(one)), re.DOTALL), two) for one, two in every]

@@ -57,11 +57,15 @@ class Record(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """One thing that cannot be accepted: why, at which field, and what its vendor should write instead."""
+    """One thing that cannot be accepted: why, at which field, and what its vendor should write instead.
+
+    `device` is whom it is about, '' where that cannot be read.
+    """
 
     reason: Reason
     place: str
     detail: str
+    device: str = ""
 
 
 class Places(NamedTuple):
@@ -80,12 +84,16 @@ SENML_PLACES = Places()
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a payload said. `gateway` vouches for it; good records stand beside the refusal of their neighbours."""
+    """What a payload said. `gateway` vouches for it; good records stand beside the refusal of their neighbours.
+
+    `device` is whom all of it is about, '' in a format whose messages may tell of several.
+    """
 
     gateway: str
     records: list[Record] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     places: Places = SENML_PLACES
+    device: str = ""
 
 
 def shown(value: object, most: int = _SHOWN) -> str:

@@ -36,7 +36,7 @@ class UnbornSensorError(IngestError):
 
 
 class Refusal(NamedTuple):
-    """One thing of one message that was not accepted, as it goes to quarantine."""
+    """One thing of one message that was not accepted, as it goes to quarantine; `device` is '' where nobody knows."""
 
     gateway: str
     topic: str
@@ -44,6 +44,7 @@ class Refusal(NamedTuple):
     reason: Reason
     place: str
     detail: str
+    device: str = ""
 
 
 class Tally(NamedTuple):
@@ -133,7 +134,8 @@ def validate(decoded: Iterable[tuple[Message, Decoded]], directory: Directory, n
         tallies.append(Tally(taken, len(rejects)))
         if rejects:
             about = (_storable(gateway), _storable(message.topic), message.payload)
-            refusals.extend(Refusal(*about, *reject) for reject in _listed(rejects))
+            of = _storable(said.device)
+            refusals.extend(Refusal(*about, *reject[:3], reject.device or of) for reject in _listed(rejects))
     return Validated(
         refusals=refusals,
         tallies=tallies,
@@ -149,10 +151,10 @@ def validate(decoded: Iterable[tuple[Message, Decoded]], directory: Directory, n
 
 def _why(record: Record, gateway: str, places: Places, directory: Directory, newest: int) -> Reject:
     """Return the first reason for which a record was not accepted, and what to do about it."""
-    reason, where, detail = _why_not_its_sensor(record, gateway, places, directory) or _why_not_its_value(
+    reason, where, detail, _ = _why_not_its_sensor(record, gateway, places, directory) or _why_not_its_value(
         record, places, newest
     )
-    return Reject(reason, where.format(record.place), detail)
+    return Reject(reason, where.format(record.place), detail, _storable(record.device))
 
 
 def _why_not_its_sensor(record: Record, gateway: str, places: Places, directory: Directory) -> Reject | None:

@@ -22,6 +22,7 @@ LONGEST_ID = 200
 
 _FORBIDDEN_IN_ID = re.compile(r"[\s/+#]")
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)
+_COORDINATES = re.compile(r"(-?\d{1,2}(?:\.\d{1,15})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,15})?)", re.ASCII)
 _LONGEST_SCHEME = 20
 _ONLY_HERE = frozenset({"dbus", "glib", "gnome", "gtk", "kde", "macosx", "qt", "syslog", "windows"})
 _WELL_KNOWN = (
@@ -73,6 +74,18 @@ def identifier(value: str) -> str:
     if len(value) > LONGEST_ID:
         raise InvalidValueError(f"has {len(value)} characters; write an id of at most {LONGEST_ID}")
     return value
+
+
+def coordinates(value: str) -> str:
+    """Return degrees north and east (WGS 84) as `23.12911,113.26439`, to the metre; empty is where nobody knows."""
+    value = value.strip()
+    if not value:
+        return ""
+    found = _COORDINATES.fullmatch(value)
+    north, east = (float(part) for part in found.groups()) if found else (91.0, 181.0)
+    if abs(north) > 90 or abs(east) > 180:
+        raise InvalidValueError(f'"{value}" is no place; write degrees north and east as 23.12911,113.26439')
+    return f"{north:.5f},{east:.5f}"
 
 
 def optional(check: Callable[[str], T]) -> Callable[[str], T | None]:

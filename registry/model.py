@@ -35,7 +35,10 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """One dwelling that is watched. `zone` is IANA, `language` such as `zh_CN`, `caseworker` a person's id."""
+    """One dwelling that is watched. `zone` is IANA, `language` such as `zh_CN`, `caseworker` a person's id.
+
+    `coordinates` are degrees north and east (WGS 84) as `23.12911,113.26439`, '' where nobody has said where it is.
+    """
 
     id: str
     area: str
@@ -46,6 +49,7 @@ class Household:
     address: str = ""
     caseworker: str | None = None
     note: str = ""
+    coordinates: str = ""
 
 
 @dataclass(frozen=True, slots=True)

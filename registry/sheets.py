@@ -142,9 +142,11 @@ def sheets(region: str = "CN") -> tuple[Sheet, ...]:
                 "address": checks.text,
                 "caseworker": key_or_none,
                 "note": checks.text,
+                "coordinates": checks.coordinates,
             },
             keys=[("id",)],
             references={"area": "areas", "caseworker": "people"},
+            may_lack=("coordinates",),
         ),
         Sheet(
             "people", "person", Person,

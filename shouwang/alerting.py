@@ -20,7 +20,7 @@ from alerts.channels.webhook import WebhookChannel
 from alerts.people import Medium
 from alerts.tasks.cap import Cap
 from registry.instants import SECOND
-from shouwang import telephony
+from shouwang import seal_keys, telephony
 from shouwang.clock import Clock, LiveClock
 from shouwang.escalating import Escalating, EscalationMetrics
 from shouwang.handing_over import HandingOver
@@ -42,6 +42,7 @@ _SEEN_SECONDS = 5
 
 def run_escalate(settings: Settings, metrics_port: int | None) -> None:
     """Climb the ladders until told to stop; any number of these may run."""
+    seal_keys.require(settings)
     database, stop, metrics = database_of(settings), threading.Event(), CollectorRegistry()
     with connect(database) as conn:
         check_schema(conn)

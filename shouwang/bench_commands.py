@@ -19,7 +19,7 @@ from shouwang.settings import Settings
 
 bench_app = typer.Typer(help="Measure this machine with Shouwang on it; alone: everything, as JSON.")
 
-PARTS = ("ingest", "detectors", "store", "end-to-end", "latency", "cold-start", "workers")
+PARTS = ("ingest", "detectors", "store", "end-to-end", "latency", "cold-start", "viewers", "workers")
 """In this order; each is a module of `shouwang.bench` with `Options` and `run`, see `shouwang.bench.report`."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -159,6 +159,21 @@ def bench_cold_start(
 
     options = cold_start.Options(sensors, hours, unsaved, rules=rules, seed=seed)
     _tell("cold-start", options, json=json)
+
+
+@bench_app.command("viewers")
+def bench_viewers(
+    viewers: Annotated[int, typer.Option(min=1, help="Open boards.")] = 200,
+    seconds: Annotated[float, typer.Option(min=1, help="How long to measure.")] = 60.0,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two alarms.")] = 10.0,
+    sensors: Sensors = 17_500,
+    seed: Seed = 1,
+    json: Json = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Measure what people who watch cost, and how soon after its commit they see an alert."""
+    from shouwang.bench import viewers as bench
+
+    _tell("viewers", bench.Options(viewers, seconds, every, sensors, seed=seed), json=json)
 
 
 @bench_app.command("workers")

@@ -10,8 +10,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from shouwang import bench_commands, oncall_commands, policy_commands, token_commands
-from shouwang.command_frame import DataDir, database, told
+from shouwang import (
+    account_commands,
+    audit_commands,
+    bench_commands,
+    key_commands,
+    oncall_commands,
+    policy_commands,
+    token_commands,
+)
+from shouwang.command_frame import DataDir, database, operator, told
 from shouwang.errors import SettingsError
 
 app = typer.Typer(
@@ -23,7 +31,10 @@ app = typer.Typer(
 )
 registry_app = typer.Typer(help="Who is watched and who cares, as CSV files.", no_args_is_help=True)
 app.add_typer(registry_app, name="registry")
+app.add_typer(audit_commands.app, name="audit")
+app.add_typer(account_commands.app, name="account")
 app.add_typer(token_commands.app, name="token")
+app.add_typer(key_commands.app, name="key")
 app.add_typer(oncall_commands.app, name="oncall")
 app.add_typer(policy_commands.app, name="policy")
 app.add_typer(bench_commands.bench_app, name="bench")
@@ -139,7 +150,7 @@ def registry_import(
     from storage.registry import import_directory
 
     with told(data_dir) as settings, database(settings) as conn:
-        typer.echo(str(import_directory(conn, directory, region)))
+        typer.echo(str(import_directory(conn, directory, region, actor=operator())))
 
 
 @registry_app.command("export")
@@ -150,7 +161,7 @@ def registry_export(
     from storage.registry import export_directory
 
     with told(data_dir) as settings, database(settings) as conn:
-        export_directory(conn, directory)
+        export_directory(conn, directory, actor=operator())
         typer.echo(f"written to {directory}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import getpass
 import os
 import sys
 import tomllib
@@ -30,10 +31,13 @@ DataDir = Annotated[
 @contextmanager
 def told(data_dir: Path | None, **given: Any) -> Iterator[Settings]:
     """Yield the settings; an error that is meant for the user ends the command with its message, not a traceback."""
+    from shouwang import seal_keys
+
     options = {name: value for name, value in {"data_dir": data_dir, **given}.items() if value is not None}
     try:
         settings = _settings(options)
         logging.set_up(settings.log_level, json=settings.log_json)
+        seal_keys.hold(settings)
         yield settings
     except ShouwangError as error:
         typer.secho(str(error), fg="red", err=True)
@@ -64,6 +68,14 @@ def _settings(options: dict[str, Any]) -> Settings:
             name = "_".join(str(part) for part in problem["loc"])
             problems.append(f"{name} (SHOUWANG_{name.upper()}, --{name.replace('_', '-')}): {problem['msg']}")
         raise SettingsError("; ".join(problems)) from error
+
+
+def operator() -> str:
+    """Return who types a command, as the audit trail names them: their account on this machine."""
+    try:
+        return f"shell:{getpass.getuser()}"
+    except (KeyError, OSError):  # a user id without an entry, as in a container
+        return f"shell:{os.getuid()}"
 
 
 @contextmanager

@@ -16,11 +16,13 @@ from detectors.rules import load
 from ingest.mqtt import Endpoint, Subscriber
 from registry.errors import ShouwangError
 from registry.readings import SensorTable
-from shouwang import instance, telephony
+from shouwang import instance, seal_keys, telephony
 from shouwang.errors import NoInstanceError
 from shouwang.settings import Settings
+from storage import sealing
 from storage.database import connect
 from storage.migrate import pending
+from storage.scoping import check_readers
 
 _LEAST_POSTGRES = 150_000
 _LEAST_DISK = 2_000_000_000
@@ -43,7 +45,17 @@ def examine(settings: Settings, policies: Callable[[], Policies]) -> Iterator[Ex
     yield _try("disk", lambda: _disk(settings))
     yield _try("Twilio", lambda: _twilio(settings))
     yield _try("links in texts", lambda: _links(settings))
+    yield _try("keys for numbers and addresses", lambda: _keys(settings))
     yield from _servers(settings)
+
+
+def _keys(settings: Settings) -> str:
+    if not seal_keys.hold(settings):
+        if settings.database_url is not None:
+            raise ShouwangError(seal_keys.HOW)
+        return "none yet: `shouwang up` makes one"
+    names = sealing.held().keys
+    return f"sealed with {names[0]}" + (f", opened with {', '.join(names[1:])} too" if names[1:] else "")
 
 
 def _servers(settings: Settings) -> Iterator[Examined]:
@@ -122,9 +134,10 @@ def _database(conninfo: str) -> str:
         missing = pending(conn)
         if missing:
             raise ShouwangError(f"{len(missing)} migrations are missing ({', '.join(missing)}): run `shouwang migrate`")
+        check_readers(conn)
         row = conn.execute("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'").fetchone()
     timescale = f", TimescaleDB {row[0]}" if row else ", without TimescaleDB"
-    return f"PostgreSQL {version // 10_000}{timescale}, schema up to date"
+    return f"PostgreSQL {version // 10_000}{timescale}, schema up to date, pages read confined to their area"
 
 
 def _kafka(settings: Settings) -> str:

@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool
 
 from dashboards.readiness import Check
 from ingest.mqtt import Endpoint
-from shouwang import auditing, wiring
+from shouwang import auditing, seal_keys, signing_in, wiring
 from shouwang.clock import LiveClock
 from shouwang.engine import Engine
 from shouwang.errors import NoInstanceError
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 def run_ingest(settings: Settings, metrics_port: int | None) -> None:
     """Carry telemetry from the broker to the database until told to stop; a second one stands by for the first."""
+    seal_keys.require(settings)
     database, clock, stop, metrics = database_of(settings), LiveClock(), threading.Event(), CollectorRegistry()
     if settings.mqtt_url is None:
         raise NoInstanceError("say where the broker is: SHOUWANG_MQTT_URL=mqtt://user:password@host:1883")
@@ -48,6 +49,7 @@ def run_ingest(settings: Settings, metrics_port: int | None) -> None:
 
 def run_web(settings: Settings) -> None:
     """Serve API and pages until told to stop; any number of these may run."""
+    seal_keys.require(settings)
     database, metrics = database_of(settings), CollectorRegistry()
     with open_pool(database, size=16, name="shouwang web") as pool:
         app = wiring.web(
@@ -59,6 +61,10 @@ def run_web(settings: Settings) -> None:
             embedded=False,
             ladders=wiring.policies(settings.policies),
             settings=settings,
+            false_visits=settings.false_visits_per_1000_days,
+            tiles=settings.tiles,
+            oidc=signing_in.provider(settings),
+            second_factor=settings.second_factor,
         )
         server = wiring.server(app)
 

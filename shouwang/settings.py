@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from alerts.messages.limits import Limits
 from alerts.tasks.cap import Cap
+from dashboards.tiles import Tiles, wrong_with
 from detectors.finding import Severity
 from registry.instants import MINUTE
 from storage.retention import NEEDED_DAYS, Keep
@@ -62,6 +63,8 @@ class Settings(BaseSettings):
         le=100,
         description="of how many days TimescaleDB stores, compresses and drops readings together",
     )
+    tiles_url: str | None = Field(default=None, description="a tile server for maps, https://…/{z}/{x}/{y}.png")
+    tiles_credit: str = Field(default="", description="whom to thank for its tiles, as shown below the maps")
     public_url: str | None = Field(default=None, description="where the outside world reaches this service, https://…")
     texts_an_hour: int = Field(default=6, ge=1, description="SMS and messages to one person in an hour")
     calls_an_hour: int = Field(default=4, ge=1, description="automated calls to one person in an hour")
@@ -73,6 +76,20 @@ class Settings(BaseSettings):
     twilio_caller_id: str | None = Field(default=None, description="the number that calls come from")
     twilio_api_url: str | None = Field(default=None, description="another base URL than Twilio's, for tests")
     twilio_two_way: bool = Field(default=True, description="false where nobody can reply to an SMS: texts carry a link")
+    seal_keys: SecretStr | None = Field(
+        default=None, description="what numbers and addresses are sealed with: keys, the newest first, with commas"
+    )
+    second_factor: bool = Field(default=False, description="whether everybody with a password needs a second factor")
+    oidc_issuer: str | None = Field(default=None, description="the OpenID provider of the organisation, https://…")
+    oidc_client_id: str | None = Field(default=None, description="what this service is called there")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="its secret there; without one, PKCE alone")
+    oidc_name: str = Field(default="OpenID", description="what its button on the sign-in page says")
+    oidc_role_claim: str = Field(default="shouwang_role", description="the claim with somebody's role, or roles")
+    oidc_area_claim: str = Field(default="shouwang_area", description="the claim with the code of their area, or *")
+    oidc_person_claim: str | None = Field(default=None, description="the claim with their id in the registry")
+    oidc_roles: str = Field(
+        default="viewer,caseworker,officer", description="which roles the provider may give, separated by commas"
+    )
     link_secret: str | None = Field(default=None, description="what the links in texts are signed with")
     heartbeat_url: str | None = Field(default=None, description="fetched every minute while all is well")
 
@@ -89,6 +106,18 @@ class Settings(BaseSettings):
         if days < info.data.get("readings_days", 0):
             raise ValueError("write no less than readings_days: aggregates are made of readings, and outlast them")
         return days
+
+    @field_validator("tiles_url")
+    @classmethod
+    def _one_tile_server(cls, url: str | None) -> str | None:
+        if url and (advice := wrong_with(url)) is not None:
+            raise ValueError(advice)
+        return url or None
+
+    @property
+    def tiles(self) -> Tiles | None:
+        """What maps lie on."""
+        return None if self.tiles_url is None else Tiles(self.tiles_url, self.tiles_credit)
 
     @property
     def keep(self) -> Keep:

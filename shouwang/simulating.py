@@ -10,12 +10,14 @@ import structlog
 
 from ingest.mqtt import Endpoint
 from registry.csv_files import write_directory
+from registry.shapes import write_shapes
 from shouwang.clock import LiveClock, TownClock
 from shouwang.instance import Instance
 from shouwang.process import told_to_stop
 from shouwang.settings import Settings
 from simulators.events import parse
 from simulators.gateway import simulate as publish
+from simulators.outlines import outlines
 from simulators.town import Town
 
 log = structlog.get_logger(__name__)
@@ -37,6 +39,8 @@ def simulate(
     if registry_out is not None:
         registry_out.mkdir(parents=True, exist_ok=True)
         write_directory(town.registry, registry_out)
+        names = {area.code: area.name for area in town.registry.areas}
+        write_shapes(outlines(town.registry.areas), names, registry_out)
         log.info("the town's registry is written", folder=str(registry_out))
     clock = TownClock(start, speed)
     clock.begin()

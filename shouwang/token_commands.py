@@ -13,10 +13,15 @@ app = typer.Typer(help="Tokens for the API and for calendars.", no_args_is_help=
 
 @app.command()
 def create(
-    role: Annotated[str, typer.Option(help="viewer, caseworker, officer or operator; calendar for its feed alone.")],
+    role: Annotated[
+        str, typer.Option(help="viewer, caseworker, officer, operator or vendor; calendar for its feed alone.")
+    ],
     area: Annotated[str, typer.Option(help="The code of the area it is for; '' is everywhere.")],
     name: Annotated[str, typer.Option(help="Whose it is, as timelines show it.")] = "",
     person: Annotated[str | None, typer.Option(help="The registered person who bears it.")] = None,
+    gateway: Annotated[
+        list[str] | None, typer.Option(help="Of a vendor: a gateway whose devices they see; repeatable.")
+    ] = None,
     expires: Annotated[
         str | None,
         typer.Option(help="When it ends: '90 days', '12 h', 2027-01-31 or a moment.", show_default="never"),
@@ -30,7 +35,7 @@ def create(
 
     with told(data_dir) as settings, database(settings) as conn:
         ends = None if expires is None else expiry(expires, LiveClock().now())
-        typer.echo(tokens.create(conn, role, area, name or person or role, person, ends))
+        typer.echo(tokens.create(conn, role, area, name or person or role, person, ends, gateway or ()))
         if ends is not None:
             typer.echo(f"valid until {ends:%Y-%m-%d %H:%M} UTC", err=True)
 
@@ -48,8 +53,10 @@ def listed(data_dir: DataDir = None) -> None:
                 else f"{'ended' if one.over else 'ends'} {one.expires:%Y-%m-%d %H:%M} UTC"
             )
             borne = f", {one.person}" if one.person else ""
+            behind = f" behind {', '.join(one.gateways)}" if one.gateways else ""
             typer.echo(
-                f"{one.name}: {one.role} of {one.area or 'everywhere'}{borne}, made {one.made:%Y-%m-%d}, {until}"
+                f"{one.name}: {one.role} of {one.area or 'everywhere'}{behind}{borne}, "
+                f"made {one.made:%Y-%m-%d}, {until}"
             )
 
 

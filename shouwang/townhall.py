@@ -33,6 +33,7 @@ from shouwang.wiring import Threads
 from simulators.duties import duties
 from simulators.events import Event, Happening, event, parse
 from simulators.gateway import Gateways
+from simulators.outlines import outlines
 from simulators.people import react
 from simulators.story import cast, story
 from simulators.town import Town
@@ -192,6 +193,7 @@ class TownHall:
             with self._pool.connection() as conn:
                 if not deed.learned:
                     registry.save(conn, town.registry)
+                    registry.save_shapes(conn, outlines(town.registry.areas))
                     oncall.save(conn, duties(town.registry, deed.start.astimezone(_ZONE).date()))
                 ids = registry.add_sensors(conn, town.sensors)
         deed.write(self._data_dir)

@@ -16,7 +16,7 @@ from rich.console import Console
 from dashboards.readiness import Check, Readiness
 from ingest.broker import EmbeddedBroker
 from ingest.mqtt import Endpoint, Subscriber
-from shouwang import alerting, auditing, wiring
+from shouwang import alerting, auditing, seal_keys, signing_in, wiring
 from shouwang.engine import Engine
 from shouwang.errors import SettingsError
 from shouwang.instance import Instance, sole_tenant
@@ -72,6 +72,7 @@ class _Embedded:
         # Asked for first, so that a port which is taken is not found out after a month has been learned.
         self._web = house.enter_context(wiring.listener(settings.http_host, settings.http_port))
         self._servers: dict[str, Callable[[], bool]] = {}
+        seal_keys.hold_or_make(settings)
         self._database = settings.database_url or self._postgres()
         with connect(self._database) as conn:
             migrate(conn)
@@ -109,7 +110,9 @@ class _Embedded:
         """Serve until told to stop, then stop in good order; return the loops that fell over."""
         fell: list[str] = []
         app = wiring.web(
-            self._database, self._pool, self._clock, self._ready, self._metrics, embedded=True, ladders=self._ladders
+            self._database, self._pool, self._clock, self._ready, self._metrics, embedded=True, ladders=self._ladders,
+            false_visits=self._settings.false_visits_per_1000_days, tiles=self._settings.tiles,
+            oidc=signing_in.provider(self._settings), second_factor=self._settings.second_factor,
         )
         server = wiring.server(app)
 
@@ -197,7 +200,8 @@ class _Embedded:
         def say(line: str) -> None:
             self._console.print(line, soft_wrap=True)
 
-        say(f"\n[bold]Shouwang 守望[/] keeps watch. Open [bold cyan]{here.http}/?token={self._sign_in()}[/]")
+        onward = "" if self._town is None else "&next=/welcome"  # the page that tells a newcomer the town's story
+        say(f"\n[bold]Shouwang 守望[/] keeps watch. Open [bold cyan]{here.http}/?token={self._sign_in()}{onward}[/]")
         if self._town is not None and self._town.founded:
             say("A town is at work there; within a minute somebody stops answering.")
         elif self._town is not None:

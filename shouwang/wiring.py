@@ -25,6 +25,9 @@ from dashboards.app import create_app
 from dashboards.context import Context
 from dashboards.live import Broadcaster
 from dashboards.readiness import Readiness
+from dashboards.signin.oidc import Provider
+from dashboards.tiles import Tiles
+from detectors.budget import FALSE_VISITS
 from ingest.decoders import TOPICS
 from ingest.mqtt import Endpoint, Subscriber
 from registry.shards import WHOLE
@@ -33,6 +36,7 @@ from shouwang.alerting import channels
 from shouwang.clock import Clock, micros
 from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError, PortTakenError, SettingsError
+from shouwang.laboratory import Laboratory
 from shouwang.listening import IngestMetrics, Listening
 from shouwang.settings import Settings
 from storage.alerts.book import PostgresAlertBook, books_on
@@ -147,8 +151,15 @@ def web(
     embedded: bool,
     ladders: Policies | None = None,
     settings: Settings | None = None,
+    false_visits: float = 1000 * FALSE_VISITS,
+    tiles: Tiles | None = None,
+    oidc: Provider | None = None,
+    second_factor: bool = False,
 ) -> FastAPI:
     """Return the dashboard; `ladders` are those it shows, the built-in ones if none are given.
+
+    `false_visits` are accepted for each 1,000 household-days; `tiles` are what its maps lie on. `oidc` is the
+    organisation's own sign-in; `second_factor` says whether everybody else who signs in needs one.
 
     Without `settings` it takes no webhooks and opens no signed links.
 
@@ -174,6 +185,11 @@ def web(
             links=None if settings is None else telephony.links(settings),
             channels=ONLY_HANDSETS if twilio is None else Channels.of(channels(settings, books_on(pool), clock)),
             policies=ladders or built_in(),
+            false_visits_per_1000_days=false_visits,
+            tiles=tiles,
+            laboratory=Laboratory(database),
+            oidc=oidc,
+            second_factor=second_factor,
         )
     )
 

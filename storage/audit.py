@@ -12,9 +12,10 @@ from psycopg.rows import DictRow, dict_row
 
 from alerts.checks.audit import Held, Looked, Ran, Told, Underway, Undone
 from alerts.model import NotificationStatus
-from alerts.people import Medium, Recipient, Role
+from alerts.people import Recipient, Role
 from registry.instants import to_datetime, to_micros
 from storage.alerts.book import PostgresAlertBook
+from storage.alerts.people import to_recipient
 
 _ONE_AUDITOR = "SELECT pg_try_advisory_lock(20161103) AS ours"
 _MOST = 1000
@@ -188,18 +189,7 @@ def in_a_town(conn: Connection[Any]) -> bool:
 
 def officers(conn: Connection[Any]) -> list[Recipient]:
     """Return the duty officers of the largest areas that have any."""
-    return [
-        Recipient(
-            row["id"],
-            row["name"],
-            Role.DUTY_OFFICER,
-            row["phone"],
-            row["language"],
-            Medium(row["channel"]),
-            row["address"],
-        )
-        for row in _rows(conn, _OFFICERS, {})
-    ]
+    return [to_recipient(row, Role.DUTY_OFFICER) for row in _rows(conn, _OFFICERS, {})]
 
 
 def _micros(moment: datetime | None) -> int | None:

@@ -19,8 +19,8 @@ WHERE engine_clock.now < excluded.now OR engine_clock.kind <> excluded.kind
 """
 _GET_CLOCK = "SELECT kind, now FROM engine_clock WHERE shards = %s AND shard = %s"
 _QUARANTINE = """
-INSERT INTO quarantine (digest, at, gateway, topic, payload, reason, place, detail)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO quarantine (digest, at, gateway, topic, payload, reason, place, detail, device)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (digest) DO NOTHING
 """
 _FORGET = """
@@ -35,7 +35,7 @@ KEPT_ROWS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Something that could not be accepted, and why."""
+    """Something that could not be accepted, and why; `device` is '' where nobody knows whom it is about."""
 
     gateway: str
     topic: str
@@ -43,6 +43,7 @@ class Refused:
     reason: str
     place: str
     detail: str
+    device: str = ""
 
 
 def take_over(conn: psycopg.Connection) -> bool:
@@ -72,7 +73,8 @@ def quarantine(conn: psycopg.Connection, refused: Sequence[Refused], now: dateti
         kept = b"" if item.payload is shown else item.payload[:KEPT_PAYLOAD]
         shown = item.payload
         texts = (_short(item.gateway, 200), _short(item.topic, 1000))
-        rows.append((_digest(item), now, *texts, kept, item.reason, _short(item.place, 500), _short(item.detail, 2000)))
+        told = (item.reason, _short(item.place, 500), _short(item.detail, 2000), _short(item.device, 200))
+        rows.append((_digest(item), now, *texts, kept, *told))
     with conn.cursor() as cursor:
         cursor.executemany(_QUARANTINE, rows)
 

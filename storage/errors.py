@@ -15,3 +15,7 @@ class MigrationError(StorageError):
 
 class EmbeddedDatabaseError(StorageError):
     """The database that lives in the data directory did not start."""
+
+
+class SealError(StorageError):
+    """A number or address that cannot be sealed or opened."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import psycopg
+from psycopg.errors import InsufficientPrivilege
 
 from storage.errors import MigrationError
+from storage.sealed_columns import Progress, check_keys, guarded, seal_what_is_plain
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migration (
@@ -21,6 +23,8 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 """
 _LOCK = "SELECT pg_advisory_xact_lock(20161101)"  # any number, the same for everybody who migrates
 _APPLIED = "SELECT version, name, checksum FROM schema_migration ORDER BY version"
+_SEALS = 20
+"""The migration that what follows in Python belongs to: SQL has no key."""
 _RECORD = "INSERT INTO schema_migration (version, name, checksum) VALUES (%s, %s, %s)"
 
 
@@ -46,11 +50,16 @@ def migrations() -> Iterator[Migration]:
             yield Migration(int(entry.name.split("_", 1)[0]), entry.name, entry.read_text(encoding="utf-8"))
 
 
-def migrate(conn: psycopg.Connection) -> list[str]:
+def migrate(conn: psycopg.Connection, sealed: Progress | None = None) -> list[str]:
     """Apply what is missing and return the names of the files applied; safe to run from many processes.
 
+    Numbers and addresses that were stored before they were sealed are sealed at the end, in batches; `sealed` is told
+    how far that is. Interrupted, it goes on the next time.
+
     Raises:
-        MigrationError: the database is newer than this version, or a file that was applied has changed since.
+        MigrationError: the database is newer than this version, a file that was applied has changed since, or this
+            user may not do what a file has to.
+        SealError: there is something to seal, and no key.
     """
     applied_now: list[str] = []
     shipped = list(migrations())
@@ -72,10 +81,20 @@ def migrate(conn: psycopg.Connection) -> list[str]:
                         "put what changed in a new numbered file instead"
                     )
                 continue
-            conn.execute(migration.sql.encode())
+            try:
+                conn.execute(migration.sql.encode())
+            except InsufficientPrivilege as error:
+                why = error.diag.message_primary
+                raise MigrationError(f"{migration.name} may not do what it has to: {why}") from error
             conn.execute(_RECORD, (migration.version, migration.name, migration.checksum))
             applied_now.append(migration.name)
+    if _knows_seals(conn):
+        seal_what_is_plain(conn, sealed)
     return applied_now
+
+
+def _knows_seals(conn: psycopg.Connection) -> bool:
+    return conn.execute("SELECT 1 FROM schema_migration WHERE version = %s", [_SEALS]).fetchone() is not None
 
 
 def check_schema(conn: psycopg.Connection) -> None:
@@ -83,10 +102,12 @@ def check_schema(conn: psycopg.Connection) -> None:
 
     Raises:
         MigrationError: it lacks some of it.
+        SealError: this process lacks the key of what is stored.
     """
     missing = pending(conn)
     if missing:
         raise MigrationError(f"the database lacks {', '.join(missing)}: run `shouwang migrate`")
+    check_keys(conn)
 
 
 def pending(conn: psycopg.Connection) -> list[str]:
@@ -95,4 +116,7 @@ def pending(conn: psycopg.Connection) -> list[str]:
     if exists is None or exists[0] is None:
         return [migration.name for migration in migrations()]
     applied = {version for version, _, _ in conn.execute(_APPLIED).fetchall()}
-    return [migration.name for migration in migrations() if migration.version not in applied]
+    lacking = [migration.name for migration in migrations() if migration.version not in applied]
+    if _SEALS in applied and not guarded(conn):
+        lacking.append("seals on what is stored")
+    return lacking

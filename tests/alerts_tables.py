@@ -14,6 +14,7 @@ from detectors.finding import Kind
 from detectors.verdict import Verdict
 from registry.instants import to_micros
 from storage.alerts import rows
+from storage.sealing import indexed, sealed
 from tests.alerts_world import (
     ANSWER_FOR,
     FARTHER,
@@ -90,21 +91,22 @@ def settle_street(conn: psycopg.Connection) -> None:
         conn.execute(
             "INSERT INTO household (id, area, zone, language, category, risk, address) "
             "VALUES (%s, %s, %s, 'zh_CN', 'elderly_alone', 'high', %s)",
-            (place.household, place.area, place.zone, place.address),
+            (place.household, place.area, place.zone, sealed("household.address", place.household, place.address)),
         )
     for household, people in NEIGHBOURS.items():
         staff = [one for one in (WANG, ZHAO, QIAN, SUN, FARTHER) if household == HOME]
         for one in (*people.residents, *people.contacts, *staff):
             conn.execute(
-                "INSERT INTO person (id, name, role, household, area, phone, language, channel) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO person (id, name, role, household, area, phone, phone_index, language, channel) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     one.person,
                     one.name,
                     one.role.value,
                     household if one.role.value == "resident" else None,
                     ANSWER_FOR[one.person] if one in staff else None,
-                    one.phone,
+                    sealed("person.phone", one.person, one.phone),
+                    indexed(one.phone),
                     one.language,
                     one.medium.value,
                 ),

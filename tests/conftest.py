@@ -15,6 +15,7 @@ from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 
 from ingest.topic import ensure_topic
+from storage import sealing
 from storage.embedded import temporary_postgres
 from storage.migrate import migrate
 from tests.kafka.broker import KafkaBroker, KafkaUnavailableError, fetched
@@ -24,6 +25,10 @@ from tests.mosquitto import PROGRAM, Mosquitto
 _numbers = count(1)
 # `--hypothesis-profile=thorough`: as many runs as the state machines of alerts are judged by.
 settings.register_profile("thorough", max_examples=10_000)
+
+
+# What is sealed in a test's database is opened there, and by the processes that a test starts.
+sealing.hold(sealing.Seals([os.environ.setdefault("SHOUWANG_SEAL_KEYS", sealing.new_key())]))
 
 
 # The process that divides the tests reads this first, and those that run them inherit what it has set.

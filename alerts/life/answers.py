@@ -12,6 +12,7 @@ from alerts.change import Change, Draft
 from alerts.ladders.policy import TIMERS, Action, Do, Policy
 from alerts.ladders.rungs import pull_forward
 from alerts.life.again import fresh_alert
+from alerts.life.handling import refuse_closed
 from alerts.life.lifecycle import raise_severity, source_of
 from alerts.model import Alert, EventKind, Outcome, Status, Step, Task, TaskKind, TaskStatus
 from alerts.people import Medium, Role
@@ -178,12 +179,21 @@ def escalate(alert: Alert, actor: str, answer: str, pending: Sequence[Step], now
     """
     draft = Draft(alert, now)
     draft.tell(EventKind.ANSWERED, actor, answer=answer, meaning=Meaning.ESCALATE.value)
-    if alert.status is Status.CLOSED:
-        return draft.change()
-    if any(step.action.do not in TIMERS for step in pending):
-        pull_forward(draft, pending)
-    else:
-        draft.plan(SUPPORT, now)
+    if alert.status is not Status.CLOSED:
+        _press_on(draft, pending)
+    return draft.change()
+
+
+def escalate_at_desk(alert: Alert, actor: str, pending: Sequence[Step], now: int) -> Change:
+    """Do what `escalate` does for somebody who looks at the alert.
+
+    Raises:
+        Conflict: it is closed.
+    """
+    draft = Draft(alert, now)
+    refuse_closed(alert)
+    draft.tell(EventKind.ESCALATED, actor)
+    _press_on(draft, pending)
     return draft.change()
 
 
@@ -222,6 +232,14 @@ def not_understood(alert: Alert, person: str, answer: str, medium: Medium, now: 
     if ask_again and alert.status in (Status.UNACKNOWLEDGED, Status.RETURNED):
         draft.plan(Action(Do(medium.value), who=f"person:{person}", message=ASK_AGAIN), now)
     return draft.change()
+
+
+def _press_on(draft: Draft, pending: Sequence[Step]) -> None:
+    """Climb the next rung now, or call the duty officer where none is ahead."""
+    if any(step.action.do not in TIMERS for step in pending):
+        pull_forward(draft, pending)
+    else:
+        draft.plan(SUPPORT, draft.now)
 
 
 def _is_asked(task: Task, person: str) -> bool:

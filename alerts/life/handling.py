@@ -1,15 +1,19 @@
-"""What people do with an alert as such: acknowledge it, put it aside for a while, close it with what was found."""
+"""What people do with an alert as such: take it, give it back, put it aside for a while, close it with an outcome."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from alerts.change import Change, Draft
 from alerts.errors import Conflict, Invalid
 from alerts.ladders.policy import Action, Do
-from alerts.model import NOBODY_SEEN, SYSTEM, SYSTEMS_OWN, Alert, EventKind, FalseAlarm, Outcome, Status, Step
+from alerts.model import NOBODY_SEEN, SYSTEM, SYSTEMS_OWN, Alert, EventKind, FalseAlarm, Outcome, Status, Step, Task
 from detectors.finding import Kind
 from registry.instants import DAY
+
+_HELP = Action(Do.CALL, who="duty_officer", message="help")
+"""Somebody asked for help, and who had taken that gives it back."""
 
 LONGEST_SHELF = 7 * DAY
 """ISA-18.2 asks for a limit to shelving; after a week somebody must decide anew."""
@@ -29,6 +33,34 @@ def acknowledge(alert: Alert, actor: str, now: int) -> Change:
         raise Conflict(f"{alert.held_by} holds this alert already; speak with them, or close it with an outcome")
     draft.hold(actor)
     draft.tell(EventKind.ACKNOWLEDGED, actor)
+    return draft.change()
+
+
+def give_back(alert: Alert, actor: str, tasks: Iterable[Task], now: int) -> Change:
+    """Make an alert everybody's again that the actor had taken: its ladder goes on where it was stopped.
+
+    What was climbed before is not climbed again; what came due meanwhile is due at once. One that ended meanwhile is
+    reviewed. `tasks` are those of the alert that are not done.
+
+    Raises:
+        Conflict: it is not theirs, or they have accepted a task of it.
+    """
+    draft = Draft(alert, now)
+    mine = [task for task in tasks if not task.apart]
+    if alert.status is not Status.ACKNOWLEDGED or alert.held_by != actor:
+        raise Conflict(f"this alert is {alert.status}, held by {alert.held_by}; only its holder gives it back")
+    if any(task.accepted_by == actor for task in mine):
+        raise Conflict("a task of this alert is accepted; refuse that task or hand it over, then nobody waits in vain")
+    draft.tell(EventKind.GIVEN_BACK, actor)
+    draft.stop()
+    draft.wake()
+    if not alert.sources:
+        draft.alert = replace(draft.alert, status=Status.RETURNED, returned_at=alert.returned_at)
+        draft.ask_for_review()
+    else:
+        _go_on(draft, alert)
+    if mine and alert.sources:
+        draft.watch_over(min(task.until(now) for task in mine))
     return draft.change()
 
 
@@ -96,6 +128,21 @@ def close(alert: Alert, actor: str, outcome: Outcome, note: str, now: int, why: 
         raise Invalid(f"{outcome} closes nothing, nobody knows yet how they are; record it on the visit's task")
     draft.close(actor, outcome, note, why=why)
     return draft.change()
+
+
+def _go_on(draft: Draft, taken: Alert) -> None:
+    """Plan what was ahead when an alert was taken; where nothing was, what comes when all rungs are climbed."""
+    since, until = taken.woken_at, taken.acknowledged_at or draft.now
+    if taken.help_at is not None:
+        draft.plan(_HELP, draft.now)
+    elif since is None:
+        draft.start_ladder()
+    else:
+        ahead = [rung for rung in taken.policy.rungs if since + rung.after > until]
+        for rung in ahead:
+            draft.plan(rung.action, max(draft.now, since + rung.after))
+        if not ahead:
+            draft.follow_up()
 
 
 def refuse_closed(alert: Alert) -> None:

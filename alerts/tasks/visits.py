@@ -1,4 +1,4 @@
-"""What people do with tasks: accept, refuse and hand them over, transfer them, and write down what they found."""
+"""What people do with tasks: accept, refuse, hand over, transfer; set out, arrive, and write down what they found."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ FOLLOW_UP = Action(Do.FOLLOW_UP, who="caseworker", message="follow_up", within=8
 LATEST_FOLLOW_UP = 366 * DAY
 PARTNER = "partner:"
 """Begins the actor of an organisation that a task was transferred to."""
+_ON_SITE = frozenset({TaskKind.VISIT, TaskKind.MAINTENANCE})
+"""Tasks for which somebody goes to the household."""
 _STAFF = frozenset({Role.CASEWORKER, Role.DUTY_OFFICER})
 
 
@@ -56,6 +58,38 @@ def accept(alert: Alert, task: Task, actor: str, person: str | None, now: int) -
     _refuse_over(task)
     _hold(draft, task, by)
     draft.accept(task, actor, by, person)
+    return draft.change()
+
+
+def set_out(alert: Alert, task: Task, actor: str, at: int, now: int) -> Change:
+    """Note that whoever has accepted a visit is on the way since `at`; what is due stays as it is.
+
+    Raises:
+        Conflict: the task is over, or not theirs.
+        Invalid: nobody goes anywhere for it.
+    """
+    draft = Draft(alert, now)
+    _refuse_traveller(task, actor)
+    if task.set_out_at is None and task.arrived_at is None:
+        since = _since_accepted(task, at, now)
+        draft.tasks[task.id] = replace(task, set_out_at=since)
+        draft.tell(EventKind.TASK_SET_OUT, actor, since, task=str(task.id), kind=task.kind.value, by=actor)
+    return draft.change()
+
+
+def arrive(alert: Alert, task: Task, actor: str, at: int, now: int) -> Change:
+    """Note that whoever has accepted a visit is at the door since `at`; what is due stays as it is.
+
+    Raises:
+        Conflict: the task is over, or not theirs.
+        Invalid: nobody goes anywhere for it.
+    """
+    draft = Draft(alert, now)
+    _refuse_traveller(task, actor)
+    if task.arrived_at is None:
+        since = max(_since_accepted(task, at, now), task.set_out_at or 0)
+        draft.tasks[task.id] = replace(task, arrived_at=since)
+        draft.tell(EventKind.TASK_ARRIVED, actor, since, task=str(task.id), kind=task.kind.value, by=actor)
     return draft.change()
 
 
@@ -105,6 +139,8 @@ def refuse(
         refused=refused,
         reference=None,
         partner_address=None,
+        set_out_at=None,
+        arrived_at=None,
     )
     _ask_next(draft, task, following)
     return draft.change()
@@ -159,7 +195,7 @@ def transfer(
         return draft.change()
     _refuse_over(task)
     _hold(draft, task, by)
-    told = {"reference": reference, "note": note, "address": address}
+    told = {"reference": reference, "note": note}  # how to reach them stands with the task alone, where it is sealed
     draft.tell(
         EventKind.TASK_TRANSFERRED,
         actor,
@@ -174,6 +210,8 @@ def transfer(
         offered_to=None,
         reference=reference or None,
         partner_address=address or None,
+        set_out_at=None,
+        arrived_at=None,
     )
     return draft.change()
 
@@ -243,6 +281,19 @@ def _refuse_over(task: Task) -> None:
         raise Conflict(f"this task is {task.status}; look at the alert for what is left to do")
 
 
+def _refuse_traveller(task: Task, actor: str) -> None:
+    _refuse_over(task)
+    if task.kind not in _ON_SITE:
+        raise Invalid("nobody goes anywhere for this task; write down its outcome instead")
+    if task.status is not TaskStatus.ACCEPTED or task.accepted_by != actor:
+        raise Conflict(f"this task is with {_holder(task) or 'nobody'}; accept it before you go")
+
+
+def _since_accepted(task: Task, at: int, now: int) -> int:
+    """Return an instant told by a telephone that may have been without a network, no earlier than it can be."""
+    return min(now, max(at, task.accepted_at or 0))
+
+
 def _refuse_form(
     alert: Alert, task: Task, outcome: Outcome, why: FalseAlarm | None, follow_up_at: int | None, now: int
 ) -> None:
@@ -287,7 +338,7 @@ def _asking_for(task: Task) -> str:
 
 
 def _tell(draft: Draft, who: str, message: str) -> None:
-    if who and draft.disturbs and not who.startswith((PARTNER, "token:")):
+    if who and draft.disturbs and not who.startswith((PARTNER, "token:", "account:")):
         draft.plan(Action(Do.TELL, who=who, message=message), draft.now)
 
 

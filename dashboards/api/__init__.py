@@ -4,12 +4,42 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from dashboards.api import alerts, areas, handsets, incidents, maintenance, oncall, quarantine, registry, sensors, tasks
+from dashboards.api import (
+    alerts,
+    areas,
+    charts,
+    exports,
+    handsets,
+    incidents,
+    maintenance,
+    my,
+    oncall,
+    quarantine,
+    registry,
+    reveals,
+    sensors,
+    tasks,
+)
 
 
 def router() -> APIRouter:
     """Return everything below `/api/v1`."""
     every = APIRouter(prefix="/api/v1")
-    for topic in (alerts, tasks, incidents, maintenance, registry, areas, sensors, quarantine, handsets, oncall):
+    for topic in (
+        alerts,
+        tasks,
+        my,
+        incidents,
+        maintenance,
+        registry,
+        reveals,
+        areas,
+        exports,
+        sensors,
+        charts,
+        quarantine,
+        handsets,
+        oncall,
+    ):
         every.include_router(topic.router())
     return every

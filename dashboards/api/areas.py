@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
-from alerts.checks.performance import Result, Wait, band
+from alerts.checks.performance import HEARD, TARGETS, Result, Wait, band, coverage_band, visits_band
 from dashboards.access import Scoped, Viewer
 from dashboards.context import Given
 from dashboards.paging import Page, Paged
 from dashboards.problems import Refusal, documented, not_found
-from dashboards.shapes.performance import AreaPerformance, Delay, Performance, Target, Visits, Waits
+from dashboards.shapes.performance import AreaPerformance, Coverage, Delay, Performance, Target, Visits, Waits
 from dashboards.shapes.registry import Area
 from dashboards.shapes.terms import Instant, severity_word
 from detectors.finding import Kind, Severity
-from storage.views import Row, View
+from storage.views import Row, View, coverage
 from storage.views import performance as queries
 from storage.views import registry as areas
 
+GEOJSON: Final = "application/geo+json"
 _USUAL: Final = timedelta(days=30)
 
 
@@ -47,7 +49,25 @@ def router() -> APIRouter:
         kind: Annotated[Kind | None, Query(description="Alerts of this kind only")] = None,
         severity: Annotated[str | None, Query(pattern="^(low|medium|high|urgent)$")] = None,
     ) -> Performance:
-        return measured(view, code, given.now(), begin, end, kind, severity)
+        return measured(view, code, given, begin, end, kind, severity)
+
+    @routes.get(
+        "/shapes",
+        summary="The shapes of an area and of those right below it, as GeoJSON",
+        response_class=Response,
+        responses={200: {"content": {GEOJSON: {"schema": {"type": "object"}}}}, **documented()},
+    )
+    def shapes(
+        _who: Viewer,
+        view: Scoped,
+        area: Annotated[str, Query(max_length=200, description="Everywhere, if left out")] = "",
+    ) -> Response:
+        features = [
+            {"type": "Feature", "id": row["code"], "properties": {"name": row["name"]}, "geometry": row["shape"]}
+            for row in coverage.shapes(view, area)
+        ]
+        told = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
+        return Response(told, media_type=GEOJSON, headers={"Cache-Control": "private, max-age=600"})
 
     return routes
 
@@ -55,42 +75,37 @@ def router() -> APIRouter:
 def measured(
     view: View,
     code: str,
-    now: datetime,
+    given: Given,
     begin: datetime | None = None,
     end: datetime | None = None,
     kind: Kind | None = None,
     severity: str | None = None,
 ) -> Performance:
-    """Return how an area performed from `begin` to `end`, the last 30 days if those are left out.
+    """Return how an area performed from `begin` to `end`, the last 30 days if those are left out; '' is everywhere.
 
     Raises:
         Refusal: (404) there is no such area, or the reader may not see it; (422) it begins after it ends.
     """
     area = areas.area(view, code)
-    if area is None:
+    if area is None and code:
         raise not_found("area")
+    now = given.now()
     stop = end or now
     start = begin or stop - _USUAL
     if start > stop:
         raise Refusal(422, "query.from: write a moment that is not after `to`")
     level = None if severity is None else Severity[severity.upper()].value
     which = None if kind is None else kind.value
-    chosen = queries.Chosen(code, start, stop, now, which, level)
-    found = queries.measured(view, chosen)
+    found = queries.measured(view, queries.Chosen(code, start, stop, now, which, level))
+    homes = coverage.coverage(view, code)
     (everything, *by_severity), counts = found.delays, found.counts
-    here, children = None, []
-    for row in found.results:
-        if row["code"] == code:
-            here = _area(row)
-        else:
-            children.append(_area(row))
-    if here is None:  # it was there a moment ago
-        raise not_found("area")
-    visits = queries.visits(view, code, start=start, stop=stop)
-    household_days = here.households * (stop - start) / timedelta(days=1)
-    waits = _waits(everything)
+    days, accepted = (stop - start) / timedelta(days=1), given.false_visits_per_1000_days
+    below = [row for row in found.results if row["code"] != code]
+    here = next((row for row in found.results if row["code"] == code), _all(below))
+    all_homes = homes.get(code) or {key: sum(row[key] for row in homes.values()) for key in coverage.COUNTS}
+    waits, standing = _waits(everything), _standing(here, all_homes, days, accepted)
     return Performance(
-        area=Area.model_validate(area),
+        area=None if area is None else Area.model_validate(area),
         start=start,
         end=stop,
         alerts=everything["alerts"],
@@ -104,14 +119,14 @@ def measured(
         visit=waits.visit,
         closing=waits.closing,
         severities={severity_word(row["severity"]): _waits(row) for row in by_severity},
-        visits=Visits(
-            needed=visits["needed"],
-            false=visits["false"],
-            false_per_1000_days=1000 * visits["false"] / household_days if household_days else None,
-        ),
-        band=here.band,
-        targets=here.targets,
-        children=children,
+        children=[
+            AreaPerformance(area=Area.model_validate(row), **_standing(row, homes[row["code"]], days, accepted))
+            for row in below
+        ],
+        visits=standing["visits"],
+        coverage=standing["coverage"],
+        band=standing["band"],
+        targets=standing["targets"],
     )
 
 
@@ -137,14 +152,26 @@ def _delay(row: Row, wait: Wait) -> Delay:
     )
 
 
-def _area(row: Row) -> AreaPerformance:
+def _all(rows: list[Row]) -> Row:
+    """Return the results of all areas together."""
+    return {
+        "alerts": sum(row["alerts"] for row in rows),
+        "needed": sum(row["needed"] for row in rows),
+        "false": sum(row["false"] for row in rows),
+        "results": [
+            Result(target, sum(one.count for one in each), sum(one.in_time for one in each))
+            for target, each in zip(TARGETS, zip(*(row["results"] for row in rows), strict=True), strict=False)
+        ],
+    }
+
+
+def _standing(row: Row, homes: Row, days: float, accepted: float) -> dict[str, Any]:
     results: list[Result] = row["results"]
-    return AreaPerformance(
-        area=Area(code=row["code"], level=row["level"], name=row["name"]),
-        alerts=row["alerts"],
-        households=row["households"],
-        band=band(results),
-        targets=[
+    return {
+        "alerts": row["alerts"],
+        "households": homes["homes"],
+        "band": band(results),
+        "targets": [
             Target(
                 name=one.target.name,
                 wait=one.target.wait,
@@ -158,4 +185,29 @@ def _area(row: Row) -> AreaPerformance:
             )
             for one in results
         ],
+        "visits": _visits(row, homes["homes"] * days, accepted),
+        "coverage": _coverage(homes),
+    }
+
+
+def _visits(row: Row, home_days: float, accepted: float) -> Visits:
+    return Visits(
+        needed=row["needed"],
+        false=row["false"],
+        false_per_1000_days=1000 * row["false"] / home_days if home_days else None,
+        accepted_per_1000_days=accepted,
+        band=visits_band(row["false"], home_days, accepted / 1000),
+    )
+
+
+def _coverage(homes: Row) -> Coverage:
+    heard = homes["homes"] - homes["unequipped"] - homes["silent"]
+    return Coverage(
+        homes=homes["homes"],
+        unequipped=homes["unequipped"],
+        silent=homes["silent"],
+        heard=heard,
+        share=heard / homes["homes"] if homes["homes"] else None,
+        target_share=HEARD,
+        band=coverage_band(heard, homes["homes"]),
     )

@@ -33,10 +33,10 @@ def router() -> APIRouter:
     """Return the addresses of telephones."""
     routes = APIRouter(tags=["handsets"])
 
-    @routes.get("/handsets", summary="List telephones that ever got a message, by number", responses=documented())
+    @routes.get("/handsets", summary="List telephones that ever got a message", responses=documented())
     def list_handsets(_who: Operator, view: Scoped, paging: Paged) -> Page[Handset]:
         rows = queries.phones(view, limit=paging.limit + 1, after=paging.after(str))
-        return paging.page(rows, Handset.model_validate, lambda row: row["phone"])
+        return paging.page(rows, Handset.model_validate, lambda row: row["handset"])
 
     @routes.get("/handsets/{phone}", summary="One telephone with its SMS and calls", responses=documented(404))
     def get_handset(

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from dashboards import present
-from dashboards.access import Operator, Scoped
+from dashboards.access import VendorOrOperator, VendorScoped
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented
 from dashboards.shapes.telemetry import Refused
@@ -22,8 +22,8 @@ def router() -> APIRouter:
 
     @routes.get("/quarantine", summary="List refused messages, the newest first", responses=documented())
     def list_refused(
-        _who: Operator,
-        view: Scoped,
+        _who: VendorOrOperator,
+        view: VendorScoped,
         paging: Paged,
         gateway: Annotated[Word | None, Query(description="Of this gateway only")] = None,
         reason: Annotated[Word | None, Query(description="Of this reason only", examples=["unknown_device"])] = None,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.requests import Request
 
 from dashboards.access import Caller, Conn, Operator, Scoped, Viewer
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented, not_found
+from dashboards.revealing import record_homes, record_people, revealing
 from dashboards.shapes.registry import (
     Absence,
     Contact,
@@ -27,6 +29,10 @@ from storage import registry
 from storage.views import View
 from storage.views import registry as queries
 
+WithReason = Annotated[
+    Word | None,
+    Query(description="Why numbers and addresses are to be shown whole; each is then on the audit trail with it"),
+]
 OfHousehold = Annotated[Word | None, Query(description="Of this household only")]
 
 
@@ -43,12 +49,18 @@ def _households() -> APIRouter:
 
     @routes.get("/households", summary="List households by id", responses=documented())
     def list_households(
-        _who: Viewer,
+        who: Viewer,
         view: Scoped,
         paging: Paged,
+        request: Request,
         area: Annotated[Word | None, Query(description="Code prefix: everything inside that area")] = None,
+        reveal: WithReason = None,
     ) -> Page[Household]:
-        rows = queries.households(view, limit=paging.limit + 1, area=area or "", after=paging.after(str))
+        seen = revealing(view, who, reveal)
+        with view.conn.transaction():
+            rows = queries.households(seen, limit=paging.limit + 1, area=area or "", after=paging.after(str))
+            if reveal is not None:
+                record_homes(view.conn, request, who, reveal, rows[: paging.limit])
         return paging.page(rows, Household.model_validate, lambda row: row["id"])
 
     @routes.post("/households", status_code=201, summary="Register a household", responses=documented(404, 409))
@@ -64,13 +76,19 @@ def _people() -> APIRouter:
 
     @routes.get("/people", summary="List people by id", responses=documented())
     def list_people(
-        _who: Viewer,
+        who: Viewer,
         view: Scoped,
         paging: Paged,
+        request: Request,
         role: Annotated[model.Role | None, Query(description="Of this role only")] = None,
         household: Annotated[Word | None, Query(description="Its residents and its contacts only")] = None,
+        reveal: WithReason = None,
     ) -> Page[Person]:
-        rows = queries.people(view, limit=paging.limit + 1, role=role, household=household, after=paging.after(str))
+        seen = revealing(view, who, reveal)
+        with view.conn.transaction():
+            rows = queries.people(seen, limit=paging.limit + 1, role=role, household=household, after=paging.after(str))
+            if reveal is not None:
+                record_people(view.conn, request, who, reveal, rows[: paging.limit])
         return paging.page(rows, Person.model_validate, lambda row: row["id"])
 
     @routes.post("/people", status_code=201, summary="Register a person", responses=documented(404, 409))

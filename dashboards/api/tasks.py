@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
+from starlette.requests import Request
 
 from alerts import desk
 from alerts.model import FalseAlarm, Outcome
@@ -17,6 +18,7 @@ from dashboards.context import Given
 from dashboards.languages import Language
 from dashboards.paging import Page, Paged
 from dashboards.problems import Refusal, documented, not_found
+from dashboards.revealing import with_the_way
 from dashboards.shapes.alerts import Task, TaskStatus
 from dashboards.shapes.terms import Asked, Note, Word
 from registry.instants import to_micros
@@ -81,9 +83,10 @@ def router() -> APIRouter:
 
     @routes.get("/tasks", summary="List tasks, the newest first", responses=documented())
     def list_tasks(
-        _who: Viewer,
+        who: Viewer,
         view: Scoped,
         paging: Paged,
+        request: Request,
         language: Language,
         status: Annotated[list[TaskStatus] | None, Query(description="May be given several times")] = None,
         assignee: Annotated[Word | None, Query(description="Id of the person it is meant for")] = None,
@@ -97,11 +100,13 @@ def router() -> APIRouter:
             assignee=assignee,
             after=paging.after(tuple[datetime, UUID]),
         )
+        rows = with_the_way(view, request, who, rows)
         return paging.page(rows, lambda row: present.task(row, language), lambda row: (row["created_at"], row["id"]))
 
     @routes.get("/tasks/{task_id}", summary="One task", responses=documented(404))
-    def get_task(task_id: UUID, _who: Viewer, view: Scoped, language: Language) -> Task:
-        return present.task(required(view, task_id), language)
+    def get_task(task_id: UUID, who: Viewer, view: Scoped, request: Request, language: Language) -> Task:
+        [row] = with_the_way(view, request, who, [required(view, task_id)])
+        return present.task(row, language)
 
     @routes.post("/tasks/{task_id}/accept", summary="Take a task on", responses=documented(404, 409))
     def accept(

@@ -19,6 +19,15 @@ FILES = {
     "htmx.LICENSE": "htmx.org/LICENSE",
     "sse.min.js": "htmx-ext-sse/dist/sse.min.js",
     "sse.LICENSE": "htmx-ext-sse/LICENSE",
+    "leaflet.js": "leaflet/dist/leaflet.js",
+    "leaflet.css": "leaflet/dist/leaflet.css",
+    "images/layers.png": "leaflet/dist/images/layers.png",  # these are named in its style sheet
+    "images/layers-2x.png": "leaflet/dist/images/layers-2x.png",
+    "images/marker-icon.png": "leaflet/dist/images/marker-icon.png",
+    "leaflet.LICENSE": "leaflet/LICENSE",
+    "uplot.min.js": "uplot/dist/uPlot.iife.min.js",
+    "uplot.min.css": "uplot/dist/uPlot.min.css",
+    "uplot.LICENSE": "uplot/LICENSE",
 }
 """What is served, and where it lies below `node_modules`."""
 _STAMP = "lock.sha256"  # of the lock file that the vendor files came from
@@ -50,6 +59,7 @@ def install(vendor: Path = VENDOR) -> bool:
         _npm_ci(Path(work))
         vendor.mkdir(parents=True, exist_ok=True)
         for name, source in FILES.items():
+            (vendor / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(Path(work) / "node_modules" / source, vendor / name)
     (vendor / _STAMP).write_text(_lock_digest() + "\n", encoding="ascii")
     return True
@@ -74,7 +84,7 @@ def _npm_ci(work: Path) -> None:
     )
     if done.returncode:
         raise AssetError(
-            f"npm could not fetch htmx: {str(done.stderr).strip()} — check the network and the npm registry "
+            f"npm could not fetch them: {str(done.stderr).strip()} — check the network and the npm registry "
             "setting, then run `python -m dashboards.assets` again"
         )
 

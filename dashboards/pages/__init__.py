@@ -5,18 +5,29 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from dashboards.pages import (
+    account,
     alert,
     answer,
     areas,
     board,
+    devices,
+    charts,
+    design,
     handsets,
     history,
+    household,
+    household_kept,
     incident,
+    lab,
     oncall,
+    phone,
     policies,
+    reveal,
     signin,
     stream,
     tasks,
+    trail,
+    welcome,
 )
 from dashboards.pages.frame import error
 
@@ -26,6 +37,6 @@ __all__ = ["error", "router"]
 def router() -> APIRouter:
     """Return everything that is for eyes, which is not part of the API."""
     every = APIRouter(include_in_schema=False)
-    for topic in (signin, board, alert, history, incident, areas, tasks, handsets, oncall, policies, stream, answer):
+    for topic in (design, welcome, signin, account, board, alert, history, incident, areas, devices, tasks, handsets, oncall, policies, stream, answer, trail, phone, lab, household, household_kept, charts, reveal):
         every.include_router(topic.router())
     return every

@@ -31,6 +31,8 @@ _HEADERS: Final = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex", 
 """The address itself is the permission: it must not reach another site, an index or a cache."""
 _KEYS: Final = {Role.RESIDENT: ("1", "2")}
 _STAFF_KEYS: Final = ("4",)
+_STAFF: Final = frozenset({Role.CASEWORKER, Role.DUTY_OFFICER})
+"""Who has tasks, and may see all of them once they are signed in."""
 
 
 def router() -> APIRouter:
@@ -96,11 +98,21 @@ def _read(links: AnswerLinks, token: str, given: Context) -> UUID:
 
 def _refused(request: Request, status: int) -> Response:
     language = preferred(request.headers.get("accept-language"))
-    return HTMLResponse(bare("answer.html", language, refused=status, message=None), status, headers=_HEADERS)
+    page = bare("answer.html", language, refused=status, message=None, staff=False)
+    return HTMLResponse(page, status, headers=_HEADERS)
 
 
 def _page(notification: Notification, *, closed: bool = False, reply: str = "") -> Response:
     language = CHINESE if is_chinese(notification.language) else ENGLISH
     keys = () if reply or (closed and notification.role is not Role.RESIDENT) else keys_for(notification.role)
-    page = bare("answer.html", language, refused=0, message=notification, closed=closed, keys=keys, reply=reply)
+    page = bare(
+        "answer.html",
+        language,
+        refused=0,
+        message=notification,
+        closed=closed,
+        keys=keys,
+        reply=reply,
+        staff=notification.role in _STAFF,
+    )
     return HTMLResponse(page, headers=_HEADERS)

@@ -1,23 +1,19 @@
-"""`/areas/{code}`: how well alarms are answered there, and in each area below, in five bands."""
+"""`/areas/{code}`: how well alarms are answered there, on a map and as a table of the areas below, in five bands."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
 
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from alerts.checks.performance import Band
 from dashboards.access import Scoped
 from dashboards.api.areas import measured
+from dashboards.context import Given
+from dashboards.league import COLUMNS, MEASURES, PERIODS, Choice, Chosen, ranked
 from dashboards.pages.frame import Framed
-from dashboards.shapes.performance import AreaPerformance
+from storage.views import View, coverage
 from storage.views import performance as queries
-from storage.views import registry as areas
-
-_PERIODS: Final = (1, 7, 30, 90)
-_WORST_FIRST: Final = {band: place for place, band in enumerate(reversed(Band))}
 
 
 def router() -> APIRouter:
@@ -25,28 +21,34 @@ def router() -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/areas")
-    def tops(around: Framed, view: Scoped) -> Response:
+    def everywhere(around: Framed, view: Scoped, given: Given, choice: Choice) -> Response:
         found = queries.tops(view)
         if len(found) == 1:
-            return RedirectResponse(f"/areas/{found[0]['code']}", 303)
-        return around.page("areas.html", tops=found)
+            return RedirectResponse(choice.address(found[0]["code"]), 303)
+        if not found:
+            return around.page("areas.html")
+        return around.page("area.html", **_filled(view, given, "", choice))
 
     @routes.get("/areas/{code}")
-    def page(code: str, around: Framed, view: Scoped, days: int = 30) -> Response:
-        length = days if days in _PERIODS else 30
-        shown = measured(view, code, around.now, begin=around.now - timedelta(days=length))
-        around_it = [row for row in (areas.area(view, code[:end]) for end in range(1, len(code))) if row is not None]
-        return around.page(
-            "area.html",
-            shown=shown,
-            children=sorted(shown.children, key=_worst_first),
-            above=around_it,
-            days=length,
-            periods=_PERIODS,
-        )
+    def page(code: str, around: Framed, view: Scoped, given: Given, choice: Choice) -> Response:
+        return around.page("area.html", **_filled(view, given, code, choice))
 
     return routes
 
 
-def _worst_first(one: AreaPerformance) -> tuple[int, str]:
-    return (len(_WORST_FIRST) if one.band is None else _WORST_FIRST[one.band]), one.area.code
+def _filled(view: View, given: Given, code: str, choice: Chosen) -> dict[str, object]:
+    now = given.now()
+    shown = measured(view, code, given, begin=now - timedelta(days=choice.days), end=now)
+    return {
+        "code": code,
+        "shown": shown,
+        "league": ranked(shown.children, choice.sort, descending=choice.order == "desc"),
+        "above": queries.above(view, code),
+        "several": queries.cities(view) > 1,
+        "choice": choice,
+        "periods": PERIODS,
+        "columns": tuple(COLUMNS),
+        "measures": tuple(MEASURES),
+        "map": bool(shown.children) and coverage.has_shapes(view, code),
+        "tiles": given.tiles,
+    }

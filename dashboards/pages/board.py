@@ -1,27 +1,52 @@
-"""`/`: the board. What is open, who holds it, what happens next; telephones that ring and visits beside it."""
+"""`/`: the board. What is open, who holds it, what happens next; who is on call, telephones and visits beside it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from dashboards import present
 from dashboards.access import Caller, Conn, Known, Scoped, caller
+from dashboards.board_filter import MOST, Filter
 from dashboards.context import Given
-from dashboards.languages import Language
-from dashboards.pages.frame import Framed, frame
-from dashboards.pages.signin import sign_in
+from dashboards.languages import Language, translator
+from dashboards.on_call_now import on_call_now
+from dashboards.pages.doorway import AtTheDoor
+from dashboards.pages.frame import Frame, Framed, frame
+from dashboards.pages.signin import by_link
+from dashboards.phrases import KINDS
+from dashboards.signin.onward import HOME
+from detectors.finding import Severity
+from storage.tokens import VENDOR
 from storage.views import Row, View, alerts, handsets, incidents, service, tasks
 
-_ALERTS: Final = 100
+_SEARCHED: Final = 2000
+"""How many open alerts a text is looked for in, the most pressing first: their sentences are in no table."""
+_QUIET: Final = 50
 _BESIDE: Final = 12
 _LATEST: Final = 5
 _INCIDENTS: Final = 20
-_QUIET: Final = ("shelved", "suppressed")
+_HOMES: Final = 8
+_ENDANGERED: Final = 100
+_ALARMING: Final = 99
+_AREAS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The open alerts that answer a filter; `total` counts those that were not shown too."""
+
+    loud: list[Row]
+    quiet: list[Row]
+    loud_total: int
+    quiet_total: int
+    waiting: int
 
 
 def router() -> APIRouter:
@@ -35,47 +60,109 @@ def router() -> APIRouter:
         conn: Conn,
         language: Language,
         known: Known,
+        at: AtTheDoor,
         token: str | None = None,
+        next: str = HOME,  # noqa: A002 - its name in the address
     ) -> Response:
         if token is not None:
-            return sign_in(request, conn, token)
+            return by_link(at, token, next)
         who = caller(known)
+        if who.role == VENDOR:
+            return RedirectResponse("/devices", 303)
         around = frame(request, who, language, given)
-        view = View(conn, who.area)
-        return around.page("board.html", **_alerts(view), **_beside(view, who))
+        view, chosen = View(conn, who.area), Filter.of(request.query_params)
+        return around.page(
+            "board.html",
+            areas=_areas(view, chosen),
+            kinds=KINDS,
+            embedded=given.embedded,
+            severities=[severity.label for severity in reversed(Severity)],
+            **_alerts(around, view, chosen),
+            **_beside(around, view),
+        )
 
     @routes.get("/parts/alerts")
     def part_alerts(around: Framed, view: Scoped) -> Response:
-        return around.page("parts/alerts.html", **_alerts(view))
+        return around.page("parts/alerts.html", **_alerts(around, view, Filter.of(around.request.query_params)))
 
     @routes.get("/parts/beside")
     def part_beside(around: Framed, view: Scoped) -> Response:
-        return around.page("parts/beside.html", **_beside(view, around.who))
+        return around.page("parts/beside.html", **_beside(around, view))
+
+    @routes.get("/parts/keys")
+    def part_keys(around: Framed) -> Response:
+        return around.page("parts/keys.html")
 
     return routes
 
 
-def _alerts(view: View) -> dict[str, object]:
-    rows = alerts.board(view, limit=_ALERTS)
-    counts = alerts.open_counts(view)
+def board_of(around: Frame, view: View) -> dict[str, Any]:
+    """Return the board's alerts for a page that shows them beside something else."""
+    return _alerts(around, view, Filter())
+
+
+def _alerts(around: Frame, view: View, chosen: Filter) -> dict[str, Any]:
+    found = _found(view, chosen, around.who, around.language)
     endangered: defaultdict[UUID, list[Row]] = defaultdict(list)
-    for home in incidents.endangered(view, limit=_ALERTS):
+    for home in incidents.endangered(view, limit=_ENDANGERED):
         endangered[home["incident"]].append(home)
+    befallen = incidents.listed(view, limit=_INCIDENTS, status="open")
+    homes: defaultdict[UUID, list[Row]] = defaultdict(list)
+    for home in incidents.homes(view, each=_HOMES) if befallen else ():
+        homes[home["incident"]].append(home)
     return {
-        "alerts": [row for row in rows if row["status"] not in _QUIET],
-        "quiet": [row for row in rows if row["status"] in _QUIET],
-        "waiting": counts.get("unacknowledged", 0),
-        "total": sum(counts.values()),
-        "shown": len(rows),
-        "incidents": incidents.listed(view, limit=_INCIDENTS, status="open"),
+        "found": found,
+        "chosen": chosen,
+        "most": MOST,
+        "alarming": alerts.alarming(view, limit=_ALARMING),
+        "incidents": befallen,
         "endangered": endangered,
+        "homes": homes,
         "flaws": service.flaws(view),
     }
 
 
-def _beside(view: View, who: Caller) -> dict[str, object]:
-    calls = handsets.recent(view, limit=_BESIDE) if who.may("operator") else []
+def _found(view: View, chosen: Filter, who: Caller, language: str) -> Found:
+    asked = chosen.chosen(who.actor)
+    if not chosen.text:
+        counts = alerts.open_counts(view, asked)
+        quiet_total = counts.get("shelved", 0) + counts.get("suppressed", 0)
+        return Found(
+            alerts.board(view, asked, limit=chosen.show),
+            alerts.quiet(view, asked, limit=_QUIET) if quiet_total else [],
+            sum(counts.values()) - quiet_total,
+            quiet_total,
+            counts.get("unacknowledged", 0),
+        )
+    _ = translator(language)
+
+    def searched(rows: list[Row]) -> list[Row]:
+        return [
+            row
+            for row in rows
+            if chosen.finds(
+                (row["household"], row["area_name"], _(KINDS[row["kind"]]), present.sentence_of(row, language))
+            )
+        ]
+
+    loud = searched(alerts.board(view, asked, limit=_SEARCHED))
+    quiet = searched(alerts.quiet(view, asked, limit=_SEARCHED))
+    waiting = sum(row["status"] == "unacknowledged" for row in loud)
+    return Found(loud[: chosen.show], quiet[:_QUIET], len(loud), len(quiet), waiting)
+
+
+def _areas(view: View, chosen: Filter) -> list[Row]:
+    """Return the areas one can choose: those with something open, and the one that is chosen."""
+    found = alerts.areas(view, limit=_AREAS)
+    if chosen.area and all(row["code"] != chosen.area for row in found):
+        found.append({"code": chosen.area, "name": chosen.area, "level": ""})
+    return found
+
+
+def _beside(around: Frame, view: View) -> dict[str, Any]:
+    calls = handsets.recent(view, limit=_BESIDE) if around.who.may("operator") else []
     return {
+        "on_call": on_call_now(view, around.now, around.language),
         "visits": tasks.to_do(view, limit=_BESIDE),
         "ringing": [call for call in calls if call["status"] == "ringing"],
         "latest": [call for call in calls if call["status"] != "ringing"][:_LATEST],

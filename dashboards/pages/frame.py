@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -16,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from alerts.model import SYSTEMS_OWN, FalseAlarm, Outcome
-from dashboards import performance_words, phrases, present
-from dashboards.access import Caller, Viewer
-from dashboards.context import Given, context_of
-from dashboards.languages import CHINESE, ENGLISH, Language, Translate, preferred, translator
+from dashboards import device_words, masking, performance_words, phrases, present
+from dashboards.access import Caller, VendorOrViewer, Viewer
+from dashboards.context import Given
+from dashboards.languages import CHINESE, ENGLISH, Language, Translate, reader_language, translator
 from dashboards.problems import Refusal
 from dashboards.refusal_words import retold
 from dashboards.shapes.terms import severity_word
+from dashboards.signin.onward import HOME, door
 from registry.instants import to_datetime, to_micros
 
 _LARGEST_FORM: Final = 64 * 1024
@@ -48,11 +50,17 @@ class Frame:
         """Return a template filled with values and with what every page needs."""
         return HTMLResponse(_fill(template, self.language, frame=self, **values))
 
-    def done(self, address: str) -> Response:
-        """Return the answer to a form that did its work: script refreshes in place, a bare browser goes on."""
-        if "hx-request" in self.request.headers:
-            return Response(status_code=204, headers={"HX-Trigger": "refresh"})
-        return RedirectResponse(address, 303)
+    def done(self, address: str, said: str = "", undo: str = "") -> Response:
+        """Return the answer to a form that did its work: script refreshes in place, a bare browser goes on.
+
+        With script the reader is told what was `said`; `undo` is the address that takes it back.
+        """
+        if "hx-request" not in self.request.headers:
+            return RedirectResponse(address, 303)
+        told = {"done": {"text": said, "undo": undo}} if said else {}
+        return Response(
+            status_code=204, headers={"HX-Trigger": json.dumps({"refresh": "", **told}) if told else "refresh"}
+        )
 
 
 def frame(request: Request, who: Viewer, language: Language, given: Given) -> Frame:
@@ -60,7 +68,13 @@ def frame(request: Request, who: Viewer, language: Language, given: Given) -> Fr
     return Frame(request, who, language, given.now(), given.speed, given.zone)
 
 
+def vendor_frame(request: Request, who: VendorOrViewer, language: Language, given: Given) -> Frame:
+    """Return the surroundings of a page that gateways' vendors see as well."""
+    return frame(request, who, language, given)
+
+
 Framed = Annotated[Frame, Depends(frame)]
+VendorFramed = Annotated[Frame, Depends(vendor_frame)]
 
 
 async def form(request: Request) -> dict[str, str]:
@@ -108,18 +122,19 @@ def why_false(found: Outcome, fields: dict[str, str]) -> FalseAlarm | None:
 
 
 def error(request: Request, status: int, advice: str) -> Response | None:
-    """Return an error page for somebody who asked for a page, None for the API and for scripts."""
+    """Return an error page for somebody who asked for a page, None for the API and for scripts.
+
+    Whoever has to sign in is sent to the door, and from there back to the page they asked for.
+    """
     if request.url.path.startswith("/api/") or "hx-request" in request.headers:
         return None
     if "text/html" not in request.headers.get("accept", ""):
         return None
-    language = preferred(request.headers.get("accept-language"))
-    context = context_of(request)
+    if status == HTTPStatus.UNAUTHORIZED:
+        asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+        return RedirectResponse(door(asked if request.method == "GET" else HOME), 303)
     title = HTTPStatus(status).phrase
-    return HTMLResponse(
-        _fill("error.html", language, title=title, status=status, advice=advice, embedded=context.embedded),
-        status,
-    )
+    return HTMLResponse(_fill("error.html", reader_language(request), title=title, advice=advice), status)
 
 
 def bare(template: str, language: str, **values: object) -> str:
@@ -241,10 +256,18 @@ _WORDS: Final = {
     "task": phrases.TASKS,
     "cause": phrases.CAUSES,
     "effect": phrases.EFFECTS,
+    "action": phrases.ACTIONS,
     "band": performance_words.BANDS,
     "band_meaning": performance_words.BAND_MEANINGS,
     "target": performance_words.TARGETS,
     "flaw": performance_words.FLAWS,
+    "column": performance_words.COLUMNS,
+    "level": performance_words.LEVELS,
+    "problem": device_words.PROBLEMS,
+    "trouble": device_words.TROUBLES,
+    "reason": device_words.REASONS,
+    "format": device_words.FORMATS,
+    "quantity": device_words.QUANTITIES,
 }
 
 _TEMPLATES: Final = Environment(
@@ -254,7 +277,9 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.globals["reveal_reasons"] = masking.REASONS
 _TEMPLATES.filters.update(
+    **masking.FILTERS,
     moment=_moment,
     heard_late=_heard_late,
     until=_until,

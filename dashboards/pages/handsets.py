@@ -1,4 +1,4 @@
-"""`/handsets`: the simulated telephones, ringing ones first, and the keys one can press."""
+"""`/handsets`: the simulated telephones, ringing ones first, and the keys one can press; the board beside them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from alerts import desk
 from dashboards.access import Conn, Operator, Scoped
 from dashboards.api.handsets import answerable
 from dashboards.context import Given
+from dashboards.pages.board import board_of
 from dashboards.pages.frame import Form, Framed
 from dashboards.problems import Refusal
 from registry.instants import to_micros
@@ -26,6 +27,7 @@ _LONGEST_ANSWER: Final = 160
 class Telephone:
     """One telephone and what lies on it, the newest first."""
 
+    handset: str
     phone: str
     person: str
     role: str
@@ -44,7 +46,7 @@ def router() -> APIRouter:
 
     @routes.get("/handsets")
     def page(around: Framed, _who: Operator, view: Scoped) -> Response:
-        return around.page("handsets.html", telephones=telephones(view))
+        return around.page("handsets.html", telephones=telephones(view), **board_of(around, view))
 
     @routes.get("/parts/handsets")
     def part(around: Framed, _who: Operator, view: Scoped) -> Response:
@@ -70,6 +72,8 @@ def telephones(view: View) -> list[Telephone]:
     found: dict[str, Telephone] = {}
     for row in handsets.recent(view, limit=_MESSAGES):
         person = row["person_name"] or row["person"] or row["phone"]
-        telephone = found.setdefault(row["phone"], Telephone(row["phone"], person, row["role"], row["household"]))
+        telephone = found.setdefault(
+            row["handset"], Telephone(row["handset"], row["phone"], person, row["role"], row["household"])
+        )
         telephone.messages.append(row)
     return list(found.values())

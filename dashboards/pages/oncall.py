@@ -23,6 +23,7 @@ from dashboards.access import Officer, Scoped
 from dashboards.api.oncall import eligible, put, required
 from dashboards.duty_strip import Piece, Week, pieces, week
 from dashboards.languages import CHINESE, Translate, translator
+from dashboards.on_call_now import line_name
 from dashboards.pages.frame import Form, Frame, Framed
 from dashboards.problems import Refusal, not_found
 from dashboards.shapes.oncall import NewOverride
@@ -134,7 +135,7 @@ def _duty(around: Frame, view: View, found: queries.Named, first: date | None) -
     lines = []
     for level in plan.levels:
         running, following = now_and_next(plan, now, level, calendar_file.AHEAD)
-        lines.append(Line(level, _title(_, level), running, following, pieces(plan, level, strip)))
+        lines.append(Line(level, line_name(_, level), running, following, pieces(plan, level, strip)))
     hour = today.replace(minute=0, second=0, microsecond=0, fold=0, tzinfo=None) + timedelta(hours=1)
     return Duty(
         id=plan.id,
@@ -151,10 +152,6 @@ def _duty(around: Frame, view: View, found: queries.Named, first: date | None) -
         first_free=f"{hour:%Y-%m-%dT%H:%M}",
         then_free=f"{hour + timedelta(days=1):%Y-%m-%dT%H:%M}",
     )
-
-
-def _title(_: Translate, level: int) -> str:
-    return {1: _("First line"), 2: _("Second line")}.get(level) or _("Line {n}").format(n=level)
 
 
 def _turns(_: Translate, rotation: Rotation) -> str:

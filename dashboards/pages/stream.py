@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 
 from dashboards.access import Viewer
 from dashboards.context import Context, Given, Subscription
+from dashboards.signin.standing import GuardedEar, SignedOut, Standing, Watched
 from registry.instants import to_micros
 
 _QUIET: Final = 15.0
@@ -24,16 +25,26 @@ def router() -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/events")
-    async def events(_who: Viewer, given: Given) -> StreamingResponse:
+    async def events(who: Viewer, given: Given, standing: Watched) -> StreamingResponse:
         # Whatever happens from here on is heard, also before the first byte goes out.
-        ear = given.events.subscribe()
+        ear = GuardedEar(given.events.subscribe(), standing, who.credential)
         return StreamingResponse(
-            told(given, ear),
+            watched(told(given, ear), standing, who.credential),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
     return routes
+
+
+async def watched(events: AsyncIterator[str], standing: Standing, credential: bytes) -> AsyncIterator[str]:
+    """Yield what is told for as long as its viewer is let in; the last event tells their page that they are not."""
+    with standing.following(credential):
+        try:
+            async for event in events:
+                yield event
+        except SignedOut:
+            yield "event: signed-out\ndata: 0\n\n"
 
 
 async def told(given: Context, ear: Subscription) -> AsyncIterator[str]:

@@ -18,6 +18,7 @@ from dashboards.context import Given
 from dashboards.languages import translator
 from dashboards.pages.frame import FALSE_ALARMS, OUTCOMES, Form, Frame, Framed, outcome, why_false
 from dashboards.problems import Refusal
+from dashboards.revealing import with_the_way
 from registry.instants import to_micros
 from storage.views import Row, View, tasks
 
@@ -104,7 +105,8 @@ def router() -> APIRouter:
 
 
 def _lists(view: View, around: Frame) -> dict[str, Any]:
-    waiting = sorted(tasks.to_do(view, limit=_TO_DO), key=lambda task: _urgency(task, around.who))
+    found = with_the_way(view, around.request, around.who, tasks.to_do(view, limit=_TO_DO))
+    waiting = sorted(found, key=lambda task: _urgency(task, around.who))
     tomorrow = around.now.astimezone(ZoneInfo(around.zone)).date() + timedelta(days=1)
     return {
         "to_do": waiting,

@@ -31,7 +31,7 @@ class Alert(Shown):
     score: float
     facts: dict[str, str | float | int] = Field(description="What the sentence is made of, in SI units")
     sources: list[str] = Field(description="What still reports the condition: `{device}/{quantity}` or a device")
-    held_by: str | None = Field(description="Who holds it: `person:ID`, `token:NAME`")
+    held_by: str | None = Field(description="Who holds it: `person:ID`, `account:NAME`, `token:NAME`")
     next_step_at: datetime | None = Field(description="When the ladder goes on, null if nothing is pending")
     next_step: str | None = Field(description="What happens then, in words")
     suppressed_why: str | None = Field(
@@ -53,7 +53,7 @@ class Event(Shown):
 
     seq: int
     at: datetime
-    actor: str = Field(examples=["person:cw-07", "token:duty", "sensor:meter-1/volume", "system"])
+    actor: str = Field(examples=["person:cw-07", "account:duty", "token:script", "sensor:meter-1/volume", "system"])
     kind: str
     detail: dict[str, Any]
 

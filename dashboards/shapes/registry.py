@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from dashboards.shapes.terms import Asked, Instant, Note, Shown, Word
 from registry.model import Category, Level, PreferredChannel, Risk, Role
@@ -27,7 +28,7 @@ class Household(Shown):
     language: str
     category: Category
     risk: Risk
-    address: str
+    address: str = Field(description="Without the door but with `reveal`", examples=["和平路****"])
     caseworker: str | None
     note: str
 
@@ -44,6 +45,9 @@ class NewHousehold(Asked):
     address: Note = ""
     caseworker: Word | None = Field(default=None, description="Id of a registered person")
     note: Note = ""
+    coordinates: Annotated[str, StringConstraints(max_length=100)] = Field(
+        default="", description="Degrees north and east (WGS 84)", examples=["23.12911,113.26439"]
+    )
 
 
 class Person(Shown):
@@ -54,10 +58,10 @@ class Person(Shown):
     role: Role
     household: str | None
     area: str | None
-    phone: str | None
+    phone: str | None = Field(description="Its middle hidden but with `reveal`", examples=["+86138****0001"])
     language: str
     channel: PreferredChannel
-    address: str | None = Field(description="How the address of their messenger begins; the rest is a secret")
+    address: str | None = Field(description="How the address of their messenger begins; all of it with `reveal`")
 
 
 class NewPerson(Asked):

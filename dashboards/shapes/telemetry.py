@@ -47,7 +47,10 @@ class Refused(Shown):
     at: datetime
     gateway: str
     topic: str
-    payload: str = Field(description="Its first 4 KiB; what is no UTF-8 stands as \\xNN")
+    device: str = Field(description="Whom it is about, '' where it does not tell")
+    payload: str | None = Field(
+        description="Its first 4 KiB; what is no UTF-8 stands as \\xNN. Null where it may tell of others' homes"
+    )
     reason: str = Field(examples=["unknown_device"])
     place: str = Field(description="The record and field concerned", examples=["[3].u"])
     detail: str = Field(description="What its vendor can do")

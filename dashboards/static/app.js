@@ -47,13 +47,27 @@
 
   // -- live: the stream says the time with everything it says ------------------------------------------------------
   const banner = document.getElementById("offline");
-  const heard = (event) => { known = { town: Number(event.data), here: performance.now() }; };
-  document.body.addEventListener("htmx:sseOpen", (event) => {
-    banner.hidden = true;
-    event.detail.source.addEventListener("clock", heard);
-    event.detail.source.addEventListener("change", heard);
-  });
-  document.body.addEventListener("htmx:sseError", () => { banner.hidden = false; });
+  let lost = 0;
+  function listen() {
+    const stream = new EventSource(document.body.dataset.events);
+    const heard = (event) => { known = { town: Number(event.data), here: performance.now() }; };
+    stream.addEventListener("clock", heard);
+    stream.addEventListener("change", (event) => {
+      heard(event);
+      for (const part of document.querySelectorAll('[hx-trigger*="sse:change"]')) htmx.trigger(part, "sse:change");
+    });
+    stream.addEventListener("signed-out", () => location.reload()); // to the door: the session was ended
+    stream.onopen = () => {
+      clearTimeout(lost);
+      banner.hidden = true;
+    };
+    stream.onerror = () => {
+      clearTimeout(lost);
+      lost = setTimeout(() => { banner.hidden = false; }, 1500); // a stream that is renewed is not interrupted
+      if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    };
+  }
+  if (document.body.dataset.events) listen();
 
   // -- manners -----------------------------------------------------------------------------------------------------
   let moved = -Infinity;
@@ -87,7 +101,27 @@
     if (event.detail.elt.matches("[data-live]") && held(event, event.detail.elt)) event.preventDefault();
   });
 
-  let anchor = null;
+  // Where the reader's hand is: the card under the pointer or with the focus, and what in it has the focus.
+  const FOCUSABLE = "a[href], button, summary, input, select, textarea";
+  let anchor = null, focused = null;
+  const within = (holder) => [...holder.querySelectorAll(FOCUSABLE)];
+  function hand(part) {
+    const active = part.contains(document.activeElement) ? document.activeElement : null;
+    const card = active?.closest("[data-key]");
+    const cards = [...part.querySelectorAll("[data-key]")];
+    focused = active && { key: card?.dataset.key, place: cards.indexOf(card), nth: within(card ?? part).indexOf(active) };
+    const held = [...part.querySelectorAll("[data-key]:hover")].pop() ?? card;
+    anchor = held ? { part, key: held.dataset.key, top: held.getBoundingClientRect().top } : null;
+  }
+  function focusAgain(part) {
+    const cards = [...part.querySelectorAll("[data-key]")];
+    const same = cards.find((card) => card.dataset.key === focused.key);
+    const holder = focused.key === undefined ? part : same ?? cards[Math.min(focused.place, cards.length - 1)];
+    const those = holder ? within(holder) : [];
+    (same || holder === part ? those[focused.nth] ?? those[0] : those[0])?.focus({ preventScroll: true });
+    focused = null;
+  }
+
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const part = event.detail.target;
     if (!part.matches("[data-live]") || !event.detail.shouldSwap) return;
@@ -95,8 +129,7 @@
       event.detail.shouldSwap = false;
       return;
     }
-    const card = [...part.querySelectorAll("[data-key]:hover")].pop();
-    anchor = card ? { part, key: card.dataset.key, top: card.getBoundingClientRect().top } : null;
+    hand(part);
     part.opened = [...part.querySelectorAll("details[data-keep][open]")].map((details) => details.id);
   });
   document.body.addEventListener("htmx:afterSwap", (event) => {
@@ -107,6 +140,7 @@
       if (card) window.scrollBy(0, card.getBoundingClientRect().top - anchor.top);
       anchor = null;
     }
+    if (focused) focusAgain(part);
     tick();
   });
   setInterval(() => {
@@ -115,15 +149,32 @@
     }
   }, 500);
 
-  // -- refusals: what went wrong, and what to do, as the server says it ------------------------------------------------
+  // -- what was done, with a way back, and what was refused, as the server says it ------------------------------------
   const toast = document.getElementById("toast");
   let hide = 0;
-  function tell(text) {
-    toast.textContent = text;
+  function tell(text, undo) {
+    toast.replaceChildren(text);
+    if (undo) {
+      const back = document.createElement("button");
+      back.textContent = toast.dataset.undo;
+      const key = document.createElement("kbd");
+      key.textContent = "U";
+      back.append(key);
+      back.addEventListener("click", () => {
+        toast.hidden = true;
+        htmx.ajax("POST", undo, { source: toast, swap: "none" });
+      });
+      toast.append(back);
+    }
     toast.hidden = false;
     clearTimeout(hide);
-    hide = setTimeout(() => { toast.hidden = true; }, 8000);
+    hide = setTimeout(() => { toast.hidden = true; }, undo ? 15000 : 8000);
   }
+  document.body.addEventListener("done", (event) => tell(event.detail.text, event.detail.undo));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "u" || event.ctrlKey || event.metaKey || event.altKey || toast.hidden) return;
+    if (!event.target.matches("input, select, textarea")) toast.querySelector("button")?.click();
+  });
   document.body.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status === 401) {
       location.reload();
@@ -141,7 +192,11 @@
     if (form.tagName === "FORM" && event.detail.successful) {
       form.reset();
       form.closest("details")?.removeAttribute("open");
-      toast.hidden = true;
+      if (!event.detail.xhr.getResponseHeader("HX-Trigger")?.includes('"done"')) toast.hidden = true;
     }
+  });
+  document.addEventListener("click", (event) => { // a menu closes when something else is meant
+    const menu = document.getElementById("menu");
+    if (menu?.open && !menu.contains(event.target)) menu.open = false;
   });
 })();

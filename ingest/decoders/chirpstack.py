@@ -65,13 +65,13 @@ class ChirpStack:
 
     def decode(self, topic: str, payload: bytes, received: int) -> Decoded:
         """Return what the codec measured, and what of it cannot be accepted."""
-        decoded = Decoded(self.gateway(topic), places=_PLACES)
+        device = topic.split("/")[3].lower()
+        decoded = Decoded(self.gateway(topic), places=_PLACES, device=device)
         try:
             event = json_payload.read(payload)
         except json_payload.NotJsonError as error:
             decoded.rejects.append(Reject(Reason.MALFORMED, "$", str(error)))
             return decoded
-        device = topic.split("/")[3].lower()
         refusal = _refusal(event, device)
         if refusal is not None or not isinstance(event, dict):
             decoded.rejects.extend([refusal] if refusal else [])

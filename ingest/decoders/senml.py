@@ -66,7 +66,7 @@ def resolve(pack: object, received: int) -> tuple[list[Record], list[Reject]]:
         try:
             record = resolver.record(item, place)
         except _RefusedError as refused:
-            resolver.rejects.append(refused.reject)
+            resolver.rejects.append(refused.reject._replace(device=resolver.device_of(item)))
             if refused.ends_the_pack:
                 break
         else:
@@ -129,6 +129,12 @@ class _Resolver:
             value = self._value_of(item, quantity, place)
         # What Record(…) does, in a third of the time: this line runs once for every reading there is.
         return tuple.__new__(Record, (device, quantity, unit, value, self._time_of(item, place), place))
+
+    def device_of(self, item: object) -> str:
+        """Return the device that a record is about, '' where its name is none."""
+        name = item.get("n", "") if isinstance(item, dict) else None
+        full = f"{self._name}{name}" if isinstance(name, str) else ""
+        return full.partition("/")[0] if is_name(full) else ""
 
     def _name_of(self, item: Mapping[str, Any], place: str) -> tuple[str, str]:
         """Return the device and the quantity that a record is about."""

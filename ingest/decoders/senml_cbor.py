@@ -18,12 +18,12 @@ MAX_RECORD = 4096
 a pack is read record by record, each out of no more than this."""
 _MAX_DEPTH = 16  # a record needs three levels: map, decimal fraction, its two integers
 
-# RFC 8428 table 4.
-_LABELS = {
+# RFC 8428 table 4: what CBOR writes instead of words.
+LABELS = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
     0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
 }  # fmt: skip
-_NUMBER_OF = {label: number for number, label in _LABELS.items()}
+_NUMBER_OF = {label: number for number, label in LABELS.items()}
 
 _ARRAY = 4
 _ARRAY_UNTIL_BREAK = 0x9F
@@ -166,7 +166,7 @@ def _in_words(item: object, index: int, rejects: list[Reject]) -> object:
     record: dict[object, object] = {}
     for key, found in item.items():
         if type(key) is int:
-            label = _LABELS.get(key)
+            label = LABELS.get(key)
             if label is not None:
                 record[label] = found
         elif type(key) is str:

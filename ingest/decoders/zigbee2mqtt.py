@@ -66,8 +66,8 @@ class Zigbee2Mqtt:
 
     def decode(self, topic: str, payload: bytes, received: int) -> Decoded:
         """Return what a device measured, and what of it cannot be accepted."""
-        decoded = Decoded(self.gateway(topic), places=_PLACES)
         device = topic.split("/")[1]
+        decoded = Decoded(self.gateway(topic), places=_PLACES, device=device)
         if device == _BRIDGE or not payload:  # an empty payload takes back a retained state
             return decoded
         try:

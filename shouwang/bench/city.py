@@ -7,8 +7,9 @@ Chinese city of three million. The registry goes in by COPY, what is closed by c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import sql
@@ -20,6 +21,7 @@ from registry.instants import HOUR, MINUTE, to_micros
 from registry.quantities import Quantity
 from registry.readings import SensorTable
 from shouwang.bench.stream import Homes
+from storage import sealing
 from storage.alerts.book import PostgresAlertBook
 
 CITY = "50"
@@ -46,38 +48,43 @@ SELECT gen_random_uuid(), household.id, a.kind, a.rule, a.severity, 'closed', a.
     'person:' || household.caseworker,
     a.opened_at - ago.long + interval '30 minutes', a.opened_at - ago.long + interval '2 hours', 'false_alarm'
 FROM generate_series(1, %(closed)s) n
-JOIN (SELECT *, row_number() OVER (ORDER BY id) AS turn, count(*) OVER () AS turns FROM alert) a
+JOIN (
+    SELECT *, row_number() OVER (ORDER BY id) AS turn, count(*) OVER () AS turns
+    FROM alert WHERE starts_with(household, 'home-')
+) a
     ON a.turn = n %% a.turns + 1
 JOIN household ON household.id = 'home-' || to_char(n::bigint * 7919 %% %(homes)s, 'FM000000')
 CROSS JOIN LATERAL (SELECT interval '2 hours' + n * interval '60 days' / %(closed)s AS long) ago
 """
 _EVENTS = """
 INSERT INTO alert_event (alert, seq, at, actor, kind)
-SELECT id, 0, opened_at, 'system', 'raised' FROM alert WHERE status = 'closed'
-UNION ALL SELECT id, 1, acknowledged_at, held_by, 'acknowledged' FROM alert WHERE status = 'closed'
-UNION ALL SELECT id, 2, closed_at, held_by, 'closed' FROM alert WHERE status = 'closed'
+WITH closed AS (SELECT * FROM alert WHERE status = 'closed' AND starts_with(household, 'home-'))
+SELECT id, 0, opened_at, 'system', 'raised' FROM closed
+UNION ALL SELECT id, 1, acknowledged_at, held_by, 'acknowledged' FROM closed
+UNION ALL SELECT id, 2, closed_at, held_by, 'closed' FROM closed
 """
-_MESSAGES = """
-INSERT INTO notification (id, alert, step, person, role, phone, channel, medium, language, text, status,
-    next_attempt_at, created_at, sent_at)
-SELECT gen_random_uuid(), a.id, 0, p.id, 'resident', p.phone, 'handset', 'sms', 'en', 'Are you well?', 'delivered',
-    a.opened_at, a.opened_at, a.opened_at + interval '5 seconds'
-FROM alert a JOIN person p ON p.household = a.household WHERE a.status = 'closed'
+_TOLD = """
+SELECT a.id, p.id, p.phone, a.opened_at FROM alert a JOIN person p ON p.household = a.household
+WHERE a.status = 'closed' AND starts_with(a.household, 'home-')
 """
+_MESSAGE = (
+    "id", "alert", "step", "person", "role", "phone", "phone_index", "channel", "medium", "language", "text", "status",
+    "next_attempt_at", "created_at", "sent_at",
+)  # fmt: skip
 _VISITS = """
 INSERT INTO task (id, alert, step, kind, household, area, assignee, status, created_at, due, accepted_at, accepted_by,
     done_at, done_by, outcome)
 SELECT gen_random_uuid(), a.id, 1, 'visit', h.id, h.area, h.caseworker, 'done', a.opened_at + interval '10 minutes',
     a.opened_at + interval '3 hours', a.acknowledged_at, a.held_by, a.closed_at, a.held_by, 'false_alarm'
 FROM alert a JOIN household h ON h.id = a.household
-WHERE a.status = 'closed' AND a.severity >= 3
+WHERE a.status = 'closed' AND a.severity >= 3 AND starts_with(a.household, 'home-')
 """
 _TO_DO = """
 INSERT INTO task (id, alert, step, kind, household, area, assignee, status, created_at, due)
 SELECT gen_random_uuid(), a.id, 99, 'visit', h.id, h.area, h.caseworker, 'open', a.opened_at,
     a.opened_at + interval '3 hours'
 FROM alert a JOIN household h ON h.id = a.household
-WHERE a.status <> 'closed' AND a.severity >= 3
+WHERE a.status <> 'closed' AND a.severity >= 3 AND starts_with(a.household, 'home-')
 """
 _REFUSED = """
 INSERT INTO quarantine (digest, at, gateway, topic, payload, reason, place, detail)
@@ -95,14 +102,18 @@ def settle(conn: psycopg.Connection, homes: Homes, now: datetime) -> None:
         _copy(conn, "area", ("code", "level", "name"), _areas(codes.values()))
         _copy(conn, "household", ("id", "area", "zone", "language", "category", "risk", "address", "caseworker"), (
             (home, codes[area], zone, "zh_CN", ("elderly_alone", "disabled", "relief")[at % 3],
-             ("low", "medium", "high")[at // 3 % 3], f"{codes[area]}-{at}", f"caseworker-{codes[area]}")
+             ("low", "medium", "high")[at // 3 % 3], sealing.sealed("household.address", home, f"{codes[area]}-{at}"),
+             f"caseworker-{codes[area]}")
             for at, (home, area, zone) in enumerate(zip(table.households, table.areas, table.zones, strict=True))
         ))  # fmt: skip
         _copy(
             conn,
             "person",
-            ("id", "name", "role", "household", "area", "phone", "language", "channel"),
-            _people(table, codes),
+            ("id", "name", "role", "household", "area", "language", "channel", "phone", "phone_index"),
+            (
+                (key, *about, sealing.sealed("person.phone", key, phone), sealing.indexed(phone))
+                for key, *about, phone in _people(table, codes)
+            ),
         )
         conn.execute(_CONTACTS)
         of_device = dict(zip(table.device.tolist(), table.household.tolist(), strict=True))
@@ -129,8 +140,9 @@ def trouble(
         conn.execute("ANALYZE alert")  # what comes next is planned by it
         conn.execute(_CLOSED, {"closed": closed, "homes": len(homes.table.households)})
         conn.execute("ANALYZE alert")
-        for statement in (_EVENTS, _MESSAGES, _VISITS, _TO_DO):
+        for statement in (_EVENTS, _VISITS, _TO_DO):
             conn.execute(statement)
+        _copy(conn, "notification", _MESSAGE, _messages(conn.execute(_TOLD).fetchall()))
         conn.execute(_REFUSED, {"now": now})
     conn.execute("ANALYZE")
 
@@ -167,12 +179,22 @@ def _areas(communities: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 def _people(table: SensorTable, codes: dict[str, str]) -> Iterator[tuple[str | None, ...]]:
     for at, home in enumerate(table.households):
         number = home.partition("-")[2]
-        yield f"resident-{number}", f"Resident {number}", "resident", home, None, f"+86138{at:08}", "zh_CN", "call"
-        yield f"child-{number}", f"Child {number}", "contact", None, None, f"+86139{at:08}", "zh_CN", "sms"
+        yield f"resident-{number}", f"Resident {number}", "resident", home, None, "zh_CN", "call", f"+86138{at:08}"
+        yield f"child-{number}", f"Child {number}", "contact", None, None, "zh_CN", "sms", f"+86139{at:08}"
     for at, code in enumerate(sorted(set(codes.values()))):
-        yield f"caseworker-{code}", f"Caseworker {at}", "caseworker", None, code, f"+86137{at:08}", "zh_CN", "sms"
+        yield f"caseworker-{code}", f"Caseworker {at}", "caseworker", None, code, "zh_CN", "sms", f"+86137{at:08}"
     for at, code in enumerate([CITY, *sorted({code[:4] for code in codes.values()})]):
-        yield f"officer-{code}", f"Officer {at}", "duty_officer", None, code, f"+86136{at:08}", "zh_CN", "sms"
+        yield f"officer-{code}", f"Officer {at}", "duty_officer", None, code, "zh_CN", "sms", f"+86136{at:08}"
+
+
+def _messages(told: Iterable[tuple[UUID, str, str, datetime]]) -> Iterator[tuple[Any, ...]]:
+    """Yield an SMS to each resident, sealed as the service does."""
+    for alert, person, sealed, at in told:
+        key, phone = uuid4(), sealing.opened("person.phone", person, sealed)
+        text = sealing.sealed("notification.text", key, "Are you well?")
+        number = sealing.sealed("notification.phone", key, phone)
+        yield (key, alert, 0, person, "resident", number, sealing.indexed(phone), "handset", "sms", "en", text,
+               "delivered", at, at, at + timedelta(seconds=5))  # fmt: skip
 
 
 def _findings(table: SensorTable, now: int, count: int) -> Iterator[tuple[int, list[Finding]]]:

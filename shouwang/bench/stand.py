@@ -23,6 +23,7 @@ from ingest.broker import EmbeddedBroker
 from shouwang.bench import processes
 from shouwang.bench.machine import MOSQUITTO
 from shouwang.errors import BenchError
+from storage import sealing
 from storage.database import connect
 from storage.embedded import temporary_postgres
 from storage.migrate import migrate
@@ -37,6 +38,8 @@ persistence false
 user {user}
 """
 _PATIENCE = 60.0
+_KEY = sealing.new_key()
+"""What these servers' numbers and addresses are sealed with, here and in the roles that are started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ def broker(name: str, folder: Path) -> Iterator[Broker]:
 @contextmanager
 def database(url: str | None) -> Iterator[str]:
     """Yield a migrated and empty database: on an embedded PostgreSQL, or one made for the moment on yours."""
+    sealing.hold(sealing.Seals([_KEY]))
     if url is None:
         with temporary_postgres() as conninfo:
             with connect(conninfo) as conn:
@@ -104,6 +108,7 @@ def database(url: str | None) -> Iterator[str]:
 def role(folder: Path, settings: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command of the service in a process of its own; its log is in `folder`."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SHOUWANG_")}
+    environment["SHOUWANG_SEAL_KEYS"] = _KEY
     environment |= {f"SHOUWANG_{name.upper()}": value for name, value in settings.items()}
     log = folder / f"{arguments[0]}.log"
     with _running([sys.executable, "-m", "shouwang", *arguments], log, environment) as process:

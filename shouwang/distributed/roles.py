@@ -8,16 +8,17 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry
 
+from detectors.finding import Finding
 from ingest.kafka import Writer
 from ingest.mqtt import Endpoint
 from ingest.topic import Held, ensure_topic, held
 from registry.shards import Shard
-from shouwang import wiring
+from shouwang import seal_keys, wiring
 from shouwang.clock import LiveClock
 from shouwang.distributed.assignments import Assignments
 from shouwang.distributed.gathering import Gathering
@@ -45,6 +46,7 @@ def run_gather(settings: Settings, metrics_port: int | None, *, leaving: bool = 
 
     One that is `leaving` hands its share over to the others and ends when nothing is left for it.
     """
+    seal_keys.require(settings)
     database, clock, stop, metrics = database_of(settings), LiveClock(), threading.Event(), CollectorRegistry()
     if settings.mqtt_url is None:
         raise NoInstanceError("say where the broker is: SHOUWANG_MQTT_URL=mqtt://user:password@host:1883")
@@ -67,12 +69,13 @@ def run_gather(settings: Settings, metrics_port: int | None, *, leaving: bool = 
 
 def run_worker(settings: Settings, metrics_port: int | None) -> None:
     """Judge the readings of some partitions until told to stop; the workers of a group share all of them."""
+    seal_keys.require(settings)
     database, registry = database_of(settings), CollectorRegistry()
     with connect(database) as conn:
         check_schema(conn)
     servers, metrics = _servers(settings), WorkerMetrics(registry)
     metrics.all.set(settings.kafka_partitions)
-    assignments = Assignments(_takes_over(database, settings), metrics.failures.inc)
+    assignments = Assignments(_takes_over(database, settings, metrics.found), metrics.failures.inc)
     membership = Membership(servers, settings.kafka_topic, settings.kafka_group, settings.kafka_session_seconds)
     kept = held(servers, settings.kafka_topic)
     guard = Guard(
@@ -121,7 +124,9 @@ def _look(guard: Guard) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _takes_over(database: str, settings: Settings) -> Callable[[int], Watch]:
+def _takes_over(
+    database: str, settings: Settings, found: Callable[[Sequence[Finding]], None]
+) -> Callable[[int], Watch]:
     ladders, live = wiring.policies(settings.policies), LiveClock()
 
     def take_over(partition: int) -> Watch:
@@ -133,6 +138,7 @@ def _takes_over(database: str, settings: Settings) -> Callable[[int], Watch]:
             tenure,
             None if stood is None else stood[1],
             lambda clock: wiring.engine(database, settings, ladders, clock, tenure, live),
+            found,
         )
 
     return take_over

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from detectors.finding import Finding
 from ingest.envelope import Envelope, unseal
 from ingest.records import Message
 from registry.errors import ShouwangError
@@ -15,6 +16,7 @@ from registry.instants import SECOND, to_datetime, to_micros
 from registry.readings import ReadingBatch
 from shouwang.clock import Clock, StreamClock
 from shouwang.engine import Engine
+from shouwang.outcome import Outcome
 from storage.shards import Tenure
 
 Sealed = tuple[int, bytes]
@@ -40,11 +42,19 @@ class GapError(ShouwangError):
 class Watch:
     """A shard while this process holds it. Not for several threads at a time; after an error it is of no use.
 
-    `clock` is where the shard's clock stood, None if it never ran; `load` makes the loaded engine that follows it.
+    `clock` is where the shard's clock stood, None if it never ran; `load` makes the loaded engine that follows it;
+    `found` is told of the findings of each commit.
     """
 
-    def __init__(self, tenure: Tenure, clock: datetime | None, load: Callable[[Clock], Engine]) -> None:
+    def __init__(
+        self,
+        tenure: Tenure,
+        clock: datetime | None,
+        load: Callable[[Clock], Engine],
+        found: Callable[[Sequence[Finding]], None] = lambda _: None,
+    ) -> None:
         self._tenure = tenure
+        self._found = found
         self._stood = clock
         self._load = load
         self._work: _Work | None = None
@@ -140,16 +150,17 @@ class Watch:
         work = self._at_work(at)
         work.clock.hear(at)
         self._tenure.next_offset = lot.next_offset
-        stored = 0
+        heard = looked = Outcome()
         # One commit, or a worker that dies between the two would leave a look out.
         with work.engine.together():
             if lot.batches:
-                stored = work.engine.hear(_joined(lot.batches)).stored
+                heard = work.engine.hear(_joined(lot.batches))
             if lot.looks:
-                work.engine.tick()
+                looked = work.engine.tick()
+        self._found([*heard.findings, *looked.findings])
         for _ in range(_SLICES):
             work.engine.go_on()
-        return stored
+        return heard.stored
 
     def _at_work(self, at: datetime) -> _Work:
         """Return the engine and its clock, which goes on from where it stood, or begins with the stream."""

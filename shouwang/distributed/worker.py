@@ -7,7 +7,7 @@ offset. Its tables, its own `take` and exactly-once are not used: they lost or d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +18,7 @@ from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from detectors.finding import Finding
 from ingest.topic import Held
 from shouwang.distributed.assignments import Assignments
 from shouwang.distributed.watching import GapError
@@ -35,10 +36,16 @@ class WorkerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.envelopes = Counter("shouwang_envelopes_total", "Envelopes committed", registry=registry)
+        self.findings = Counter("shouwang_findings_total", "Findings", ["kind", "phase"], registry=registry)
         self.failures = Counter("shouwang_commit_failures_total", "Batches tried again", registry=registry)
         self.partitions = Gauge("shouwang_partitions", "Partitions that are ours", registry=registry)
         self.all = Gauge("shouwang_topic_partitions", "Partitions that there are", registry=registry)
         self.lag = Gauge("shouwang_lag_envelopes", "Envelopes that wait", ["partition"], registry=registry)
+
+    def found(self, findings: Sequence[Finding]) -> None:
+        """Count what was found."""
+        for one in findings:
+            self.findings.labels(one.kind, one.phase).inc()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,12 @@ from alerts.change import Change
 from alerts.life.lessons import was_real
 from alerts.life.lifecycle import source_of
 from alerts.model import Alert, Status, Step, StepStatus
-from alerts.people import Place
 from detectors.finding import Finding, Kind
 from registry.instants import HOUR, to_datetime, to_micros
 from storage.alerts import rows
 from storage.alerts.book import SAVE_ALERT, SAVE_STEP, STEPS, PostgresAlertBook
 from storage.alerts.outbox import ALERTS
-from storage.alerts.people import PLACE_COLUMNS
+from storage.alerts.people import PLACE_COLUMNS, to_place
 
 _LOCK = "SELECT 1 FROM household WHERE id = ANY (%(homes)s) ORDER BY id FOR NO KEY UPDATE"
 _OPEN = """
@@ -117,7 +116,7 @@ class BatchedAlertBook(PostgresAlertBook):
         self._open: dict[Key, Alert | None] = {(one.household, one.kind): one for one in opened}
         self._stored = {one.id for one in opened}
         self._told = self._recorded(findings)
-        self._places = {row["household"]: Place(**row) for row in self._ask(_PLACES, homes)}
+        self._places = {row["household"]: to_place(row) for row in self._ask(_PLACES, homes)}
         self._away = {row["household"]: to_micros(row["ends"]) for row in self._ask(_ABSENCES, homes)}
         self._work = self._ask(_WORK, homes).fetchone() is not None
         self._known = {row["id"] for row in self._ask(_KNOWN, homes)}

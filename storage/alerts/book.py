@@ -128,18 +128,20 @@ WHERE alert = %(alert)s AND kind = ANY (%(kinds)s) AND id <> ALL (%(but)s)
 _SAVE_TASK = """
 INSERT INTO task (
     id, alert, step, kind, household, area, assignee, status, created_at, due, accepted_at, accepted_by, done_at,
-    done_by, outcome, note, why, follow_up, refused, offered_to, reference, partner_address
+    done_by, outcome, note, why, follow_up, refused, offered_to, reference, partner_address,
+    set_out_at, arrived_at
 )
 VALUES (
     %(id)s, %(alert)s, %(step)s, %(kind)s, %(household)s, %(area)s, %(assignee)s, %(status)s, %(created_at)s,
     %(due)s, %(accepted_at)s, %(accepted_by)s, %(done_at)s, %(done_by)s, %(outcome)s, %(note)s, %(why)s,
-    %(follow_up)s, %(refused)s, %(offered_to)s, %(reference)s, %(partner_address)s
+    %(follow_up)s, %(refused)s, %(offered_to)s, %(reference)s, %(partner_address)s, %(set_out_at)s, %(arrived_at)s
 )
 ON CONFLICT (id) DO UPDATE SET
     assignee = excluded.assignee, status = excluded.status, accepted_at = excluded.accepted_at,
     accepted_by = excluded.accepted_by, done_at = excluded.done_at, done_by = excluded.done_by,
     outcome = excluded.outcome, note = excluded.note, why = excluded.why, refused = excluded.refused,
-    offered_to = excluded.offered_to, reference = excluded.reference, partner_address = excluded.partner_address
+    offered_to = excluded.offered_to, reference = excluded.reference, partner_address = excluded.partner_address,
+    set_out_at = excluded.set_out_at, arrived_at = excluded.arrived_at
 """
 _TASKS = "SELECT * FROM task WHERE alert = %(alert)s AND status IN ('open', 'accepted') ORDER BY created_at, id"
 _TASK = "SELECT * FROM task WHERE id = %(id)s"
@@ -151,13 +153,13 @@ WHERE alert = %(alert)s AND status = 'queued' AND id <> ALL (%(but)s)
 """
 _SAVE_NOTIFICATION = """
 INSERT INTO notification (
-    id, alert, step, person, role, phone, channel, medium, language, text, status, attempts, next_attempt_at,
-    created_at, sent_at, error, reference, address, answer
+    id, alert, step, person, role, phone, phone_index, channel, medium, language, text, status, attempts,
+    next_attempt_at, created_at, sent_at, error, reference, address, answer
 )
 VALUES (
-    %(id)s, %(alert)s, %(step)s, %(person)s, %(role)s, %(phone)s, %(channel)s, %(medium)s, %(language)s, %(text)s,
-    %(status)s, %(attempts)s, %(next_attempt_at)s, %(created_at)s, %(sent_at)s, %(error)s, %(reference)s, %(address)s,
-    %(answer)s
+    %(id)s, %(alert)s, %(step)s, %(person)s, %(role)s, %(phone)s, %(phone_index)s, %(channel)s, %(medium)s,
+    %(language)s, %(text)s, %(status)s, %(attempts)s, %(next_attempt_at)s, %(created_at)s, %(sent_at)s, %(error)s,
+    %(reference)s, %(address)s, %(answer)s
 )
 ON CONFLICT (id) DO UPDATE SET
     status = excluded.status, next_attempt_at = excluded.next_attempt_at, sent_at = excluded.sent_at,

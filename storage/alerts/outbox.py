@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from alerts.channels.choice import HANDSET, Way
 from alerts.model import HandsetMessage, Notification
 from alerts.people import Medium
 from registry.instants import to_datetime, to_micros
+from storage import sealing
 from storage.alerts import rows
 
 ALERTS = "alerts"
@@ -30,7 +30,7 @@ _ALLOW = "DELETE FROM opted_out WHERE person = %(person)s AND channel = %(channe
 _NOTE_WRONG = """
 INSERT INTO wrong_address (person, channel, digest, at) VALUES (%(person)s, %(channel)s, %(digest)s, %(at)s)
 ON CONFLICT (person, channel) DO UPDATE SET digest = excluded.digest, at = excluded.at
-WHERE wrong_address.digest <> excluded.digest
+WHERE wrong_address.digest <> ALL (%(known_as)s)
 """
 
 _ADMIT = "UPDATE notification SET admitted_at = %(at)s WHERE id = %(id)s AND admitted_at IS NULL"
@@ -47,11 +47,10 @@ WHERE alert = %(alert)s AND person = %(person)s AND admitted_at IS NOT NULL AND 
 LIMIT 1
 """
 _HOLD_BACK = "UPDATE notification SET attempts = attempts - 1 WHERE id = %(id)s AND status = 'queued'"
-_SAID_AGAIN = """
-SELECT 1 FROM notification
-WHERE alert = %(alert)s AND person = %(person)s AND medium = %(medium)s AND text = %(text)s
+_SAID_LATER = """
+SELECT id, text FROM notification
+WHERE alert = %(alert)s AND person = %(person)s AND medium = %(medium)s
   AND status NOT IN ('failed', 'cancelled') AND created_at > %(created_at)s
-LIMIT 1
 """
 # A simulated telephone rings for as long as the town's clock wants; `rung_out` ends that.
 _UNREPORTED = """
@@ -78,10 +77,10 @@ _LOCK_ALERT_OF_NOTIFICATION = """
 SELECT * FROM alert WHERE id = (SELECT alert FROM notification WHERE id = %(id)s) FOR UPDATE"""
 
 _LAY_MESSAGE = """
-INSERT INTO handset_message (id, phone, person, medium, text, at, rings_until, status, answer, answered_at)
+INSERT INTO handset_message (id, phone, phone_index, person, medium, text, at, rings_until, status, answer, answered_at)
 VALUES (
-    %(id)s, %(phone)s, %(person)s, %(medium)s, %(text)s, %(at)s, %(rings_until)s, %(status)s, %(answer)s,
-    %(answered_at)s
+    %(id)s, %(phone)s, %(phone_index)s, %(person)s, %(medium)s, %(text)s, %(at)s, %(rings_until)s, %(status)s,
+    %(answer)s, %(answered_at)s
 )
 ON CONFLICT (id) DO NOTHING
 """
@@ -122,8 +121,14 @@ class OutboxTables:
 
     def note_wrong(self, person: str, channel: str, address: str, now: int) -> bool:
         """Write down that a channel found an address wrong; False if it was known of this one."""
-        digest = hashlib.sha256(address.encode()).digest()
-        about = {"person": person, "channel": channel, "digest": digest, "at": to_datetime(now)}
+        seals = sealing.held()
+        about = {
+            "person": person,
+            "channel": channel,
+            "digest": seals.index(address),
+            "known_as": seals.indexes(address),
+            "at": to_datetime(now),
+        }
         return self._conn.execute(_NOTE_WRONG, about).rowcount > 0
 
     def admit(self, notification: UUID, now: int) -> None:
@@ -150,10 +155,10 @@ class OutboxTables:
             "alert": notification.alert,
             "person": notification.person,
             "medium": notification.medium.value,
-            "text": notification.text,
             "created_at": to_datetime(notification.created_at),
         }
-        return self._conn.execute(_SAID_AGAIN, about).fetchone() is not None
+        later = self._conn.execute(_SAID_LATER, about).fetchall()
+        return any(notification.text == sealing.opened("notification.text", key, text) for key, text in later)
 
     def unreported(self, before: int) -> Sequence[UUID]:
         """Return the messages handed to a provider by an instant, of which nothing is known since."""

@@ -13,7 +13,7 @@ from alerts.oncall.rota import on_call
 from alerts.people import Medium, People, Place, Recipient, Role
 from alerts.tasks.assignment import Candidate
 from registry.instants import to_datetime, to_micros
-from storage import oncall
+from storage import oncall, sealing
 from storage.errors import StorageError
 
 PLACE_COLUMNS = "id AS household, area, zone, address, category = 'disabled' AND risk = 'high' AS dependent"
@@ -94,7 +94,8 @@ def place(conn: Connection[Any], household: str) -> Place:
 
 def to_place(row: Mapping[str, Any]) -> Place:
     """Return the place in a row that has, with others, the columns of `PLACE_COLUMNS`."""
-    return Place(row["household"], row["area"], row["zone"], row["address"], row["dependent"])
+    address = sealing.opened("household.address", row["household"], str(row["address"]))
+    return Place(row["household"], row["area"], row["zone"], address, row["dependent"])
 
 
 def people(conn: Connection[Any], household: str, at: int, area: str | None = None) -> People:
@@ -104,7 +105,7 @@ def people(conn: Connection[Any], household: str, at: int, area: str | None = No
     for row in rows:
         role = Role(row["as_role"])
         position = 0 if role is Role.CONTACT else row["position"]
-        by_place[role, position].append(_recipient(row, role))
+        by_place[role, position].append(to_recipient(row, role))
     own = next(iter(by_place[Role.CASEWORKER, 0]), None)
     lines = _lines(conn, place(conn, household).area if area is None else area, at)
     levels = sorted(position for role, position in by_place if role is Role.DUTY_OFFICER)
@@ -143,7 +144,7 @@ def _lines(conn: Connection[Any], home: str, at: int) -> list[tuple[Recipient, .
 def staff(conn: Connection[Any], ids: Sequence[str]) -> tuple[Recipient, ...]:
     """Return those of `ids` who are members of staff, in this order, each once."""
     rows = conn.cursor(row_factory=dict_row).execute(_STAFF, {"ids": list(ids)}).fetchall() if ids else []
-    by_id = {row["id"]: _recipient(row, Role(row["role"])) for row in rows}
+    by_id = {row["id"]: to_recipient(row, Role(row["role"])) for row in rows}
     return tuple(by_id[person] for person in dict.fromkeys(ids) if person in by_id)
 
 
@@ -153,17 +154,17 @@ def names(conn: Connection[Any], ids: Sequence[str]) -> dict[str, str]:
     return {str(person): str(name) for person, name in rows}
 
 
-def _recipient(row: Mapping[str, Any], role: Role) -> Recipient:
-    return Recipient(
-        row["id"], row["name"], role, row["phone"], row["language"], Medium(row["channel"]), row["address"]
-    )
+def to_recipient(row: Mapping[str, Any], role: Role) -> Recipient:
+    """Return the person in a row of `person`, as whoever is told in that role."""
+    phone, address = (sealing.opened(f"person.{column}", row["id"], row[column]) for column in ("phone", "address"))
+    return Recipient(row["id"], row["name"], role, phone, row["language"], Medium(row["channel"]), address)
 
 
 def crew(conn: Connection[Any], household: str) -> list[Candidate]:
     """Return the caseworkers of the areas around a household, its own among them, and what each has in hand."""
     rows = conn.cursor(row_factory=dict_row).execute(_CREW, {"household": household}).fetchall()
     return [
-        Candidate(_recipient(row, Role.CASEWORKER), row["area"] or "", row["own"], row["urgent"], row["tasks"])
+        Candidate(to_recipient(row, Role.CASEWORKER), row["area"] or "", row["own"], row["urgent"], row["tasks"])
         for row in rows
     ]
 

@@ -29,6 +29,7 @@ from alerts.model import (
 from alerts.people import Medium, Role
 from detectors.finding import Finding, Kind, Phase, Severity
 from registry.instants import to_datetime, to_micros
+from storage import sealing
 
 Row = Mapping[str, Any]
 
@@ -198,11 +199,11 @@ def to_notification(row: Row) -> Notification:
         step=row["step"],
         person=row["person"],
         role=Role(row["role"]),
-        phone=row["phone"],
+        phone=_opened("notification.phone", row),
         channel=row["channel"],
         medium=Medium(row["medium"]),
         language=row["language"],
-        text=row["text"],
+        text=_opened("notification.text", row),
         status=NotificationStatus(row["status"]),
         next_attempt_at=to_micros(row["next_attempt_at"]),
         created_at=to_micros(row["created_at"]),
@@ -210,7 +211,7 @@ def to_notification(row: Row) -> Notification:
         sent_at=_micros(row["sent_at"]),
         error=row["error"],
         reference=row["reference"],
-        address=row["address"],
+        address=_opened("notification.address", row),
         answer=row["answer"],
     )
 
@@ -223,11 +224,12 @@ def from_notification(notification: Notification) -> dict[str, Any]:
         "step": notification.step,
         "person": notification.person,
         "role": notification.role.value,
-        "phone": notification.phone,
+        "phone": sealing.sealed("notification.phone", notification.id, notification.phone),
+        "phone_index": sealing.indexed(notification.phone),
         "channel": notification.channel,
         "medium": notification.medium.value,
         "language": notification.language,
-        "text": notification.text,
+        "text": sealing.sealed("notification.text", notification.id, notification.text),
         "status": notification.status.value,
         "next_attempt_at": to_datetime(notification.next_attempt_at),
         "created_at": to_datetime(notification.created_at),
@@ -235,7 +237,7 @@ def from_notification(notification: Notification) -> dict[str, Any]:
         "sent_at": _moment(notification.sent_at),
         "error": notification.error,
         "reference": notification.reference,
-        "address": notification.address,
+        "address": sealing.sealed("notification.address", notification.id, notification.address),
         "answer": notification.answer,
     }
 
@@ -264,7 +266,9 @@ def to_task(row: Row) -> Task:
         refused=tuple(row["refused"]),
         offered_to=row["offered_to"],
         reference=row["reference"],
-        partner_address=row["partner_address"],
+        partner_address=_opened("task.partner_address", row),
+        set_out_at=_micros(row["set_out_at"]),
+        arrived_at=_micros(row["arrived_at"]),
     )
 
 
@@ -292,7 +296,9 @@ def from_task(task: Task) -> dict[str, Any]:
         "refused": list(task.refused),
         "offered_to": task.offered_to,
         "reference": task.reference,
-        "partner_address": task.partner_address,
+        "partner_address": sealing.sealed("task.partner_address", task.id, task.partner_address),
+        "set_out_at": _moment(task.set_out_at),
+        "arrived_at": _moment(task.arrived_at),
     }
 
 
@@ -300,10 +306,10 @@ def to_message(row: Row) -> HandsetMessage:
     """Return the message in a row of `handset_message`."""
     return HandsetMessage(
         id=row["id"],
-        phone=row["phone"],
+        phone=_opened("handset_message.phone", row),
         person=row["person"],
         medium=Medium(row["medium"]),
-        text=row["text"],
+        text=_opened("handset_message.text", row),
         at=to_micros(row["at"]),
         status=MessageStatus(row["status"]),
         rings_until=_micros(row["rings_until"]),
@@ -316,16 +322,21 @@ def from_message(message: HandsetMessage) -> dict[str, Any]:
     """Return a message on a handset as parameters."""
     return {
         "id": message.id,
-        "phone": message.phone,
+        "phone": sealing.sealed("handset_message.phone", message.id, message.phone),
+        "phone_index": sealing.indexed(message.phone),
         "person": message.person,
         "medium": message.medium.value,
-        "text": message.text,
+        "text": sealing.sealed("handset_message.text", message.id, message.text),
         "at": to_datetime(message.at),
         "status": message.status.value,
         "rings_until": _moment(message.rings_until),
         "answer": message.answer,
         "answered_at": _moment(message.answered_at),
     }
+
+
+def _opened(column: str, row: Row) -> Any:
+    return sealing.opened(column, row["id"], row[column.rpartition(".")[2]])
 
 
 def _false_alarm(code: str | None) -> FalseAlarm | None:

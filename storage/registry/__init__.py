@@ -15,6 +15,7 @@ from storage.registry.directory import (
 )
 from storage.registry.entries import add_absence, add_contact, add_device, add_household, add_person
 from storage.registry.files import export_directory, import_directory
+from storage.registry.shapes import load_shapes, save_shapes
 from storage.registry.tables import Changes, Count, load, save
 
 __all__ = [
@@ -33,7 +34,9 @@ __all__ = [
     "import_directory",
     "known_absences",
     "load",
+    "load_shapes",
     "places",
     "save",
+    "save_shapes",
     "version",
 ]

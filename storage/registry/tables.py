@@ -13,6 +13,7 @@ from psycopg.rows import class_row
 
 from registry.model import Absence, Area, Contact, Device, Household, Person, Registry
 from registry.refusals import RegistryConflictError
+from storage import sealing
 
 _KINDS: Mapping[str, type] = {
     "areas": Area,
@@ -36,7 +37,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 _LOAD: Mapping[str, str] = {
     "areas": "SELECT code, level, name FROM area",
     "households": """
-        SELECT id, area, zone, language, category, risk, address, caseworker, note FROM household
+        SELECT id, area, zone, language, category, risk, address, caseworker, note, coordinates FROM household
     """,
     "people": "SELECT id, name, role, household, area, phone, language, channel, address FROM person",
     "contacts": "SELECT household, position, person, relation FROM contact",
@@ -52,26 +53,26 @@ _SAVE: Mapping[str, str] = {
         ON CONFLICT (code) DO UPDATE SET level = excluded.level, name = excluded.name
     """,
     "households": """
-        INSERT INTO household (id, area, zone, language, category, risk, address, caseworker, note)
+        INSERT INTO household (id, area, zone, language, category, risk, address, caseworker, note, coordinates)
         SELECT * FROM unnest(
             %(id)s::text[], %(area)s::text[], %(zone)s::text[], %(language)s::text[], %(category)s::text[],
-            %(risk)s::text[], %(address)s::text[], %(caseworker)s::text[], %(note)s::text[]
+            %(risk)s::text[], %(address)s::text[], %(caseworker)s::text[], %(note)s::text[], %(coordinates)s::text[]
         )
         ON CONFLICT (id) DO UPDATE SET
             area = excluded.area, zone = excluded.zone, language = excluded.language,
             category = excluded.category, risk = excluded.risk, address = excluded.address,
-            caseworker = excluded.caseworker, note = excluded.note
+            caseworker = excluded.caseworker, note = excluded.note, coordinates = excluded.coordinates
     """,
     "people": """
-        INSERT INTO person (id, name, role, household, area, phone, language, channel, address)
+        INSERT INTO person (id, name, role, household, area, phone, phone_index, language, channel, address)
         SELECT * FROM unnest(
             %(id)s::text[], %(name)s::text[], %(role)s::text[], %(household)s::text[], %(area)s::text[],
-            %(phone)s::text[], %(language)s::text[], %(channel)s::text[], %(address)s::text[]
+            %(phone)s::text[], %(phone_index)s::bytea[], %(language)s::text[], %(channel)s::text[], %(address)s::text[]
         )
         ON CONFLICT (id) DO UPDATE SET
             name = excluded.name, role = excluded.role, household = excluded.household, area = excluded.area,
-            phone = excluded.phone, language = excluded.language, channel = excluded.channel,
-            address = excluded.address
+            phone = excluded.phone, phone_index = excluded.phone_index, language = excluded.language,
+            channel = excluded.channel, address = excluded.address
     """,
     "contacts": """
         INSERT INTO contact (household, position, person, relation)
@@ -93,6 +94,12 @@ _SAVE: Mapping[str, str] = {
         ON CONFLICT (household, starts) DO UPDATE SET ends = excluded.ends, reason = excluded.reason
     """,
 }
+
+_SEALED: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "households": ("household", ("address", "coordinates")),
+    "people": ("person", ("phone", "address")),
+}
+"""What no one reads who has the database and not the key: its table, and the columns."""
 
 # A place in the order is given to somebody else, or somebody gets another place: both old rows make room first.
 _VACATE = """
@@ -154,7 +161,24 @@ def _rows(conn: Connection[Any], table: str, only: list[str] | None = None) -> l
         rows = cursor.execute(query, {"only": only}).fetchall()
     if table == "absences":
         return [_in_utc(row) for row in rows]
-    return rows
+    return [_opened(table, row) for row in rows] if table in _SEALED else rows
+
+
+def _opened(table: str, row: Any) -> Any:
+    name, columns = _SEALED[table]
+    return replace(row, **{one: sealing.opened(f"{name}.{one}", row.id, getattr(row, one)) for one in columns})
+
+
+def _sealed(table: str, columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    name, secret = _SEALED[table]
+    sealed = {
+        column: [
+            sealing.sealed(f"{name}.{column}", key, text)
+            for key, text in zip(columns["id"], columns[column], strict=True)
+        ]
+        for column in secret
+    }
+    return {**columns, **sealed, "phone_index": [sealing.indexed(phone) for phone in columns.get("phone", ())]}
 
 
 def _in_utc(absence: Absence) -> Absence:
@@ -200,6 +224,8 @@ def _save_table(conn: Connection[Any], table: str, given: Iterable[Any]) -> Coun
         columns = {f.name: [getattr(row, f.name) for row in different] for f in fields(_KINDS[table])}
         if table == "contacts":
             conn.execute(_VACATE, columns)
+        if table in _SEALED:
+            columns = _sealed(table, columns)
         conn.execute(_SAVE[table], columns)
     return Count(len(added), len(changed), len(given) - len(different))
 

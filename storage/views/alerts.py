@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from detectors.finding import Severity
 from storage.views import Row, View
 
 _COLUMNS = """
@@ -19,7 +21,7 @@ SELECT a.id, a.household, h.area, area.name AS area_name, h.zone, h.address, h.c
 _AROUND = """
 JOIN household h ON h.id = a.household
 JOIN area ON area.code = h.area
-LEFT JOIN person holder ON holder.id = substring(a.held_by FROM '^person:(.+)$')
+LEFT JOIN seen_staff holder ON holder.id = substring(a.held_by FROM '^person:(.+)$')
 LEFT JOIN LATERAL (
     SELECT s.no, s.due, s.action FROM step s
     WHERE s.alert = a.id AND s.status = 'pending' AND a.status <> 'closed'
@@ -55,29 +57,64 @@ ORDER BY a.raised_at DESC, a.id DESC
 
 _ONE = f"{_COLUMNS} FROM alert a {_AROUND} WHERE a.id = %(id)s AND starts_with(h.area, %(scope)s)"
 
-# Each half is the beginning of an index of its own.
-_BOARD_HALF = """
-SELECT a.*, {quiet} AS quiet FROM alert a JOIN household h ON h.id = a.household
-WHERE a.status IN ({statuses}) AND starts_with(h.area, %(scope)s)
-ORDER BY a.severity DESC, a.opened_at, a.id
-LIMIT %(limit)s
-"""
-_LOUD_HALF = _BOARD_HALF.format(quiet="false", statuses="'unacknowledged', 'acknowledged', 'returned'")
-_QUIET_HALF = _BOARD_HALF.format(quiet="true", statuses="'shelved', 'suppressed'")
-_BOARD = f"""
-{_COLUMNS} FROM (
-    SELECT * FROM (({_LOUD_HALF}) UNION ALL ({_QUIET_HALF})) halves
-    ORDER BY quiet, severity DESC, opened_at, id
-    LIMIT %(limit)s
-) a {_AROUND}
-ORDER BY a.quiet, a.severity DESC, a.opened_at, a.id
+# What the reader of the board chose to see; nobody holds what is everybody's.
+_CHOSEN = """
+starts_with(h.area, %(scope)s) AND h.area ^@ %(area)s
+AND (%(kinds)s::text[] IS NULL OR a.kind = ANY(%(kinds)s))
+AND a.severity >= %(least)s
+AND (%(holder)s::text IS NULL OR a.held_by = %(holder)s)
+AND (NOT %(unheld)s OR a.status IN ('unacknowledged', 'returned'))
 """
 
-_COUNTS = """
+# The two orders of the board, each an index of its own.
+_BOARD = f"""
+{_COLUMNS} FROM (
+    SELECT a.* FROM alert a JOIN household h ON h.id = a.household
+    WHERE a.status IN ({{statuses}}) AND {_CHOSEN}
+    ORDER BY a.severity DESC, a.opened_at, a.id
+    LIMIT %(limit)s
+) a {_AROUND}
+ORDER BY a.severity DESC, a.opened_at, a.id
+"""
+_LOUD = _BOARD.format(statuses="'unacknowledged', 'acknowledged', 'returned'")
+_QUIET = _BOARD.format(statuses="'shelved', 'suppressed'")
+
+_COUNTS = f"""
 SELECT a.status, count(*) AS alerts
 FROM alert a JOIN household h ON h.id = a.household
-WHERE starts_with(h.area, %(scope)s) AND a.status <> 'closed'
+WHERE a.status <> 'closed' AND {_CHOSEN}
 GROUP BY a.status
+"""
+
+_ALARMING = """
+SELECT a.id FROM alert a JOIN household h ON h.id = a.household
+WHERE a.status = 'unacknowledged' AND a.severity = %(urgent)s AND starts_with(h.area, %(scope)s)
+ORDER BY a.opened_at, a.id
+LIMIT %(limit)s
+"""
+
+_AREAS = """
+SELECT DISTINCT area.code, area.name, area.level
+FROM (
+    SELECT DISTINCT h.area FROM alert a JOIN household h ON h.id = a.household
+    WHERE a.status <> 'closed' AND starts_with(h.area, %(scope)s)
+) troubled
+CROSS JOIN generate_series(1, length(troubled.area)) AS prefix (length)  -- the areas around it, by their codes
+JOIN area ON area.code = left(troubled.area, prefix.length)
+WHERE starts_with(area.code, %(scope)s)
+ORDER BY area.code
+LIMIT %(limit)s
+"""
+
+_TRIED = """
+SELECT n.person, n.medium, n.status, coalesce(n.sent_at, n.created_at) AS at, coalesce(m.answer, n.answer) AS answer
+FROM notification n
+JOIN alert a ON a.id = n.alert
+JOIN household h ON h.id = a.household
+LEFT JOIN handset_message m ON m.id = n.id
+WHERE n.alert = %(id)s AND starts_with(h.area, %(scope)s) AND n.person IS NOT NULL
+ORDER BY n.created_at DESC, n.id
+LIMIT %(limit)s
 """
 
 _TIMELINE = """
@@ -85,8 +122,8 @@ SELECT e.seq, e.at, e.actor, p.name AS actor_name, e.kind, e.detail, about.name 
 FROM alert_event e
 JOIN alert a ON a.id = e.alert
 JOIN household h ON h.id = a.household
-LEFT JOIN person p ON p.id = substring(e.actor FROM '^person:(.+)$')
-LEFT JOIN person about ON about.id = coalesce(
+LEFT JOIN seen_person p ON p.id = substring(e.actor FROM '^person:(.+)$')
+LEFT JOIN seen_person about ON about.id = coalesce(
     e.detail ->> 'person', e.detail ->> 'assignee', substring(e.detail ->> 'by' FROM '^person:(.+)$'))
 WHERE e.alert = %(id)s AND starts_with(h.area, %(scope)s)
 ORDER BY e.seq LIMIT %(limit)s OFFSET %(skip)s
@@ -104,7 +141,7 @@ ORDER BY s.due, s.no LIMIT %(limit)s OFFSET %(skip)s
 _NOTIFICATIONS = """
 SELECT n.id, n.step, n.person, p.name AS person_name, n.role, n.phone, n.channel, n.medium, n.language, n.text,
        n.status, n.attempts, n.created_at, n.sent_at, n.error,
-       coalesce(m.answer, n.answer) AS answer, m.answered_at
+       coalesce(m.answer, n.answer) AS answer, m.answered_at, h.id AS household, h.address AS home
 FROM notification n
 JOIN alert a ON a.id = n.alert
 JOIN household h ON h.id = a.household
@@ -152,14 +189,61 @@ def one(view: View, alert: UUID) -> Row | None:
     return view.row(_ONE, id=alert)
 
 
-def board(view: View, *, limit: int) -> list[Row]:
-    """Return what is open, in the order in which a duty officer should look at it: quiet ones last."""
-    return view.rows(_BOARD, limit=limit)
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which open alerts a reader of the board wants to see: all, if nothing is said.
+
+    `area` is a code prefix, `least` the lowest severity (1 to 4), `holder` an actor who holds them.
+    """
+
+    area: str = ""
+    kinds: tuple[str, ...] = ()
+    least: int = 0
+    holder: str | None = None
+    unheld: bool = False
+
+    def values(self) -> dict[str, object]:
+        """Return the values of the query's placeholders."""
+        return {
+            "area": self.area,
+            "kinds": list(self.kinds) or None,
+            "least": self.least,
+            "holder": self.holder,
+            "unheld": self.unheld,
+        }
 
 
-def open_counts(view: View) -> dict[str, int]:
-    """Return how many alerts are in each status that is not closed."""
-    return {row["status"]: row["alerts"] for row in view.rows(_COUNTS)}
+def board(view: View, chosen: Chosen, *, limit: int) -> list[Row]:
+    """Return what is open and not quiet, in the order in which a duty officer should look at it."""
+    return view.rows(_LOUD, limit=limit, **chosen.values())
+
+
+def quiet(view: View, chosen: Chosen, *, limit: int) -> list[Row]:
+    """Return what is shelved or suppressed, in the same order."""
+    return view.rows(_QUIET, limit=limit, **chosen.values())
+
+
+def open_counts(view: View, chosen: Chosen) -> dict[str, int]:
+    """Return how many of the chosen alerts are in each status that is not closed."""
+    return {row["status"]: row["alerts"] for row in view.rows(_COUNTS, **chosen.values())}
+
+
+def alarming(view: View, *, limit: int) -> list[UUID]:
+    """Return the urgent alerts that nobody holds, the oldest first."""
+    return [row["id"] for row in view.rows(_ALARMING, urgent=int(Severity.URGENT), limit=limit)]
+
+
+def areas(view: View, *, limit: int) -> list[Row]:
+    """Return the areas in which something is open, by code."""
+    return view.rows(_AREAS, limit=limit)
+
+
+def tried(view: View, alert: UUID, *, limit: int) -> dict[str, list[Row]]:
+    """Return what was sent to each person about an alert, the newest first, by the person's id."""
+    found: dict[str, list[Row]] = {}
+    for row in view.rows(_TRIED, id=alert, limit=limit):
+        found.setdefault(row["person"], []).append(row)
+    return found
 
 
 def lengths(view: View, alert: UUID) -> dict[str, int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from storage import sealing
 from storage.views import Row, View
 
 _MESSAGES = """
-SELECT m.id, m.phone, m.person, p.name AS person_name, coalesce(n.role, p.role) AS role, m.medium, m.text, m.at,
+SELECT m.id, m.phone, encode(m.phone_index, 'hex') AS handset,
+       m.person, p.name AS person_name, coalesce(n.role, p.role) AS role, m.medium, m.text, m.at,
        m.rings_until, m.status, m.answer, m.answered_at, n.alert, coalesce(n.language, p.language) AS language,
-       a.kind AS alert_kind, a.household, h.zone
+       a.kind AS alert_kind, a.household, h.address AS home, h.zone
 FROM handset_message m
 LEFT JOIN notification n ON n.id = m.id
 LEFT JOIN alert a ON a.id = n.alert
@@ -20,7 +22,9 @@ WHERE starts_with(coalesce(h.area, p.area, ''), %(scope)s)
 """What tells of the service itself is no household's: it is in the scope of whoever got it."""
 
 _PHONES = """
-SELECT m.phone, (array_agg(p.name ORDER BY m.at DESC))[1] AS person_name,
+SELECT (array_agg(m.id ORDER BY m.at DESC, m.id))[1] AS id,
+       (array_agg(m.phone ORDER BY m.at DESC, m.id))[1] AS phone,
+       encode(m.phone_index, 'hex') AS handset, (array_agg(p.name ORDER BY m.at DESC))[1] AS person_name,
        (array_agg(m.person ORDER BY m.at DESC))[1] AS person,
        (array_agg(coalesce(n.role, p.role) ORDER BY m.at DESC))[1] AS role,
        count(*) AS messages, count(*) FILTER (WHERE m.status = 'ringing') AS ringing, max(m.at) AS last_at
@@ -30,14 +34,14 @@ LEFT JOIN alert a ON a.id = n.alert
 LEFT JOIN household h ON h.id = a.household
 LEFT JOIN person p ON p.id = m.person
 WHERE starts_with(coalesce(h.area, p.area, ''), %(scope)s)
-  AND (%(after)s::text IS NULL OR m.phone > %(after)s)
-  AND (%(phone)s::text IS NULL OR m.phone = %(phone)s)
-GROUP BY m.phone
-ORDER BY m.phone
+  AND (%(after)s::text IS NULL OR m.phone_index > decode(%(after)s, 'hex'))
+  AND (%(phone)s::bytea[] IS NULL OR m.phone_index = ANY (%(phone)s))
+GROUP BY m.phone_index
+ORDER BY m.phone_index
 LIMIT %(limit)s
 """
 
-_ONE_PHONE = _MESSAGES + " AND m.phone = %(phone)s ORDER BY m.at DESC, m.id LIMIT %(limit)s"
+_ONE_PHONE = _MESSAGES + " AND m.phone_index = ANY (%(phone)s) ORDER BY m.at DESC, m.id LIMIT %(limit)s"
 
 _ONE_MESSAGE = _MESSAGES + " AND m.id = %(id)s"
 
@@ -47,18 +51,18 @@ _RINGING = _MESSAGES + " AND m.status = 'ringing' ORDER BY m.at, m.id LIMIT %(li
 
 
 def phones(view: View, *, limit: int, after: str | None = None) -> list[Row]:
-    """Return the telephones that ever got a message, by number, from behind `after` on."""
+    """Return the telephones that ever got a message, from behind the `handset` `after` on, which no number tells."""
     return view.rows(_PHONES, limit=limit, after=after, phone=None)
 
 
 def phone(view: View, phone: str) -> Row | None:
     """Return one telephone, None where it never got a message or it is out of scope."""
-    return view.row(_PHONES, limit=1, after=None, phone=phone)
+    return view.row(_PHONES, limit=1, after=None, phone=sealing.held().indexes(phone))
 
 
 def messages(view: View, phone: str, *, limit: int) -> list[Row]:
     """Return the newest SMS and calls of one telephone."""
-    return view.rows(_ONE_PHONE, phone=phone, limit=limit)
+    return view.rows(_ONE_PHONE, phone=sealing.held().indexes(phone), limit=limit)
 
 
 def message(view: View, message: UUID) -> Row | None:

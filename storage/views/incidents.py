@@ -32,11 +32,26 @@ SELECT i.id AS incident, a.id AS alert, a.household, h.address, a.status, a.held
 FROM incident i
 JOIN household h ON starts_with(h.area, i.area)
 JOIN alert a ON a.household = h.id AND a.kind = 'outage' AND a.status <> 'closed'
-LEFT JOIN person holder ON holder.id = substring(a.held_by FROM '^person:(.+)$')
+LEFT JOIN seen_staff holder ON holder.id = substring(a.held_by FROM '^person:(.+)$')
 WHERE i.ended_at IS NULL AND starts_with(h.area, %(scope)s)
   AND EXISTS (SELECT FROM jsonb_object_keys(a.sources) source WHERE right(source, length(i.cause) + 1) = ' ' || i.cause)
 ORDER BY a.status = 'acknowledged', a.opened_at, a.household
 LIMIT %(limit)s
+"""
+
+
+# Those still open first; what an incident explains is closed where nobody held it.
+_HOMES = """
+SELECT i.id AS incident, a.id AS alert, a.household, a.kind, a.severity, a.status
+FROM incident i
+CROSS JOIN LATERAL (
+    SELECT a.* FROM alert a JOIN household h ON h.id = a.household
+    WHERE (a.incident = i.id OR a.storm = i.id) AND starts_with(h.area, %(scope)s)
+    ORDER BY a.status = 'closed', a.severity DESC, a.opened_at, a.id
+    LIMIT %(each)s
+) a
+WHERE i.ended_at IS NULL AND (starts_with(i.area, %(scope)s) OR i.area <> '' AND starts_with(%(scope)s, i.area))
+ORDER BY i.id, a.status = 'closed', a.severity DESC, a.opened_at, a.id
 """
 
 
@@ -63,6 +78,11 @@ def one(view: View, incident: UUID) -> Row | None:
     """Return one incident, None where there is none or it befell others."""
     found = view.newest(_LIST, limit=1, id=incident, area="", open=None)
     return found[0] if found else None
+
+
+def homes(view: View, *, each: int) -> list[Row]:
+    """Return the alerts that open incidents explain or keep quiet, at most so many `each`, open ones first."""
+    return view.rows(_HOMES, each=each)
 
 
 def endangered(view: View, *, limit: int) -> list[Row]:

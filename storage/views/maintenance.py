@@ -14,7 +14,7 @@ SELECT m.id, m.area, m.household, m.gateway, m.kinds, m.starts, m.ends, m.reason
        AND starts_with(h.area, %(scope)s)
        AND (m.household IS NULL OR m.household = h.id)) AS waiting
 FROM maintenance m
-LEFT JOIN person p ON p.id = substring(m.made_by FROM '^person:(.+)$')
+LEFT JOIN seen_staff p ON p.id = substring(m.made_by FROM '^person:(.+)$')
 WHERE (starts_with(m.area, %(scope)s) OR m.household IS NULL AND starts_with(%(scope)s, m.area))
 """
 _LIST = (

@@ -19,6 +19,14 @@ ORDER BY s.id
 LIMIT %(limit)s
 """
 
+_WIDEST = """
+SELECT s.id, s.area, a.name AS area_name, s.name, s.zone, s.plan
+FROM oncall_schedule s JOIN area a ON a.code = s.area
+WHERE starts_with(s.area, %(scope)s)
+ORDER BY length(s.area), s.area, s.id
+LIMIT %(limit)s
+"""
+
 _STAFF = """
 SELECT id, name, area FROM person
 WHERE role IN ('caseworker', 'duty_officer') AND (starts_with(area, %(scope)s) OR id = ANY (%(also)s))
@@ -37,6 +45,11 @@ class Named(NamedTuple):
 def schedules(view: View, *, limit: int, area: str = "", after: str | None = None) -> list[Named]:
     """Return schedules with their overrides by id, from behind `after` on."""
     return _named(view, view.rows(_SCHEDULES, limit=limit, area=area, id=None, after=after))
+
+
+def widest(view: View, *, limit: int) -> list[Named]:
+    """Return the schedules of the largest areas in scope."""
+    return _named(view, view.rows(_WIDEST, limit=limit))
 
 
 def schedule(view: View, schedule: str) -> Named | None:

@@ -9,56 +9,31 @@ from typing import NamedTuple
 from alerts.checks.performance import TARGETS, Result, Target, Wait
 from detectors.finding import Severity
 from storage.views import Row, View
+from storage.views.coverage import SHOWN
 
 # What was over before it arrived, or is expected during an absence, makes nobody wait and is counted apart. What was
-# kept quiet first is counted from when its ladder started. Answered is what a person did first: took it, took its task
-# on, closed it, or gave an answer that was understood. Over is when nothing was left to answer: it ended by itself.
-# Thousands of alerts: what belongs to them is brought to all of them at once, not to each of them by itself.
+# kept quiet first is counted from when its ladder started. `alert_story` holds what the events, messages and visits of
+# each alert come to (migration 0022): of thousands of alerts it is read in a few milliseconds.
 _CHOSEN = """
-WITH asked AS MATERIALIZED (
-    SELECT a.id, a.kind, a.severity, a.status, a.outcome, a.opened_at, a.closed_at, a.suppressed_why, h.area
-    FROM alert a
-    JOIN household h ON h.id = a.household
-    WHERE starts_with(h.area, %(scope)s) AND h.area ^@ %(area)s
-      AND a.opened_at >= %(start)s AND a.opened_at < %(stop)s
-      AND (%(kind)s::text IS NULL OR a.kind = %(kind)s)
-      AND (%(severity)s::integer IS NULL OR a.severity = %(severity)s)
-),
-story AS (
-    SELECT e.alert,
-           min(e.at) FILTER (WHERE e.kind IN ('acknowledged', 'task_accepted')
-               OR (e.kind = 'answered' AND e.detail ->> 'meaning' <> 'unclear')
-               OR (e.kind = 'closed' AND e.actor <> 'system')) AS answered_at,
-           min(e.at) FILTER (WHERE e.kind = 'returned' OR (e.kind = 'closed' AND e.actor = 'system')) AS over_at,
-           bool_or(e.kind = 'suppressed' AND e.detail ->> 'why' <> 'cap') AS waited,
-           min(e.at) FILTER (WHERE e.kind = 'ladder_started') AS started_at
-    FROM asked JOIN alert_event e ON e.alert = asked.id GROUP BY e.alert
-),
-told AS (
-    SELECT n.alert, min(n.sent_at) AS at FROM asked JOIN notification n ON n.alert = asked.id GROUP BY n.alert
-),
-visit AS (
-    SELECT t.alert, min(t.created_at) AS asked_at, min(t.done_at) AS visited_at
-    FROM asked JOIN task t ON t.alert = asked.id WHERE t.kind = 'visit' AND NOT t.follow_up GROUP BY t.alert
-),
-chosen AS MATERIALIZED (
-    SELECT a.id, a.kind, a.severity, a.status, a.outcome, a.area, a.suppressed_why IS NOT NULL AS quiet,
+WITH chosen AS MATERIALIZED (
+    SELECT s.kind, s.severity, s.open, s.outcome, s.area, s.quiet,
            extract(epoch FROM %(now)s - began.at)::double precision AS age,
-           extract(epoch FROM story.over_at - began.at)::double precision AS over_after,
-           extract(epoch FROM told.at - began.at)::double precision AS notified_after,
-           extract(epoch FROM story.answered_at - began.at)::double precision AS acknowledged_after,
-           extract(epoch FROM a.closed_at - began.at)::double precision AS closed_after,
-           visit.asked_at IS NOT NULL AS visit_asked,
-           extract(epoch FROM visit.visited_at - visit.asked_at)::double precision AS visited_after,
-           extract(epoch FROM %(now)s - visit.asked_at)::double precision AS visit_age,
-           extract(epoch FROM least(story.over_at, a.closed_at) - visit.asked_at)::double precision AS visit_over_after
-    FROM asked a
-    LEFT JOIN story ON story.alert = a.id
-    LEFT JOIN told ON told.alert = a.id
-    LEFT JOIN visit ON visit.alert = a.id
+           extract(epoch FROM s.over_at - began.at)::double precision AS over_after,
+           extract(epoch FROM s.told_at - began.at)::double precision AS notified_after,
+           extract(epoch FROM s.answered_at - began.at)::double precision AS acknowledged_after,
+           extract(epoch FROM s.closed_at - began.at)::double precision AS closed_after,
+           s.visit_asked_at IS NOT NULL AS visit_asked,
+           extract(epoch FROM s.visited_at - s.visit_asked_at)::double precision AS visited_after,
+           extract(epoch FROM %(now)s - s.visit_asked_at)::double precision AS visit_age,
+           extract(epoch FROM least(s.over_at, s.closed_at) - s.visit_asked_at)::double precision AS visit_over_after
+    FROM alert_story s
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN story.waited THEN coalesce(story.started_at, a.opened_at) ELSE a.opened_at END AS at
+        SELECT CASE WHEN s.waited THEN coalesce(s.started_at, s.opened_at) ELSE s.opened_at END AS at
     ) began
+    WHERE starts_with(s.area, %(scope)s) AND s.area ^@ %(area)s
+      AND s.opened_at >= %(start)s AND s.opened_at < %(stop)s
+      AND (%(kind)s::text IS NULL OR s.kind = %(kind)s)
+      AND (%(severity)s::integer IS NULL OR s.severity = %(severity)s)
 )
 """
 
@@ -72,13 +47,13 @@ COLUMNS = {
 
 
 def _delay(column: str) -> str:
-    percentiles = "".join(
-        f",\n       percentile_cont({part}) WITHIN GROUP (ORDER BY {column}_after) FILTER (WHERE NOT quiet) "
-        f"AS {column}_{name}"
-        for part, name in ((0.5, "median"), (0.9, "p90"), (0.99, "p99"))
+    # The three quantiles of one call are of one sort.
+    quantiles = (
+        f"percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY {column}_after) FILTER (WHERE NOT quiet) "
+        f"AS {column}_quantiles"
     )
     return (
-        f"count({column}_after) FILTER (WHERE NOT quiet) AS {column}{percentiles},\n"
+        f"count({column}_after) FILTER (WHERE NOT quiet) AS {column}, {quantiles},\n"
         f"       avg(({column}_after <= %({column}_target)s)::integer) FILTER (WHERE NOT quiet)::double precision "
         f"AS {column}_within"
     )
@@ -86,7 +61,7 @@ def _delay(column: str) -> str:
 
 _OF_DELAYS = f"""
 SELECT severity, count(*) AS alerts,
-       count(*) FILTER (WHERE status <> 'closed') AS open,
+       count(*) FILTER (WHERE open) AS open,
        count(*) FILTER (WHERE quiet) AS suppressed,
        {", ".join(_delay(column) for column in COLUMNS.values())}
 FROM chosen
@@ -117,22 +92,18 @@ def _summed(target: Target) -> str:
     )
 
 
-# The area itself and those right below it: areas are codes, and one lies in another whose code its own begins with.
 # A city has thousands of areas and hundreds of thousands of homes: each is looked at once, not once for each shown.
 _ALL = f"""{_CHOSEN},
-shown AS MATERIALIZED (
-    SELECT one.code, one.level, one.name FROM area one
-    WHERE starts_with(one.code, %(area)s) AND starts_with(one.code, %(scope)s) AND NOT EXISTS (
-        SELECT FROM generate_series(length(%(area)s) + 1, length(one.code) - 1) AS prefix (length)
-        JOIN area between_them ON between_them.code = left(one.code, prefix.length)
-    )
-),
-homes AS MATERIALIZED (
-    SELECT h.area, count(*) AS households FROM household h
-    WHERE h.area ^@ %(area)s AND h.area ^@ %(scope)s GROUP BY h.area
-),
+{SHOWN},
 due AS MATERIALIZED (
     SELECT area, count(*) AS alerts, {", ".join(_counted(target) for target in TARGETS)} FROM chosen GROUP BY area
+),
+visits AS MATERIALIZED (
+    SELECT h.area, count(*) FILTER (WHERE v.real) AS needed, count(*) FILTER (WHERE NOT v.real) AS false
+    FROM verdict v JOIN household h ON h.id = v.household
+    WHERE v.visited AND v.at >= %(start)s AND v.at < %(stop)s
+      AND starts_with(h.area, %(scope)s) AND h.area ^@ %(area)s
+    GROUP BY h.area
 ),
 delays AS ({_OF_DELAYS}),
 counts AS (
@@ -144,8 +115,10 @@ counts AS (
 ),
 results AS (
     SELECT shown.code, shown.level, shown.name, coalesce(sum(due.alerts), 0)::bigint AS alerts,
-           (SELECT coalesce(sum(homes.households), 0)::bigint FROM homes WHERE starts_with(homes.area, shown.code))
-               AS households,
+           (SELECT coalesce(sum(visits.needed), 0)::bigint FROM visits WHERE starts_with(visits.area, shown.code))
+               AS needed,
+           (SELECT coalesce(sum(visits.false), 0)::bigint FROM visits WHERE starts_with(visits.area, shown.code))
+               AS false,
            {", ".join(_summed(target) for target in TARGETS)}
     FROM shown LEFT JOIN due ON starts_with(due.area, shown.code)
     GROUP BY shown.code, shown.level, shown.name
@@ -158,20 +131,12 @@ SELECT (SELECT json_agg(delays) FROM delays) AS delays,
 
 _EVERYWHERE = f"{_CHOSEN} SELECT {', '.join(_counted(target) for target in TARGETS)} FROM chosen"
 
-_VISITS = """
-SELECT count(*) FILTER (WHERE real) AS needed,
-       count(*) FILTER (WHERE NOT real) AS false
-FROM verdict v JOIN household h ON h.id = v.household
-WHERE visited AND h.area ^@ %(scope)s AND h.area ^@ %(area)s AND at >= %(start)s AND at < %(stop)s
-"""
-
-_TOP = """
-SELECT one.code, one.level, one.name FROM area one
-WHERE starts_with(one.code, %(scope)s) AND NOT EXISTS (
-    SELECT FROM generate_series(length(%(scope)s), length(one.code) - 1) AS prefix (length)
-    JOIN area above ON above.code = left(one.code, prefix.length)
-)
-ORDER BY one.code
+_TOP = f"WITH {SHOWN} SELECT code, level, name FROM shown ORDER BY code"
+_CITIES = "SELECT count(*) AS cities FROM area WHERE level = 'city' AND starts_with(code, %(scope)s)"
+_ABOVE = """
+SELECT code, level, name FROM area
+WHERE code = ANY (%(prefixes)s::text[]) AND starts_with(code, %(scope)s)
+ORDER BY length(code)
 """
 
 DAY_SECONDS = 86400.0
@@ -203,17 +168,17 @@ class Measured(NamedTuple):
     delays: list[Row]
     counts: list[Row]
     results: list[Row]
-    """The area and those right below it, by code, each with its number of alerts and its `results` by target."""
+    """The area and those right below it, by code: alerts, what visits found (`needed`, `false`), and its `results`."""
 
 
 def measured(view: View, chosen: Chosen) -> Measured:
-    """Return everything that is to be said of the alerts chosen, of an area that there is."""
+    """Return everything that is to be said of the alerts chosen, of an area that there is or '' for all there are."""
     [row] = view.rows(_ALL, **chosen._asdict(), **_LIMITS)
     for one in row["results"]:
         one["results"] = [
             Result(target, one.pop(f"{target.name}_count"), one.pop(f"{target.name}_in_time")) for target in TARGETS
         ]
-    return Measured(**row)
+    return Measured([_named(one) for one in row["delays"]], row["counts"], row["results"])
 
 
 def delays(view: View, chosen: Chosen) -> list[Row]:
@@ -221,18 +186,31 @@ def delays(view: View, chosen: Chosen) -> list[Row]:
 
     The first row (`severity` null) is of all of them, the others are of one severity each.
     """
-    return view.rows(_DELAYS, **chosen._asdict(), **_LIMITS)
+    return [_named(row) for row in view.rows(_DELAYS, **chosen._asdict(), **_LIMITS)]
 
 
-def visits(view: View, area: str, *, start: datetime, stop: datetime) -> Row:
-    """Return how many visits of [start, stop) found somebody in need or nobody."""
-    [row] = view.rows(_VISITS, area=area, start=start, stop=stop)
+def _named(row: Row) -> Row:
+    """Return a row of delays with each quantile by its name."""
+    for column in COLUMNS.values():
+        quantiles = row.pop(f"{column}_quantiles") or (None, None, None)
+        row |= {f"{column}_{name}": one for name, one in zip(("median", "p90", "p99"), quantiles, strict=True)}
     return row
 
 
 def tops(view: View) -> list[Row]:
     """Return the areas that lie in no other the reader may see."""
-    return view.rows(_TOP)
+    return view.rows(_TOP, area="")
+
+
+def cities(view: View) -> int:
+    """Return how many cities the reader may see; none where they answer for a part of one."""
+    [row] = view.rows(_CITIES)
+    return int(row["cities"])
+
+
+def above(view: View, code: str) -> list[Row]:
+    """Return the areas that an area lies in, as far as the reader may see them, the largest first."""
+    return view.rows(_ABOVE, prefixes=[code[:end] for end in range(1, len(code))])
 
 
 def quantiles(view: View, *, now: datetime, length: timedelta) -> Iterator[tuple[str, str, str, float]]:

@@ -17,7 +17,7 @@ WHERE s.device = %(device)s AND s.quantity = %(quantity)s AND starts_with(h.area
 
 _RAW = """
 SELECT r.time, r.value, r.use, r.flags
-FROM reading r
+FROM seen_reading r
 JOIN sensor s ON s.id = r.sensor
 JOIN device d ON d.id = s.device
 JOIN household h ON h.id = d.household

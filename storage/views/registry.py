@@ -27,8 +27,7 @@ LIMIT %(limit)s
 
 # Staff belong to an area, residents to a household, contacts to the households that name them.
 _PEOPLE = """
-SELECT p.id, p.name, p.role, p.household, p.area, p.phone, p.language, p.channel,
-       CASE WHEN p.address IS NOT NULL THEN split_part(p.address, '://', 1) || '://…' END AS address
+SELECT p.id, p.name, p.role, p.household, p.area, p.phone, p.language, p.channel, p.address
 FROM person p
 LEFT JOIN household home ON home.id = p.household
 WHERE (%(scope)s = ''
@@ -53,8 +52,9 @@ LEFT JOIN household home ON home.id = p.household
 WHERE p.id = %(id)s
   AND (starts_with(coalesce(p.area, home.area, ''), %(scope)s)
        OR EXISTS (SELECT FROM contact c JOIN household h ON h.id = c.household
-                  WHERE c.person = p.id AND starts_with(h.area, %(scope)s))
-       OR (p.role = 'contact' AND NOT EXISTS (SELECT FROM contact c WHERE c.person = p.id)))
+                  WHERE c.person = p.id AND starts_with(h.area, %(scope)s)))
+UNION ALL
+SELECT true WHERE named_by_nobody(%(id)s)
 """
 
 _CONTACTS = """

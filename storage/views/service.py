@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from storage.views import Row, View
 
-# What is wrong with the service concerns everybody; the households it names only those who see everything.
+# What is wrong with the service concerns everybody; the households it names only those who see everything (0019).
 _FLAWS = """
 SELECT kind, since, count, CASE WHEN %(scope)s = '' THEN detail END AS detail
-FROM service_alert WHERE ended_at IS NULL
+FROM seen_service_alert WHERE ended_at IS NULL
 ORDER BY since, kind
 """
 

@@ -19,9 +19,9 @@ FROM task t
 JOIN alert a ON a.id = t.alert
 JOIN household h ON h.id = t.household
 LEFT JOIN area ON area.code = t.area
-LEFT JOIN person p ON p.id = t.assignee
-LEFT JOIN person other ON other.id = t.offered_to
-LEFT JOIN person taker ON taker.id = substring(t.accepted_by FROM '^person:(.+)$')
+LEFT JOIN seen_staff p ON p.id = t.assignee
+LEFT JOIN seen_staff other ON other.id = t.offered_to
+LEFT JOIN seen_staff taker ON taker.id = substring(t.accepted_by FROM '^person:(.+)$')
 WHERE starts_with(h.area, %(scope)s)
 """
 

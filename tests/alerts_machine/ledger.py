@@ -15,6 +15,7 @@ _TAKES_BACK = frozenset(
         EventKind.ACKNOWLEDGED, EventKind.SHELVED, EventKind.UNSHELVED, EventKind.CLOSED, EventKind.RETURNED,
         EventKind.SETTLED, EventKind.SUPPRESSED, EventKind.LADDER_STARTED, EventKind.HELP_ASKED,
         EventKind.TASK_ACCEPTED, EventKind.TASK_TRANSFERRED, EventKind.TASK_REFUSED, EventKind.TASK_OUTCOME,
+        EventKind.GIVEN_BACK,
     }
 )  # fmt: skip
 """What is written on a timeline when steps that were planned are not wanted any more: nothing else may cancel any."""

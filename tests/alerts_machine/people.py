@@ -1,4 +1,4 @@
-"""What people do with alerts at a desk: acknowledge, shelve, close, merge and split them, two at once too."""
+"""What people do with alerts at a desk: take, give back, escalate, shelve, close, merge and split, two at once too."""
 
 from __future__ import annotations
 
@@ -50,6 +50,21 @@ class PeopleAct(Street):
             assert "person:zhao" in str(error)  # noqa: PT017 - in a rule of a state machine
         assert self.book.by_id[alert].held_by == "person:zhao"
         self.book.met["two at once"] += 1
+
+    @rule(pick=PICK, actor=ACTORS)
+    def somebody_gives_back(self, pick: int, actor: str) -> None:
+        held = [
+            one.id for one in self.book.by_id.values() if one.held_by == actor and one.status is Status.ACKNOWLEDGED
+        ]
+        alert = newest(held, pick) if held else self.newest_alert(pick)
+        if alert is not None:
+            self.attempt(lambda: desk.give_back(self.book, alert, actor, self.world.now))
+
+    @rule(pick=PICK, actor=ACTORS)
+    def somebody_escalates(self, pick: int, actor: str) -> None:
+        alert = self.newest_alert(pick)
+        if alert is not None:
+            self.attempt(lambda: desk.escalate(self.book, alert, actor, self.world.now))
 
     @rule(pick=PICK, actor=ACTORS, duration=st.sampled_from([MINUTE, HOUR, 30 * DAY]))
     def somebody_shelves(self, pick: int, actor: str, duration: int) -> None:

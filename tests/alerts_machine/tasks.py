@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis.stateful import rule
 
 from alerts import desk
 from alerts.model import FalseAlarm, Outcome, Task, TaskStatus
-from registry.instants import to_datetime
+from registry.instants import MINUTE, to_datetime
 from tests.alerts_machine.street import ACTORS, PICK, Street, newest
 
 _STAFF = st.sampled_from(["wang", "wang", "qian", "zhao"])
@@ -41,6 +42,21 @@ class TasksAreDone(Street):
             day = None if follow_up_in is None else today + timedelta(days=follow_up_in)
             now = self.world.now
             self.attempt(lambda: desk.record_outcome(self.book, task.id, actor, outcome, "seen", now, reason, day))
+
+    @rule(
+        pick=PICK,
+        person=_STAFF,
+        told=st.sampled_from([desk.set_out, desk.arrive]),
+        ago=st.sampled_from([0, 0, 10 * MINUTE]),
+    )
+    def somebody_is_on_the_way(self, pick: int, person: str, told: Callable[..., Task], ago: int) -> None:
+        task = self._task(pick)
+        if task is not None:
+            now, ahead = self.world.now, self.book.pending(task.alert)
+            self.attempt(lambda: told(self.book, task.id, f"person:{person}", now - ago, now))
+            after = self.book.work[task.id]
+            assert self.book.pending(task.alert) == ahead, "where somebody is moves no step"
+            assert not after.arrived_at or (after.accepted_at or now) <= after.arrived_at <= now
 
     @rule(pick=PICK, person=_STAFF)
     def somebody_refuses_a_task(self, pick: int, person: str) -> None:

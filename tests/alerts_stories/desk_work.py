@@ -65,6 +65,78 @@ class DeskWork:
             with pytest.raises(Invalid, match="closes nothing"):
                 desk.close(book, world.alert().id, OFFICER, Outcome.NOT_AT_HOME, "", world.now)
 
+    # giving back, and having the next in line told ---------------------------------------------------------------
+
+    def test_what_is_given_back_goes_on_where_it_was_stopped(self, world: World) -> None:
+        world.take(finding())
+        world.wait(2 * MINUTE)
+        asked = world.sent()
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.wait(10 * SECOND)
+        with world.books() as book:
+            with pytest.raises(Conflict, match="only its holder"):
+                desk.give_back(book, world.alert().id, "token:other", world.now)
+            given = desk.give_back(book, world.alert().id, OFFICER, world.now)
+            with pytest.raises(Conflict, match="only its holder"):
+                desk.give_back(book, world.alert().id, OFFICER, world.now)
+        assert (given.status, given.held_by, given.acknowledged_at) == (Status.UNACKNOWLEDGED, None, None)
+        world.wait(30 * MINUTE)
+        times = [(at, who) for at, who, _ in world.sent()[len(asked) :]]
+        assert times == [(300, "li"), (600, "son"), (900, "wang"), (1800, "zhao")], "as if nobody had taken it"
+
+    def test_what_came_due_while_somebody_held_it_is_due_at_once(self, world: World) -> None:
+        world.take(finding())
+        world.wait(2 * MINUTE)
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.wait(10 * MINUTE)
+        left = world.now
+        with world.books() as book:
+            desk.give_back(book, world.alert().id, OFFICER, world.now)
+        world.run()
+        assert {who for _, who, _ in world.sent(left)} == {"li", "son"}
+
+    def test_what_ended_while_somebody_held_it_is_reviewed_when_given_back(self, world: World) -> None:
+        world.take(finding())
+        world.run()
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+        world.take(finding(cleared=True))
+        with world.books() as book:
+            assert desk.give_back(book, world.alert().id, OFFICER, world.now).status is Status.RETURNED
+        world.run()
+        assert [task.kind for task in world.shelves.all_tasks()] == [TaskKind.REVIEW]
+
+    def test_who_has_accepted_a_visit_refuses_that_instead(self, world: World) -> None:
+        world.take(finding())
+        world.wait(15 * MINUTE)
+        (visit,) = world.shelves.all_tasks()
+        with world.books() as book:
+            desk.accept(book, visit.id, "person:wang", "wang", world.now)
+            with pytest.raises(Conflict, match="refuse that task"):
+                desk.give_back(book, world.alert().id, "person:wang", world.now)
+
+    def test_the_next_in_line_can_be_told_at_once(self, world: World) -> None:
+        world.take(finding())
+        world.wait(MINUTE)
+        before = len(world.sent())
+        with world.books() as book:
+            desk.escalate(book, world.alert().id, OFFICER, world.now)
+        world.run()
+        assert [(at, who) for at, who, _ in world.sent()[before:]] == [(60, "li")]
+        with world.books() as book:
+            desk.acknowledge(book, world.alert().id, OFFICER, world.now)
+            desk.escalate(book, world.alert().id, OFFICER, world.now)
+        world.run()
+        assert world.sent()[-1] == (60, "zhao", "call"), "nothing is ahead of who holds it but the duty officer"
+        assert world.alert().held_by == OFFICER
+        with world.books() as book:
+            desk.close(book, world.alert().id, OFFICER, Outcome.FOUND_WELL, "", world.now)
+            with pytest.raises(Conflict, match="closed"):
+                desk.escalate(book, world.alert().id, OFFICER, world.now)
+        assert "escalated" in world.story()
+
     # closing and shelving ----------------------------------------------------------------------------------------
 
     def test_closing_twice(self, world: World) -> None:

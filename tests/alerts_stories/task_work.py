@@ -146,6 +146,66 @@ class TaskWork:
             desk.record_outcome(book, visit.id, OFFICER, Outcome.FOUND_WELL, "they rang us", world.now)
         assert world.alert().status is Status.CLOSED
 
+    # the way there -----------------------------------------------------------------------------------------------
+
+    def test_the_way_to_a_visit_is_told_and_changes_nothing_of_what_is_due(self, world: World) -> None:
+        visit = _visit(world)
+        with world.books() as book, pytest.raises(Conflict, match="accept it before you go"):
+            desk.set_out(book, visit.id, "person:wang", world.now, world.now)
+        _accept(world, visit, "wang")
+        planned = [(step.action.do, step.due) for step in world.shelves.all_steps(world.alert().id)]
+        accepted = world.now
+        world.wait(2 * MINUTE)
+        with world.books() as book:
+            out = desk.set_out(book, visit.id, "person:wang", world.now, world.now)
+            assert desk.set_out(book, visit.id, "person:wang", world.now, world.now) == out, "twice is once"
+            with pytest.raises(Conflict, match="this task is with person:wang"):
+                desk.arrive(book, visit.id, "person:qian", world.now, world.now)
+        world.wait(8 * MINUTE)
+        with world.books() as book:
+            there = desk.arrive(book, visit.id, "person:wang", world.now, world.now)
+            assert desk.set_out(book, visit.id, "person:wang", world.now, world.now) == there, "they are there"
+        assert (there.set_out_at, there.arrived_at) == (accepted + 2 * MINUTE, accepted + 10 * MINUTE)
+        assert [(step.action.do, step.due) for step in world.shelves.all_steps(world.alert().id)] == planned
+        assert world.story()[-2:] == ["task_set_out", "task_arrived"]
+        (kept,) = world.shelves.all_tasks()
+        assert (kept.set_out_at, kept.arrived_at) == (there.set_out_at, there.arrived_at)
+
+    def test_a_telephone_without_a_network_tells_late_of_what_was_then(self, world: World) -> None:
+        visit = _visit(world)
+        _accept(world, visit, "wang")
+        accepted = world.now
+        world.wait(20 * MINUTE)
+        with world.books() as book:
+            out = desk.set_out(book, visit.id, "person:wang", world.now - 15 * MINUTE, world.now)
+            there = desk.arrive(book, visit.id, "person:wang", world.now - DAY, world.now)
+        assert (out.set_out_at, there.arrived_at) == (accepted + 5 * MINUTE, accepted + 5 * MINUTE)
+        assert [one.at for one in _events(world, "task_arrived")] == [accepted + 5 * MINUTE]
+
+    def test_who_takes_over_is_not_there_yet_and_who_holds_anew_still_is(self, world: World) -> None:
+        visit = _visit(world)
+        _accept(world, visit, "wang")
+        with world.books() as book:
+            desk.arrive(book, visit.id, "person:wang", world.now, world.now)
+        world.wait(2 * HOUR)
+        _accept(world, visit, "wang")
+        (held,) = world.shelves.all_tasks()
+        assert held.arrived_at is not None, "overdue and taken on once more, at the same door"
+        with world.books() as book:
+            desk.hand_over(book, visit.id, "person:wang", "wang", "qian", "", world.now)
+        _accept(world, visit, "qian")
+        (taken,) = world.shelves.all_tasks()
+        assert (taken.accepted_by, taken.set_out_at, taken.arrived_at) == ("person:qian", None, None)
+
+    def test_nobody_sets_out_for_what_is_done_at_a_desk(self, world: World) -> None:
+        world.take(finding())
+        world.take(finding(cleared=True))
+        world.run()
+        (review,) = [task for task in world.shelves.all_tasks() if task.kind is TaskKind.REVIEW]
+        _accept(world, review, "wang")
+        with world.books() as book, pytest.raises(Invalid, match="nobody goes anywhere"):
+            desk.set_out(book, review.id, "person:wang", world.now, world.now)
+
     # overdue -----------------------------------------------------------------------------------------------------
 
     def test_accepted_then_silent_is_reminded_and_then_climbs_from_street_to_city(self, world: World) -> None:

@@ -41,6 +41,7 @@ from storage import tokens
 from storage.database import connect
 from storage.embedded import temporary_postgres
 from storage.migrate import migrate
+from storage.sealing import Seals, hold, new_key, sealed
 
 AREA = "440103001"
 ELSEWHERE = "440305001"
@@ -64,8 +65,8 @@ FROM generate_series(0, %(homes)s - 1) n
 """
 _RESIDENTS = """
 INSERT INTO person (id, name, role, household, phone, language, channel)
-SELECT 'of-' || id, 'R', 'resident', id, '+86138' || to_char(row_number() OVER (ORDER BY id), 'FM00000000'), 'en', 'sms'
-FROM household
+SELECT 'of-' || id, 'R', 'resident', id, phone, 'en', 'sms'
+FROM household JOIN unnest(%(homes)s::text[], %(phones)s::text[]) AS numbers (home, phone) ON home = id
 """
 _DEVICES = """
 INSERT INTO device (id, household, gateway)
@@ -157,15 +158,17 @@ def settle(conn: psycopg.Connection, homes: int) -> None:
         cursor.executemany(
             _STAFF,
             [
-                ("wang", "Wang", "caseworker", AREA, "+8613700000001"),
-                ("li", "Li", "caseworker", ELSEWHERE, "+8613700000002"),
-                ("zhao", "Zhao", "duty_officer", "4401", "+8613700000003"),
-                ("sun", "Sun", "duty_officer", "4403", "+8613700000004"),
+                ("wang", "Wang", "caseworker", AREA, sealed("person.phone", "wang", "+8613700000001")),
+                ("li", "Li", "caseworker", ELSEWHERE, sealed("person.phone", "li", "+8613700000002")),
+                ("zhao", "Zhao", "duty_officer", "4401", sealed("person.phone", "zhao", "+8613700000003")),
+                ("sun", "Sun", "duty_officer", "4403", sealed("person.phone", "sun", "+8613700000004")),
             ],
         )
         cursor.execute(_HOMES, {"prefix": "near-", "area": AREA, "caseworker": "wang", "homes": homes})
         cursor.execute(_HOMES, {"prefix": "far-", "area": ELSEWHERE, "caseworker": "li", "homes": 200})
-        cursor.execute(_RESIDENTS)
+        names = [f"{side}-{at:05}" for side, count in (("near", homes), ("far", 200)) for at in range(count)]
+        phones = [sealed("person.phone", f"of-{name}", f"+86138{at:08}") for at, name in enumerate(names)]
+        cursor.execute(_RESIDENTS, {"homes": names, "phones": phones})
         cursor.execute(_DEVICES)
     conn.execute("ANALYZE")
 
@@ -191,6 +194,7 @@ def role(database: str, folder: str, *arguments: str) -> Iterator[subprocess.Pop
     """Run a production role in a process of its own."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SHOUWANG_")}
     environment["SHOUWANG_DATABASE_URL"] = database
+    environment["SHOUWANG_SEAL_KEYS"] = os.environ["SHOUWANG_SEAL_KEYS"]
     with (Path(folder) / f"{arguments[0]}.log").open("wb") as log:
         command = [sys.executable, "-m", "shouwang", *arguments]
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
@@ -342,6 +346,7 @@ def main() -> None:
     parser.add_argument("--homes", type=int, default=10_000, help="how many homes raise an alarm")
     parser.add_argument("--storm", choices=sorted(_STORMS), action="append", help="only this one; may be given again")
     asked = parser.parse_args()
+    hold(Seals([os.environ.setdefault("SHOUWANG_SEAL_KEYS", new_key())]))  # here and in the roles that are started
     with temporary_postgres() as server:
         for storm in asked.storm or _STORMS:
             found = {"storm": _STORMS[storm], "homes": asked.homes, **measure(server, storm, asked.homes)}

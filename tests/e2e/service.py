@@ -57,6 +57,7 @@ class Service:
         self._token: str | None = None
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("SHOUWANG_")}
         self._name = f"e2e_{uuid.uuid4().hex[:12]}"
+        self.environment["SHOUWANG_SEAL_KEYS"] = os.environ["SHOUWANG_SEAL_KEYS"]
         self._server = os.environ.get("SHOUWANG_TEST_DATABASE_URL")
         if self._server:
             with psycopg.connect(self._server, autocommit=True) as admin:

@@ -111,6 +111,7 @@ class Crew:
         """Start one more worker."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SHOUWANG_")}
         environment |= {
+            "SHOUWANG_SEAL_KEYS": os.environ["SHOUWANG_SEAL_KEYS"],
             "SHOUWANG_DATABASE_URL": self.database,
             "SHOUWANG_KAFKA_SERVERS": self.kafka,
             "SHOUWANG_KAFKA_TOPIC": self.topic,

@@ -29,7 +29,7 @@ class Ingest:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._log = folder / "ingest.log"
         kept = {key: value for key, value in os.environ.items() if not key.startswith("SHOUWANG_")}
-        self._environment = {**kept, **environment}
+        self._environment = {**kept, "SHOUWANG_SEAL_KEYS": os.environ["SHOUWANG_SEAL_KEYS"], **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -208,5 +208,5 @@ def forget(database: str) -> None:
         conn.execute(
             "TRUNCATE reading, batch, quarantine, detector_state, engine_clock, alert, finding, alert_event, step, "
             "notification, handset_message, task, verdict, sensor, storm, waiting_findings, oncall_handover, "
-            "twilio_event RESTART IDENTITY"
+            "twilio_event, phone_shown, alert_story, device_trouble RESTART IDENTITY"
         )

@@ -58,6 +58,7 @@ def test_opening_it_shows_the_message_and_changes_nothing(line: Line) -> None:
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["x-robots-tag"] == "noindex"
     assert "set-cookie" not in page.headers
+    assert "/my" not in page.text, "a resident has no tasks"
     assert line.rows("SELECT event_count FROM alert") == events
 
 
@@ -81,6 +82,7 @@ def test_staff_take_charge_and_nothing_else(line: Line) -> None:
     link = _link(line, LI_WEI)
     page = line.site.client.get(link)
     assert page.text.count("<button") == 1
+    assert 'href="/my"' in page.text, "the way to all their tasks, for who signs in"
     for key in ("1", "2", "6", "", "4 "):
         assert line.site.client.post(link, data={"answer": key}).status_code == 422
     assert line.status(alert)[0] == "unacknowledged"

@@ -147,7 +147,7 @@ def test_the_page_shows_bands_by_word_and_shape_worst_first(site: Site) -> None:
 def test_the_way_to_an_area_begins_where_the_reader_may_see(site: Site) -> None:
     site_token = {**site.token("viewer", WEST), "Accept": "text/html"}
     first = site.client.get("/areas", headers=site_token, follow_redirects=False)
-    assert (first.status_code, first.headers["location"]) == (303, f"/areas/{WEST}")
+    assert (first.status_code, first.headers["location"]) == (303, f"/areas/{WEST}?days=30")
     page = _page(site, f"/areas/{WEST}01", area=WEST)
     assert f'href="/areas/{WEST}?days=30"' in page
     assert 'href="/areas/4401?' not in page

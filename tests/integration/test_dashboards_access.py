@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from dashboards.access import COOKIE
 from shouwang.cli import app
-from storage import tokens
+from storage import sessions, tokens
 from tests.integration.dashboards_site import EAST, WEST, Site, open_site
 
 READS = (
@@ -43,7 +43,9 @@ def site(database: str) -> Iterator[Site]:
 
 
 def _session(site: Site, role: str, area: str = "", person: str | None = None) -> dict[str, str]:
-    return {"Cookie": f"{COOKIE}={site.token(role, area, person)['Authorization'].removeprefix('Bearer ')}"}
+    token = site.token(role, area, person)["Authorization"].removeprefix("Bearer ")
+    with site.pool.connection() as conn:
+        return {"Cookie": f"{COOKIE}={sessions.of_token(conn, token, '192.0.2.1', 'test')}"}
 
 
 def test_every_role_reads_and_only_operators_see_quarantine_and_handsets(site: Site) -> None:
@@ -159,10 +161,13 @@ def test_a_link_that_is_not_known_signs_nobody_in(site: Site) -> None:
     refused = site.client.get("/?token=guess", follow_redirects=False)
     assert refused.status_code == 401
     assert "set-cookie" not in refused.headers
-    asked = site.client.get("/", headers={"Accept": "text/html"})
+    asked = site.client.get("/?token=guess", headers={"Accept": "text/html"})
     assert asked.status_code == 401
-    assert "sign-in link" in asked.text
+    assert "This sign-in link is no longer valid" in asked.text
     assert asked.headers["content-type"].startswith("text/html")
+    stranger = site.client.get("/tasks?for=me", headers={"Accept": "text/html"}, follow_redirects=False)
+    assert (stranger.status_code, stranger.headers["location"]) == (303, "/sign-in?next=/tasks%3Ffor%3Dme")
+    assert "sign-in link" in site.client.get("/", headers={"Accept": "text/html"}).text
 
 
 def test_with_a_cookie_changes_come_from_our_own_pages_only(site: Site) -> None:

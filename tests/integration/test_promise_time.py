@@ -41,6 +41,10 @@ _MEASURING = "shouwang/bench/"
 """Says how long things take; nothing that it measures asks it."""
 _DATED_BY_THE_DATABASE = {
     "storage/tokens.py": "access ends in the real world",
+    "storage/sessions.py": "likewise",
+    "storage/attempts.py": "likewise: who tries too often waits in the real world",
+    "storage/accounts.py": "when somebody signed in",
+    "storage/migrations/0017_accounts.sql": "likewise",
     "storage/shards.py": "when a worker took a shard over, for whoever looks into it",
     "storage/migrations/0011_shards.sql": "likewise",
     "storage/migrate.py": "when a migration was applied",

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from storage.database import connect
 from storage.errors import MigrationError, StorageError
 from storage.migrate import migrate, migrations, pending
+from storage.views.seals import whole
 
 
 @pytest.fixture
@@ -101,7 +102,8 @@ def test_what_an_old_database_holds_is_there_after_every_later_migration(
         new = _rows(conn)
         for table in _TABLES:
             assert old[table], table
-            kept = [{key: row[key] for key in before} for row, before in zip(new[table], old[table], strict=True)]
+            opened = [whole(row) for row in new[table]]  # numbers and what messages say are sealed by now
+            kept = [{key: row[key] for key in before} for row, before in zip(opened, old[table], strict=True)]
             assert kept == old[table], table
         # What is still to be done is found in the order of today: 4 x 64, smoke 16, high risk 8, disabled 3.
         assert [row["rank"] for row in new["step"]] == [0, 283]

@@ -17,6 +17,7 @@ from detectors.finding import Finding, Kind, Severity
 from registry.instants import HOUR, MINUTE, SECOND, to_datetime
 from storage.alerts.book import PostgresAlertBook, books_on
 from storage.database import open_pool
+from storage.sealing import sealed
 from tests.alerts_rounds import deliver_due, run_due
 from tests.alerts_tables import Tables, settle_street
 from tests.alerts_world import HOME, NOON, finding
@@ -49,7 +50,10 @@ class Street:
             cursor.executemany(
                 "INSERT INTO person (id, name, role, household, phone, language, channel) "
                 "VALUES (%s, %s, 'resident', %s, %s, 'zh_CN', 'sms')",
-                [(f"of-{name}", "陈", name, f"+86139{at:08}") for at, name in enumerate(names)],
+                [
+                    (f"of-{name}", "陈", name, sealed("person.phone", f"of-{name}", f"+86139{at:08}"))
+                    for at, name in enumerate(names)
+                ],
             )
             cursor.execute("ANALYZE household")
         return names

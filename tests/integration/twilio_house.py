@@ -34,6 +34,7 @@ from simulators.twilio.script import Telephone
 from storage import tokens
 from storage.alerts.book import PostgresAlertBook, books_on
 from storage.database import open_pool
+from storage.views.seals import whole
 from tests.alerts_tables import Tables, settle_street
 from tests.alerts_world import NOON
 from tests.integration.engine_house import HandClock
@@ -113,7 +114,8 @@ class House:
 
     def heard(self, since: int = NOON) -> list[tuple[int, str, str]]:
         """Return (seconds since noon, who, sms or call) of everything the provider was asked to send, in order."""
-        numbers = {one["phone"]: one["id"] for one in self.tables.rows("SELECT id, phone FROM person")}
+        people = [whole(one) for one in self.tables.rows("SELECT id, phone FROM person")]
+        numbers = {one["phone"]: one["id"] for one in people}
         sent = [
             (one.created, numbers[one.to], "sms")
             for one in self.exchange.messages.values()

@@ -24,6 +24,8 @@ from simulators.twilio.exchange import Exchange
 from simulators.twilio.post import Answer, Letter
 from simulators.twilio.script import Script, Telephone
 from storage.alerts.book import books_on
+from storage.sealing import indexed
+from storage.views.seals import whole
 from tests.integration.dashboards_site import NOON, Site, open_site
 from tests.twilio.proxy import ValidatingProxy
 from tests.twilio.served import Served, served
@@ -70,14 +72,17 @@ class Line:
             deliver(opened, made, message, now)
 
     def rows(self, query: str, *parameters: object) -> list[dict[str, Any]]:
-        """Return rows of the service's database."""
+        """Return rows of the service's database, what is sealed in them opened."""
         with self.site.pool.connection() as conn:
-            return conn.cursor(row_factory=dict_row).execute(query.encode(), parameters).fetchall()
+            found = conn.cursor(row_factory=dict_row).execute(query.encode(), parameters).fetchall()
+        return [whole(row) for row in found]
 
     def sent(self, phone: str, medium: str) -> list[dict[str, Any]]:
         """Return the messages to a number by a medium, oldest first."""
         return self.rows(
-            "SELECT * FROM notification WHERE phone = %s AND medium = %s ORDER BY created_at, step", phone, medium
+            "SELECT * FROM notification WHERE phone_index = %s AND medium = %s ORDER BY created_at, step",
+            indexed(phone),
+            medium,
         )
 
     def status(self, alert: UUID) -> tuple[str, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.checks.performance import TARGETS, Band, Result, band
+from alerts.checks.performance import TARGETS, Band, Result, band, coverage_band, visits_band
 
 ANSWERED, ANSWERED_LATER, VISITED = TARGETS
 
@@ -55,3 +55,36 @@ def test_where_nothing_happened_there_is_no_band() -> None:
     assert (nothing.share, nothing.met) == (None, None)
     assert band([nothing]) is None
     assert band([nothing, Result(VISITED, 10, 10)]) is Band.AHEAD
+
+
+@pytest.mark.parametrize(
+    ("false", "home_days", "expected"),
+    [
+        (0, 10_000, Band.AHEAD),
+        (11, 10_000, Band.ON_TARGET),
+        (22, 10_000, Band.JUST_SHORT),
+        (44, 10_000, Band.SHORT),
+        (45, 10_000, Band.FAR_SHORT),
+        (1, 30, Band.ON_TARGET),  # one is always allowed
+        (2, 30, Band.JUST_SHORT),
+        (0, 0, None),
+    ],
+)
+def test_false_visits_are_banded_by_the_budget(false: int, home_days: float, expected: Band | None) -> None:
+    assert visits_band(false, home_days, 1.1 / 1000) is expected
+
+
+@pytest.mark.parametrize(
+    ("heard", "homes", "expected"),
+    [
+        (975, 1000, Band.AHEAD),
+        (950, 1000, Band.ON_TARGET),
+        (900, 1000, Band.JUST_SHORT),
+        (800, 1000, Band.SHORT),
+        (799, 1000, Band.FAR_SHORT),
+        (0, 1, Band.ON_TARGET),  # one is always allowed
+        (0, 0, None),
+    ],
+)
+def test_homes_heard_are_banded_by_their_share(heard: int, homes: int, expected: Band | None) -> None:
+    assert coverage_band(heard, homes) is expected

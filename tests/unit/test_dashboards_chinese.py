@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import dashboards
-from dashboards import performance_words, phrases
+from dashboards import household_words, performance_words, phrases
 from dashboards.languages import CHINESE, ENGLISH, translator
 from dashboards.pages.tasks import REASONS
 from dashboards.refusal_words import retold, with_names
@@ -36,7 +36,7 @@ def _said_in_code() -> Iterator[str]:
 
 def _said_for_codes() -> Iterator[str]:
     words: list[Mapping[str, str]] = [REASONS]
-    for module in (phrases, performance_words):
+    for module in (phrases, performance_words, household_words):
         for name, value in vars(module).items():
             if name.isupper() and isinstance(value, Mapping) and name != "_WORDS":
                 words.append(value)

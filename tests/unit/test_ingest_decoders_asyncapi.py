@@ -15,7 +15,7 @@ import yaml
 from ingest.decoders import TOPICS, decode
 from ingest.decoders.dispatch import MAX_PAYLOAD
 from ingest.decoders.senml import MAX_RECORDS
-from ingest.decoders.senml_cbor import _LABELS
+from ingest.decoders.senml_cbor import LABELS
 from ingest.directory import Directory, Owner
 from ingest.records import Message
 from ingest.validation import validate
@@ -104,7 +104,7 @@ def test_limits_and_labels_are_those_of_the_code() -> None:
     assert "1 MiB" in description
     assert found("#/components/schemas/senmlPack")["maxItems"] == MAX_RECORDS
     labels = re.findall(r"(\w+) (-?\d)", found("#/components/messages/senmlCborPack")["payload"]["description"])
-    assert {int(number): label for label, number in labels if label != "tag"} == _LABELS
+    assert {int(number): label for label, number in labels if label != "tag"} == LABELS
 
 
 @pytest.mark.parametrize(("channel", "name", "payload"), list(examples()))

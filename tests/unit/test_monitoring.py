@@ -24,8 +24,11 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8
 SCRAPING = yaml.safe_load((ROOT / "dashboards/prometheus/prometheus.yml").read_text(encoding="utf-8"))
 ALERTS = yaml.safe_load((ROOT / "dashboards/prometheus/alerts.yml").read_text(encoding="utf-8"))
 RULES: list[dict[str, Any]] = [rule for group in ALERTS["groups"] for rule in group["rules"]]
-BOARD = json.loads((ROOT / "dashboards/grafana/boards/service-health.json").read_text(encoding="utf-8"))
-PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
+BOARDS: dict[str, dict[str, Any]] = {
+    file.stem: json.loads(file.read_text(encoding="utf-8"))
+    for file in sorted((ROOT / "dashboards/grafana/boards").glob("*.json"))
+}
+PANELS = [panel for board in BOARDS.values() for panel in board["panels"] if panel["type"] != "row"]
 SOURCES = ROOT / "dashboards/grafana/provisioning"
 
 
@@ -53,7 +56,10 @@ def _series() -> dict[str, set[str]]:
 
 SERIES = _series()
 ASKED = {rule["alert"]: rule["expr"] for rule in RULES} | {
-    f"{panel['title']} {target['refId']}": target["expr"] for panel in PANELS for target in panel["targets"]
+    f"{name}: {panel['title']} ({panel['id']}) {target['refId']}": target["expr"]
+    for name, board in BOARDS.items()
+    for panel in board["panels"]
+    for target in panel.get("targets", [])
 }
 
 
@@ -126,12 +132,30 @@ def test_the_board_is_provisioned_with_its_source() -> None:
     assert home == f"{provider['options']['path']}/service-health.json"
 
 
-def test_no_panel_lies_on_another() -> None:
+def test_there_is_a_board_for_each_question() -> None:
+    assert set(BOARDS) == {"service-health", "ingest", "detection", "response-times"}
+    assert {board["uid"] for board in BOARDS.values()} == {f"shouwang-{name}" for name in BOARDS}
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_no_panel_lies_on_another(name: str) -> None:
     taken: set[tuple[int, int]] = set()
-    for panel in BOARD["panels"]:
+    for panel in BOARDS[name]["panels"]:
         at = panel["gridPos"]
         cells = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
         assert at["x"] + at["w"] <= 24
         assert not cells & taken
         taken |= cells
-    assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
+    assert len({panel["id"] for panel in BOARDS[name]["panels"]}) == len(BOARDS[name]["panels"])
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_legend_names_only_what_its_query_keeps(name: str) -> None:
+    legends = {
+        f"{board}: {panel['title']} ({panel['id']}) {target['refId']}": target["legendFormat"]
+        for board, one in BOARDS.items()
+        for panel in one["panels"]
+        for target in panel.get("targets", [])
+    }
+    kept = {word for group in re.findall(r"by \((.+?)\)", ASKED[name]) for word in re.findall(r"\w+", group)}
+    assert set(re.findall(r"\{\{(\w+)\}\}", legends.get(name, ""))) <= kept

@@ -13,7 +13,7 @@ from registry.refusals import InvalidValueError, RegistryFileError
 
 HEADERS = {
     "areas": "code,level,name",
-    "households": "id,area,zone,language,category,risk,address,caseworker,note",
+    "households": "id,area,zone,language,category,risk,address,caseworker,note,coordinates",
     "people": "id,name,role,household,area,phone,language,channel,address",
     "contacts": "household,position,person,relation",
     "devices": "id,household,gateway,model",
@@ -77,10 +77,10 @@ def test_a_column_misspelt_is_told_with_what_was_meant() -> None:
 
 def test_lines_are_those_of_the_file_whatever_stands_in_cells() -> None:
     rows = (
-        'h2,5001,Asia/Shanghai,en,other,low,"two\r\nlines",,"and\nthree\nmore"\r\n'
+        'h2,5001,Asia/Shanghai,en,other,low,"two\r\nlines",,"and\nthree\nmore",\r\n'
         "\r\n"
-        ",,,,,,,,\r\n"
-        "h3,5001,Asia/Shanghai,en,other,low,,,\r\n"
+        ",,,,,,,,,\r\n"
+        "h3,5001,Asia/Shanghai,en,other,low,,,,\r\n"
     )
     content = f"\ufeff{HEADERS['households']}\r\n{rows}".encode()
     assert problems(households=content) == [

@@ -35,6 +35,7 @@ _names = _texts.map(lambda text: text.replace("\n", " ").strip()).filter(bool)
 _ids = st.text(st.sampled_from("abcXYZ019-_.:仪表\"',;=\ufeff"), min_size=1, max_size=8)
 _languages = st.sampled_from(["zh_CN", "en", "yue", "zh_Hant_HK"])
 _zones = st.sampled_from(["Asia/Shanghai", "Asia/Urumqi", "Europe/Berlin", "America/St_Johns", "UTC"])
+_places = st.sampled_from(["", "23.12911,113.26439", "-33.86880,-151.20930"])
 _phones = st.none() | st.integers(100, 199).map(lambda number: f"+12025550{number}")
 _addresses = st.sampled_from(["https://example.org/hook?x=1", "https://[2001:db8::1]:8443/"])
 _moments = st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 30)).map(  # noqa: DTZ001 (zone follows)
@@ -61,7 +62,8 @@ def registries(draw: st.DrawFn) -> Registry:
     caseworkers = [person.id for person in staff if person.role == "caseworker"]
     households = [
         Household(id_, draw(codes), draw(_zones), draw(_languages), draw(st.sampled_from(CATEGORIES)),
-                  draw(st.sampled_from(RISKS)), draw(_texts), draw(st.sampled_from([None, *caseworkers])), draw(_texts))
+                  draw(st.sampled_from(RISKS)), draw(_texts), draw(st.sampled_from([None, *caseworkers])), draw(_texts),
+                  draw(_places))
         for id_ in draw(st.lists(_ids, max_size=4, unique=True))
     ]  # fmt: skip
     residents, contacts, devices, absences = [], [], [], []
