@@ -37,7 +37,8 @@ class Change:
     """All that one command does to one alert; saved in one transaction or not at all.
 
     `steps`, `tasks`, `notifications` and `messages` are new or altered. `cancel_steps` cancels every pending step
-    that is not among `steps`, `cancel_notifications` every queued notification, `cancel_tasks` every task of
+    that is not among `steps`, but for follow-ups, which somebody was promised; `cancel_notifications` cancels every
+    queued notification, `cancel_tasks` every task of
     these kinds that is neither done nor among `tasks`. `at` is the engine's clock.
     """
 

@@ -126,8 +126,9 @@ def usual(messages: Sequence[Message], directory: Directory, oldest: int, newest
     sensor = np.fromiter(map(directory.sensors.get, names, repeat(0)), np.int32, len(names))
     unit = np.fromiter(map(_UNITS.get, units, repeat(_NO_UNIT)), np.intp, len(units))
     quantity = directory.quantity[sensor]
-    value = np.array(values) * _FACTOR[quantity, unit] + _OFFSET[quantity, unit]
-    seconds = base[message_of] + np.array(times)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large for a number is out of every range, too
+        value = np.array(values) * _FACTOR[quantity, unit] + _OFFSET[quantity, unit]
+        seconds = base[message_of] + np.array(times)
     near = np.abs(seconds) < FARTHEST
     time = np.rint(np.where(near, seconds, 0.0) * _MICROS).astype(np.int64)
     time += np.where(seconds < RELATIVE_BELOW, received, 0)

@@ -148,7 +148,7 @@ class MemoryBook(MemoryOutbox, MemoryStorms):
         if change.cancel_steps:
             kept = {step.no for step in change.steps}
             for step in self.pending(alert.id):
-                if step.no not in kept:
+                if step.no not in kept and step.action.do is not Do.FOLLOW_UP:
                     self.put_step(replace(step, status=StepStatus.CANCELLED))
         if change.cancel_notifications:
             self.cancel_messages(alert.id)

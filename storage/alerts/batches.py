@@ -75,7 +75,8 @@ SELECT alert, no, due, action, status, ran_at, result FROM jsonb_populate_record
 {SAVE_STEP[SAVE_STEP.index("ON CONFLICT") :]}
 """
 _CANCEL_STEPS = """
-UPDATE step SET status = 'cancelled' WHERE alert = ANY (%(alerts)s) AND status = 'pending'
+UPDATE step SET status = 'cancelled'
+WHERE alert = ANY (%(alerts)s) AND status = 'pending' AND action ->> 'do' <> 'follow_up'
   AND NOT EXISTS (
       SELECT FROM unnest(%(of)s::uuid[], %(no)s::integer[]) AS kept (alert, no)
       WHERE (kept.alert, kept.no) = (step.alert, step.no)

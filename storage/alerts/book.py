@@ -95,7 +95,8 @@ VALUES (%(alert)s, %(seq)s, %(at)s, %(actor)s, %(kind)s, %(detail)s)
 """
 
 _CANCEL_STEPS = """
-UPDATE step SET status = 'cancelled' WHERE alert = %(alert)s AND status = 'pending' AND no <> ALL (%(but)s)
+UPDATE step SET status = 'cancelled'
+WHERE alert = %(alert)s AND status = 'pending' AND no <> ALL (%(but)s) AND action ->> 'do' <> 'follow_up'
 """
 SAVE_STEP = """
 INSERT INTO step (alert, no, due, action, status, ran_at, result)

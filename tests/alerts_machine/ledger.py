@@ -56,7 +56,11 @@ class Ledger(MemoryBook):
                 assert step.ran_at == step.due == change.at, f"a step runs when it is due: {step}"
                 assert step.result, "a step says what came of it"
                 self._check_effect(change, step)
-        taken_back = [no for no, step in known.items() if step.status is StepStatus.PENDING and no not in kept]
+        taken_back = [
+            no
+            for no, step in known.items()
+            if step.status is StepStatus.PENDING and no not in kept and step.action.do is not Do.FOLLOW_UP
+        ]
         if change.cancel_steps and taken_back:
             self.met.update(f"cancelled {known[no].action.do}" for no in taken_back)
             assert {event.kind for event in change.events} & _TAKES_BACK, "who cancels a step says why"

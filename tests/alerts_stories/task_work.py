@@ -360,6 +360,22 @@ class TaskWork:
         calls = [person for _, person, medium in world.sent() if (person, medium) == ("zhao", "call")]
         assert len(calls) > 2, "the ladder's end is repeated until somebody holds the alert"
 
+    def test_a_promised_follow_up_outlasts_whatever_becomes_of_the_alert(self, world: World) -> None:
+        alert = world.take(finding(severity=Severity.HIGH))[0]
+        world.run()
+        sms = next(one for one in world.shelves.all_notifications() if one.medium is Medium.SMS)
+        with world.books() as book:
+            note_result(book, sms.id, NotificationStatus.FAILED, world.now, trouble=Trouble.BAD_ADDRESS)
+        (correct,) = world.shelves.all_tasks()
+        day = date(2026, 3, 17)
+        with world.books() as book:
+            desk.record_outcome(book, correct.id, "person:wang", Outcome.OTHER, "", world.now, follow_up_on=day)
+            desk.acknowledge(book, alert, "person:zhao", world.now)
+            desk.close(book, alert, "person:zhao", Outcome.FOUND_WELL, "on the telephone", world.now)
+        world.take(replace(finding(severity=Severity.HIGH, cleared=True), time=world.now))
+        world.wait(NOON + 7 * DAY - 3 * HOUR - world.now)
+        assert [task.follow_up for task in world.shelves.all_tasks()] == [False, True]
+
     def test_a_follow_up_that_nobody_makes_is_heard_of_up_to_the_city(self, world: World) -> None:
         visit = _visit(world)
         with world.books() as book:

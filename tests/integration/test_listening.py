@@ -385,8 +385,8 @@ def test_what_can_be_learned_waits_for_a_look_with_nothing_under_way(house: Hous
     with psycopg.connect(house.database) as conn:
         conn.execute(
             "INSERT INTO alert (id, household, kind, rule, severity, status, onset, raised_at, opened_at, score, facts,"
-            " sources, policy) VALUES (gen_random_uuid(), 'hh-1', 'inactivity', 'r', 3, 'unacknowledged', now(), now(), now(), 1,"
-            " '{}', '{}', '{}')"
+            " sources, policy) VALUES (gen_random_uuid(), 'hh-1', 'inactivity', 'r', 3, 'unacknowledged', now(), now(),"
+            " now(), 1, '{}', '{}', '{}')"
         )
         conn.execute(
             "INSERT INTO verdict (alert, household, kind, at, real, visited)"

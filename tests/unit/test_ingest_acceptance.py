@@ -159,6 +159,8 @@ def test_the_usual_way_is_read_by_columns(pack: list[dict[str, Any]]) -> None:
         [VOLUME] * 10_001,
         b"[",
         b"\xff",
+        [VOLUME, VOLUME | {"u": "m3", "v": 1.7e308}],
+        [{"bt": 1.7e308} | VOLUME | {"t": 1.7e308}],
     ],
 )
 def test_what_is_unusual_in_one_record_leaves_its_pack_to_the_decoders(pack: Any) -> None:
