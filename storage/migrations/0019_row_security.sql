@@ -50,19 +50,39 @@ BEGIN
     EXECUTE format('GRANT SELECT %s ON %s TO %I', columns, which, reader);
 END $$;
 
--- What is in scope, for the conditions below. These are the owner's views: a condition that read the tables themselves would
--- have their conditions in it, and those others again, and to plan all that would take longer than to carry it out.
+-- What a reader sees, for the conditions below, asked of the tables themselves as their owner: a condition that read them as
+-- the reader would have their conditions in it, and those others again. Conditions are planned with each query, these
+-- functions once in a session; where a query looks at hundreds of rows, to plan costs less than to call (`home_in_scope`).
 CREATE VIEW home_in_scope AS SELECT id FROM household WHERE in_scope(area);
-CREATE VIEW alert_in_scope AS
-SELECT a.id FROM alert a JOIN household h ON h.id = a.household WHERE in_scope(h.area);
-CREATE VIEW message_in_scope AS
-SELECT n.id FROM notification n JOIN alert a ON a.id = n.alert JOIN household h ON h.id = a.household
-WHERE in_scope(h.area);
-CREATE VIEW device_in_scope AS
-SELECT d.id, d.gateway FROM device d JOIN household h ON h.id = d.household WHERE in_scope(h.area);
-CREATE VIEW contact_in_scope AS
-SELECT c.person FROM contact c JOIN household h ON h.id = c.household WHERE in_scope(h.area);
-CREATE VIEW staff_in_scope AS SELECT id FROM person WHERE in_scope(area);
+DO $do$
+DECLARE
+    asked record;
+BEGIN
+    FOR asked IN
+        SELECT * FROM (VALUES
+            ('sees_home', 'home text', '%1$I.household h WHERE h.id = home'),
+            ('sees_alert', 'which uuid',
+                '%1$I.alert a JOIN %1$I.household h ON h.id = a.household WHERE a.id = which'),
+            ('sees_message', 'which uuid',
+                '%1$I.notification n JOIN %1$I.alert a ON a.id = n.alert JOIN %1$I.household h ON h.id = a.household '
+                'WHERE n.id = which'),
+            ('sees_device', 'which text',
+                '%1$I.device d JOIN %1$I.household h ON h.id = d.household WHERE d.id = which'),
+            ('sees_gateway', 'which text',
+                '%1$I.device d JOIN %1$I.household h ON h.id = d.household WHERE d.gateway = which'),
+            ('sees_contact', 'who text',
+                '%1$I.contact c JOIN %1$I.household h ON h.id = c.household WHERE c.person = who'),
+            ('sees_staff', 'who text', '%1$I.person h WHERE h.id = who')
+        ) AS asked (name, given, found)
+    LOOP
+        EXECUTE format($sql$
+            CREATE FUNCTION %s(%s) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER COST 20 AS $body$
+            BEGIN
+                RETURN EXISTS (SELECT FROM %s AND %I.in_scope(h.area));
+            END $body$
+        $sql$, asked.name, asked.given, format(asked.found, current_schema()), current_schema());
+    END LOOP;
+END $do$;
 
 -- Who is who: names for what other tables say of people in part ('person:ID'). By that nobody can be looked up in `person`
 -- itself without going through all of it: what a row that may not be seen is compared with must tell nothing of it, and
@@ -71,18 +91,16 @@ CREATE VIEW seen_staff AS
 SELECT p.id, p.name, p.role, p.area FROM person p
 WHERE p.area IS NOT NULL AND (in_scope(p.area) OR around_scope(p.area));
 CREATE VIEW seen_person AS
-SELECT p.id, p.name, p.role, p.household, p.area FROM person p
+SELECT p.id, p.name, p.role, p.household, p.area, p.language FROM person p
 WHERE in_scope('')
     OR CASE WHEN p.area IS NOT NULL THEN in_scope(p.area) OR around_scope(p.area)
-            ELSE EXISTS (SELECT FROM home_in_scope h WHERE h.id = p.household)
-                OR EXISTS (SELECT FROM contact_in_scope c WHERE c.person = p.id) END;
+            ELSE sees_home(p.household) OR sees_contact(p.id) END;
 
-GRANT SELECT ON home_in_scope, alert_in_scope, message_in_scope, device_in_scope, contact_in_scope, staff_in_scope,
-    seen_staff, seen_person TO shouwang_reader;
+GRANT SELECT ON home_in_scope, seen_staff, seen_person TO shouwang_reader;
 
 -- Each condition asks first whether everything is in scope, once for a query and not for each row: that is its `SELECT`.
--- `OFFSET 0` has it look each row up: else PostgreSQL may first put together all that is in scope, which of a city takes
--- longer than the hundred rows of a page.
+-- `OFFSET 0` has it look each home up: else PostgreSQL may first put together all that are in scope, which of a city takes
+-- longer than the rows of a page.
 
 -- registry ---------------------------------------------------------------------------------------------------
 
@@ -92,19 +110,22 @@ CALL confine('household', 'in_scope(area)');
 CALL confine('person', $$
     (SELECT in_scope(''))
     OR CASE WHEN area IS NOT NULL THEN in_scope(area) OR around_scope(area)
-            ELSE EXISTS (SELECT FROM home_in_scope h WHERE h.id = person.household)
-                OR EXISTS (SELECT FROM contact_in_scope c WHERE c.person = person.id) END
+            ELSE sees_home(household) OR sees_contact(id) END
 $$);
-CALL confine('contact', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = contact.household OFFSET 0) $$);
-CALL confine('absence', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = absence.household OFFSET 0) $$);
-CALL confine('device', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = device.household OFFSET 0) $$);
-CALL confine('sensor', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM device_in_scope d WHERE d.id = sensor.device OFFSET 0) $$);
+CALL confine('contact', $$
+    (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = contact.household OFFSET 0)
+$$);
+CALL confine('absence', $$
+    (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = absence.household OFFSET 0)
+$$);
+CALL confine('device', $$
+    (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = device.household OFFSET 0)
+$$);
+CALL confine('sensor', $$ (SELECT in_scope('')) OR sees_device(device) $$);
 
 -- telemetry --------------------------------------------------------------------------------------------------
 
-CALL confine('quarantine', $$
-    (SELECT in_scope('')) OR EXISTS (SELECT FROM device_in_scope d WHERE d.gateway = quarantine.gateway OFFSET 0)
-$$);
+CALL confine('quarantine', $$ (SELECT in_scope('')) OR sees_gateway(gateway) $$);
 
 -- TimescaleDB has no row security for what is compressed, so `reading` and its aggregates are not granted at all. They
 -- are read through a view and functions that ask for the sensor's household themselves, with and without TimescaleDB.
@@ -145,18 +166,24 @@ END $do$;
 
 -- alerts -----------------------------------------------------------------------------------------------------
 
-CALL confine('alert', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = alert.household OFFSET 0) $$);
-CALL confine('finding', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = finding.household OFFSET 0) $$);
-CALL confine('verdict', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = verdict.household OFFSET 0) $$);
-CALL confine('task', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = task.household OFFSET 0) $$);
-CALL confine('alert_event', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM alert_in_scope a WHERE a.id = alert_event.alert OFFSET 0) $$);
-CALL confine('step', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM alert_in_scope a WHERE a.id = step.alert OFFSET 0) $$);
-CALL confine('notification', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM alert_in_scope a WHERE a.id = notification.alert OFFSET 0) $$);
-CALL confine('twilio_event', $$
-    (SELECT in_scope('')) OR EXISTS (SELECT FROM message_in_scope n WHERE n.id = twilio_event.notification OFFSET 0)
+CALL confine('alert', $$
+    (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = alert.household OFFSET 0)
 $$);
-CALL confine('opted_out', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM seen_person p WHERE p.id = opted_out.person) $$);
-CALL confine('wrong_address', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM seen_person p WHERE p.id = wrong_address.person) $$);
+CALL confine('finding', $$
+    (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = finding.household OFFSET 0)
+$$);
+CALL confine('verdict', $$
+    (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = verdict.household OFFSET 0)
+$$);
+CALL confine('task', $$
+    (SELECT in_scope('')) OR EXISTS (SELECT FROM home_in_scope h WHERE h.id = task.household OFFSET 0)
+$$);
+CALL confine('alert_event', $$ (SELECT in_scope('')) OR sees_alert(alert) $$);
+CALL confine('step', $$ (SELECT in_scope('')) OR sees_alert(alert) $$);
+CALL confine('notification', $$ (SELECT in_scope('')) OR sees_alert(alert) $$);
+CALL confine('twilio_event', $$ (SELECT in_scope('')) OR sees_message(notification) $$);
+CALL confine('opted_out', 'EXISTS (SELECT FROM seen_person p WHERE p.id = opted_out.person)');
+CALL confine('wrong_address', 'EXISTS (SELECT FROM seen_person p WHERE p.id = wrong_address.person)');
 CALL confine('audit_event', $$ in_scope(coalesce(area, '')) $$);
 
 -- What tells of the service itself is no household's: it is in the scope of whoever got it. That it is not about a home
@@ -164,19 +191,16 @@ CALL confine('audit_event', $$ in_scope(coalesce(area, '')) $$);
 CREATE FUNCTION tells_of_the_service(message uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 RETURN NOT EXISTS (SELECT FROM notification n WHERE n.id = message);
 CALL confine('handset_message', $$
-    (SELECT in_scope(''))
-    OR EXISTS (SELECT FROM message_in_scope n WHERE n.id = handset_message.id OFFSET 0)
-    OR EXISTS (SELECT FROM staff_in_scope p WHERE p.id = handset_message.person OFFSET 0)
-       AND tells_of_the_service(handset_message.id)
+    (SELECT in_scope('')) OR sees_message(id) OR sees_staff(person) AND tells_of_the_service(id)
 $$);
 
 CALL confine('incident', 'in_scope(area) OR around_scope(area)');
-CALL confine('incident_share', $$ (SELECT in_scope('')) OR EXISTS (SELECT FROM incident i WHERE i.id = incident_share.incident) $$);
+CALL confine('incident_share', 'EXISTS (SELECT FROM incident i WHERE i.id = incident_share.incident)');
 CALL confine('storm', 'in_scope(area) OR around_scope(area)');
 CALL confine('maintenance', 'in_scope(area) OR household IS NULL AND around_scope(area)');
 CALL confine('oncall_schedule', 'in_scope(area)');
-CALL confine('oncall_override', $$ EXISTS (SELECT FROM oncall_schedule s WHERE s.id = oncall_override.schedule) $$);
-CALL confine('oncall_handover', $$ EXISTS (SELECT FROM oncall_schedule s WHERE s.id = oncall_handover.schedule) $$);
+CALL confine('oncall_override', 'EXISTS (SELECT FROM oncall_schedule s WHERE s.id = oncall_override.schedule)');
+CALL confine('oncall_handover', 'EXISTS (SELECT FROM oncall_schedule s WHERE s.id = oncall_handover.schedule)');
 
 -- What is wrong with the service concerns everybody; the households it names only those who see everything.
 CREATE VIEW seen_service_alert WITH (security_barrier) AS

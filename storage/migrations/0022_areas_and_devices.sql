@@ -265,9 +265,7 @@ CREATE INDEX verdict_visited ON verdict (at) INCLUDE (household, real) WHERE vis
 CALL confine('area_shape', 'in_scope(area) OR around_scope(area)');
 CALL confine('area_home', 'in_scope(area)');
 CALL confine('alert_story', 'in_scope(area)');
-CALL confine('device_trouble', $$
-    (SELECT in_scope('')) OR EXISTS (SELECT FROM device_in_scope d WHERE d.id = device_trouble.device)
-$$);
+CALL confine('device_trouble', $$ (SELECT in_scope('')) OR sees_device(device) $$);
 CALL confine('device_trouble', 'EXISTS (SELECT FROM device d WHERE d.id = device_trouble.device)', 'shouwang_vendor');
 
 -- The last readings of each sensor of a device, the newest first, and when they were heard, where that is still known.

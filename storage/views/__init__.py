@@ -21,7 +21,8 @@ class View:
     """A connection, and the area code prefix its reader answers for ('' is everywhere).
 
     `gateways` are those whose devices alone their vendor sees; None of everybody else. The database confines each query
-    too (`storage.scoping`), so that one which forgets its scope shows nothing else; through `conn` itself one is its owner.
+    too (`storage.scoping`), so that one which forgets its scope shows nothing else; through `conn` itself one is its
+    owner.
     """
 
     conn: Connection

@@ -145,7 +145,7 @@ SELECT n.id, n.step, n.person, p.name AS person_name, n.role, n.phone, n.channel
 FROM notification n
 JOIN alert a ON a.id = n.alert
 JOIN household h ON h.id = a.household
-LEFT JOIN person p ON p.id = n.person
+LEFT JOIN seen_person p ON p.id = n.person
 LEFT JOIN handset_message m ON m.id = n.id
 WHERE n.alert = %(id)s AND starts_with(h.area, %(scope)s)
 ORDER BY n.created_at, n.id LIMIT %(limit)s OFFSET %(skip)s

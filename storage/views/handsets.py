@@ -16,7 +16,7 @@ FROM handset_message m
 LEFT JOIN notification n ON n.id = m.id
 LEFT JOIN alert a ON a.id = n.alert
 LEFT JOIN household h ON h.id = a.household
-LEFT JOIN person p ON p.id = m.person
+LEFT JOIN seen_person p ON p.id = m.person
 WHERE starts_with(coalesce(h.area, p.area, ''), %(scope)s)
 """
 """What tells of the service itself is no household's: it is in the scope of whoever got it."""
@@ -32,7 +32,7 @@ FROM handset_message m
 LEFT JOIN notification n ON n.id = m.id
 LEFT JOIN alert a ON a.id = n.alert
 LEFT JOIN household h ON h.id = a.household
-LEFT JOIN person p ON p.id = m.person
+LEFT JOIN seen_person p ON p.id = m.person
 WHERE starts_with(coalesce(h.area, p.area, ''), %(scope)s)
   AND (%(after)s::text IS NULL OR m.phone_index > decode(%(after)s, 'hex'))
   AND (%(phone)s::bytea[] IS NULL OR m.phone_index = ANY (%(phone)s))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from psycopg import Connection
 from psycopg.types.json import Jsonb
@@ -38,7 +38,8 @@ _BEFALLEN = (
     """INSERT INTO absence (household, starts, ends, reason)
        VALUES (%(household)s, %(now)s + interval '1 day', %(now)s + interval '2 days', %(mark)s || ' reason')""",
     """INSERT INTO quarantine (digest, at, gateway, topic, payload, reason, place, detail)
-       VALUES (%(mark)s::bytea, %(now)s, %(gateway)s, 'telemetry/' || %(gateway)s || '/senml', (%(mark)s || ' payload')::bytea,
+       VALUES (%(mark)s::bytea, %(now)s, %(gateway)s, 'telemetry/' || %(gateway)s || '/senml',
+               (%(mark)s || ' payload')::bytea,
                'unknown_device', '[0].n', %(mark)s || ' detail')""",
     """INSERT INTO finding (household, kind, rule, source, onset, phase, severity, time, score, facts)
        VALUES (%(household)s, 'offline', 'offline', %(device)s, %(now)s, 'raised', 1, %(now)s, 1,
@@ -46,7 +47,8 @@ _BEFALLEN = (
                                   'gaps', 0, 'usual', 900.0))""",
     """INSERT INTO twilio_event (sid, what, at, notification, phone, said)
        VALUES (%(mark)s, 'voice', %(now)s, %(message)s, '', '')""",
-    """INSERT INTO area_shape VALUES (%(area)s, '{"type": "MultiPolygon", "coordinates": [[[[0, 0], [0, 1], [1, 1], [0, 0]]]]}')""",
+    """INSERT INTO area_shape
+       VALUES (%(area)s, '{"type": "MultiPolygon", "coordinates": [[[[0, 0], [0, 1], [1, 1], [0, 0]]]]}')""",
     "INSERT INTO opted_out VALUES (%(resident)s, 'twilio', 'sms', %(now)s)",
     "INSERT INTO wrong_address VALUES (%(contact)s, 'twilio', %(mark)s::bytea, %(now)s)",
     """INSERT INTO verdict (alert, household, kind, at, real, visited)
@@ -67,7 +69,8 @@ _BEFALLEN = (
 )
 _WORK = """
 INSERT INTO maintenance (area, household, gateway, starts, ends, reason, made_by, made_at)
-VALUES (%(area)s, NULL, %(gateway)s, %(now)s + interval '1 day', %(now)s + interval '2 days', %(mark)s || ' pipes', 'system', %(now)s)
+VALUES (%(area)s, NULL, %(gateway)s, %(now)s + interval '1 day', %(now)s + interval '2 days', %(mark)s || ' pipes',
+        'system', %(now)s)
 RETURNING id
 """
 _EMPTY = (
@@ -108,7 +111,7 @@ class District:
         return f"{self.mark.lower()}-desk"
 
     def marks(self) -> tuple[str, ...]:
-        """Return what nobody outside may see: names, numbers, addresses and ids; of a number also what masking leaves."""
+        """Return what nobody outside may see: names, numbers, addresses, ids, and what masking leaves of a number."""
         found = {str(getattr(self, one.name)) for one in fields(self) if one.name not in ("number", "resident")}
         found |= {self.schedule, f"*{self.phone[-4:]}", f"*{self.contact_phone[-4:]}"}
         return tuple(sorted(found - {"None", ""}))
@@ -128,6 +131,16 @@ def east() -> District:
         "Orientalia", EAST, "hh-3", "r-3", "吴奶奶", "东街 3 号", "+8613812340003", "cw-east", "Zhao Min", "meter-3",
         "gw-east", "niece-of-orientalia", "+8613812347733",
         incident=UUID("eeeeeeee-0000-4000-8000-000000000001"), override=UUID("eeeeeeee-0000-4000-8000-000000000002"),
+    )  # fmt: skip
+
+
+def nowhere() -> District:
+    """Return a district that there is not, nor anything of it."""
+    texts = (f"nowhere-{number}" for number in range(13))
+    mark, code, household, resident, name, address, _, caseworker, other, device, gateway, contact, _ = texts
+    return District(
+        mark, code, household, resident, name, address, "+8613899999999", caseworker, other, device, gateway, contact,
+        "+8613899999998", uuid4(), uuid4(), uuid4(), 10**9, "nowhere", uuid4(), uuid4(),
     )  # fmt: skip
 
 
@@ -153,9 +166,12 @@ def befall(site: Site, district: District) -> None:
     site.store(district.device, "volume", [(NOON - timedelta(hours=n), 1000.0 + n, 1.0, 0) for n in range(1, 30)])
     with site.pool.connection() as conn:
         district.task = _one(conn, "SELECT id FROM task WHERE alert = %s", district.alert)
-        district.message = _one(conn, "SELECT id FROM notification WHERE alert = %s AND role = 'resident' LIMIT 1", district.alert)
+        district.message = _one(
+            conn, "SELECT id FROM notification WHERE alert = %s AND role = 'resident' LIMIT 1", district.alert
+        )
         registry.add_person(
-            conn, Person(district.contact, f"{district.mark} niece", "contact", None, None, district.contact_phone, "en")
+            conn,
+            Person(district.contact, f"{district.mark} niece", "contact", None, None, district.contact_phone, "en"),
         )
         registry.add_contact(conn, Contact(district.household, 2, district.contact, f"{district.mark} relation"))
         for sql in _BEFALLEN:

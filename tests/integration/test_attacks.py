@@ -1,4 +1,4 @@
-"""What strangers try: forms of other sites, scripts in texts, links that lead away, ids and cursors, links used again."""
+"""What strangers try: forms of other sites, scripts in texts, links that lead away, and links used again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 import pytest
-from httpx import Response
+from httpx2 import Response
 
+from alerts.channels.twilio.signature import Signatures
 from dashboards.access import COOKIE
 from registry.instants import DAY, MINUTE, to_datetime, to_micros
 from registry.model import Device, Household, Person, Registry
@@ -21,7 +22,7 @@ from storage import registry, sessions, tokens, trail
 from tests.integration.dashboards_site import NOON, TOWN, WEST, Site, open_site
 from tests.integration.districts import District, befall, west
 from tests.integration.test_access_matrix import EVERYBODY, TABLE, _addresses, _path
-from tests.integration.twilio_line import LINKS, PUBLIC, Signatures
+from tests.integration.twilio_line import LINKS, PUBLIC
 
 MARK: Final = "xss-mark"
 EVIL: Final = f"\"'><{MARK} onload=alert(1)>"
@@ -44,10 +45,13 @@ _SET: Final = (
     "UPDATE contact SET relation = %(evil)s",
     "UPDATE absence SET reason = %(evil)s",
     "UPDATE device SET model = %(evil)s",
-    "UPDATE quarantine SET topic = %(evil)s, payload = convert_to(%(evil)s, 'UTF8'), reason = %(evil)s, place = %(evil)s, detail = %(evil)s",
+    """UPDATE quarantine SET topic = %(evil)s, payload = convert_to(%(evil)s, 'UTF8'), reason = %(evil)s,
+                             place = %(evil)s,
+                             detail = %(evil)s""",
     "UPDATE maintenance SET reason = %(evil)s, gateway = %(evil)s, made_by = %(evil)s",
     "UPDATE incident SET source = %(evil)s, facts = facts || jsonb_build_object('gateway', %(evil)s::text)",
-    "UPDATE alert SET note = %(evil)s, rule = %(evil)s, held_by = %(evil)s, status = 'acknowledged', acknowledged_at = %(now)s",
+    """UPDATE alert SET note = %(evil)s, rule = %(evil)s, held_by = %(evil)s, status = 'acknowledged',
+                        acknowledged_at = %(now)s""",
     "UPDATE task SET note = %(evil)s, reference = %(evil)s, done_by = %(evil)s",
     "UPDATE notification SET error = %(evil)s, answer = %(evil)s",
     "UPDATE handset_message SET answer = %(evil)s, answered_at = %(now)s",
@@ -55,9 +59,11 @@ _SET: Final = (
     "UPDATE oncall_override SET note = %(evil)s, entered_by = %(evil)s",
     """INSERT INTO alert_event (alert, seq, at, actor, kind, detail)
        SELECT alert.id, event_count + k.n, %(now)s, %(evil)s, k.kind,
-              jsonb_build_object('reason', %(evil)s::text, 'note', %(evil)s::text, 'person', %(evil)s::text, 'answer', %(evil)s::text,
-                                 'outcome', 'helped', 'meaning', 'unclear', 'why', %(evil)s::text, 'said', %(evil)s::text)
-       FROM alert, unnest(ARRAY['answered', 'closed', 'shelved', 'task_refused', 'acknowledged', 'note']) WITH ORDINALITY k (kind, n)""",
+              jsonb_build_object('reason', %(evil)s::text, 'note', %(evil)s::text, 'person', %(evil)s::text,
+                                 'answer', %(evil)s::text, 'outcome', 'helped', 'meaning', 'unclear',
+                                 'why', %(evil)s::text, 'said', %(evil)s::text)
+       FROM alert, unnest(ARRAY['answered', 'closed', 'shelved', 'task_refused', 'acknowledged', 'note'])
+           WITH ORDINALITY k (kind, n)""",
     "INSERT INTO service_alert (kind, since, count, detail) VALUES ('late_step', %(now)s, 1, %(evil)s)",
 )  # fmt: skip
 EVIL_TOWN: Final = Registry(
@@ -74,7 +80,9 @@ EVIL_TOWN: Final = Registry(
 
 @pytest.fixture
 def site(database: str) -> Iterator[Site]:
-    with open_site(database, links=LINKS, twilio=Signatures("token", PUBLIC), laboratory=Laboratory(database)) as opened:
+    with open_site(
+        database, links=LINKS, twilio=Signatures("token", PUBLIC), laboratory=Laboratory(database)
+    ) as opened:
         yield opened
 
 
@@ -117,9 +125,8 @@ def _harmless(answer: Response, where: object) -> None:
         assert seen.found == [], where
         assert f"<{MARK}" not in answer.text, where
     else:
-        kinds = ("application/json", "application/problem+json", "text/calendar", "text/csv", "text/plain",
-                 "application/manifest+json", "text/javascript", "application/javascript", "application/geo+json", "")  # fmt: skip
-        assert kind in kinds, (where, kind)
+        kinds = ("json", "problem+json", "manifest+json", "geo+json", "calendar", "csv", "plain", "javascript", "")
+        assert kind.rpartition("/")[2] in kinds, (where, kind)
 
 
 def test_forms_of_other_sites_are_refused(site: Site, here: District) -> None:
@@ -139,7 +146,9 @@ def test_forms_of_other_sites_are_refused(site: Site, here: District) -> None:
             answer = site.client.request(method, _path(path, here), headers=headers, follow_redirects=False, **sent)
             assert answer.status_code == 403, (route, stranger, answer.status_code)
     assert _state(site) == before
-    welcome = site.client.post(f"/alerts/{here.alert}/acknowledge", headers={**signed_in, **OURS}, follow_redirects=False)
+    welcome = site.client.post(
+        f"/alerts/{here.alert}/acknowledge", headers={**signed_in, **OURS}, follow_redirects=False
+    )
     assert welcome.status_code == 303
     assert _state(site) != before
 
@@ -161,7 +170,9 @@ def poisoned(site: Site, here: District) -> District:
         registry.save(conn, EVIL_TOWN)
         for sql in _SET:
             conn.execute(sql, {"evil": EVIL, "now": NOON})
-        trail.record(conn, actor=EVIL, role=EVIL, action="reveal", household="hh-1", detail={"reason": EVIL}, address=EVIL)
+        trail.record(
+            conn, actor=EVIL, role=EVIL, action="reveal", household="hh-1", detail={"reason": EVIL}, address=EVIL
+        )
     site.store(EVIL, "volume", [(NOON, 1.0, 1.0, 0)])
     return here
 
@@ -180,15 +191,18 @@ def test_texts_of_people_and_devices_are_only_ever_text(site: Site, poisoned: Di
             if MARK in answer.text:
                 shown.add(path)
     # Else nothing of what was set was looked at.
-    assert shown >= {"/", "/alerts/{alert_id}", "/tasks", "/oncall", "/areas/{code}", "/handsets", "/households/{household_id}",
-                     "/audit", "/devices", "/incidents/{incident_id}", "/api/v1/households", "/api/v1/quarantine"}  # fmt: skip
+    assert shown >= {
+        "/", "/alerts/{alert_id}", "/tasks", "/oncall", "/areas/{code}", "/handsets", "/households/{household_id}",
+        "/audit", "/devices", "/incidents/{incident_id}", "/api/v1/households", "/api/v1/quarantine",
+    }  # fmt: skip
 
 
 def test_what_is_asked_for_is_only_ever_text(site: Site, here: District) -> None:
-    asked = {name: EVIL for name in (
-        "q", "area", "kind", "status", "household", "assignee", "gateway", "reason", "week", "cursor", "days", "at", "actor",
-        "action", "since", "until", "from", "to", "every", "next", "error", "state", "code", "token", "text", "holder", "least",
-    )}  # fmt: skip
+    asked = dict.fromkeys((
+        "q", "area", "kind", "status", "household", "assignee", "gateway", "reason", "week", "cursor", "days", "at",
+        "actor", "action", "since", "until", "from", "to", "every", "next", "error", "state", "code", "token", "text",
+        "holder", "least",
+    ), EVIL)  # fmt: skip
     mine = {**_cookie(site, "operator", "", "do-1"), "Accept": "text/html"}
     for headers in (mine, {"Accept": "text/html"}):
         for method, path in _addresses():
@@ -198,19 +212,33 @@ def test_what_is_asked_for_is_only_ever_text(site: Site, here: District) -> None
                 params = asked if name is None else {name: EVIL}
                 if name is not None and method != "GET":
                     continue
+                sent = dict.fromkeys(("note", "reason", "name", "username", "person", "payload", "topic"), EVIL)
                 answer = site.client.request(
-                    method, _path(path, here), params=params, headers={**headers, **OURS}, follow_redirects=False,
-                    **({"data": dict.fromkeys(("note", "reason", "name", "username", "person", "payload", "topic"), EVIL)}
-                       if method == "POST" else {}),
-                )  # fmt: skip
+                    method,
+                    _path(path, here),
+                    params=params,
+                    headers={**headers, **OURS},
+                    follow_redirects=False,
+                    data=sent if method == "POST" else None,
+                )
                 assert answer.status_code < 500, (path, name, answer.text[:500])
                 _harmless(answer, (method, path, name))
     for path in ("/", "/alerts/", "/households/", "/areas/", "/api/v1/alerts/", "/a/", "/calendars/", "/nowhere/"):
         _harmless(site.client.get(path + quote(EVIL), headers=mine), path)
 
 
-AWAY: Final = ("//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "\\\\evil.example",
-               "javascript:alert(1)", "/%2F/evil.example", " //evil.example", "/\n/evil.example", "http:evil.example")  # fmt: skip
+AWAY: Final = (
+    "//evil.example",
+    "https://evil.example",
+    "/\\evil.example",
+    "/\t/evil.example",
+    "\\\\evil.example",
+    "javascript:alert(1)",
+    "/%2F/evil.example",
+    " //evil.example",
+    "/\n/evil.example",
+    "http:evil.example",
+)
 
 
 def test_no_link_leads_away(site: Site, here: District) -> None:
@@ -240,7 +268,12 @@ def test_no_link_leads_away(site: Site, here: District) -> None:
             continue
         sends = TABLE[route].sends
         sent: dict[str, Any] = sends(here) if sends is not None else {}
-        headers = {**signed_in, **sent.pop("headers", {}), "Referer": "https://evil.example/", "X-Forwarded-Host": "evil.example"}
+        headers = {
+            **signed_in,
+            **sent.pop("headers", {}),
+            "Referer": "https://evil.example/",
+            "X-Forwarded-Host": "evil.example",
+        }
         answer = site.client.request(method, _path(path, here), headers=headers, follow_redirects=False, **sent)
         if "location" in answer.headers:
             redirected += 1
@@ -265,23 +298,26 @@ def test_a_signed_link_answers_its_own_message_and_once(site: Site, here: Distri
     assert site.client.get(link, headers=headers).status_code == 200
     assert site.client.get(other, headers=headers).status_code == 403  # well signed, of no message
     token = link.removeprefix("/a/")
-    for forged in (token[:-2], token[:-1] + ("A" if token[-1] != "A" else "Q"), other.removeprefix("/a/")[:24] + token[24:],
-                   "", "x" * 50, token + token):  # fmt: skip
+    swapped = other.removeprefix("/a/")[:24] + token[24:]
+    for forged in (token[:-2], token[:-1] + ("A" if token[-1] != "A" else "Q"), swapped, "", "x" * 50, token + token):
         for method in ("GET", "POST"):
-            answer = site.client.request(method, f"/a/{forged}", headers=headers, data={"answer": "1"} if method == "POST" else None)
+            answer = site.client.request(
+                method, f"/a/{forged}", headers=headers, data={"answer": "1"} if method == "POST" else None
+            )
             assert answer.status_code in (403, 404), forged
             assert here.resident_name not in answer.text
     first = site.client.post(link, data={"answer": "2"}, headers=headers)
     told = _state(site)
     again = site.client.post(link, data={"answer": "2"}, headers=headers)
     assert (first.status_code, again.status_code) == (200, 200)
-    helped = [state for state in (told, _state(site))]
-    assert helped[0][0] == helped[1][0]  # no alert moved on a second time
+    assert _state(site)[0] == told[0]  # no alert moved on a second time
     site.now = to_datetime(now + DAY + MINUTE)
     for method in ("GET", "POST"):
         late = site.client.request(method, link, headers=headers, data={"answer": "1"} if method == "POST" else None)
         assert late.status_code == 410
-    assert not any(secret in site.client.get(link, headers=headers).text for secret in (here.address, here.phone, str(here.alert)))
+    assert not any(
+        secret in site.client.get(link, headers=headers).text for secret in (here.address, here.phone, str(here.alert))
+    )
 
 
 def test_a_link_is_no_session(site: Site, here: District) -> None:
@@ -300,11 +336,14 @@ def test_a_link_is_no_session(site: Site, here: District) -> None:
 
 _STATE: Final = """
 SELECT (SELECT array_agg(a::text ORDER BY a.id) FROM (SELECT id, status, held_by, outcome, help_at, note FROM alert) a),
-       (SELECT array_agg(t::text ORDER BY t.id) FROM task t), (SELECT array_agg(h::text ORDER BY h.id) FROM household h),
+       (SELECT array_agg(t::text ORDER BY t.id) FROM task t),
+       (SELECT array_agg(h::text ORDER BY h.id) FROM household h),
        (SELECT array_agg(p::text ORDER BY p.id) FROM person p), (SELECT array_agg(d::text ORDER BY d.id) FROM device d),
        (SELECT array_agg(c::text ORDER BY c.household, c.position) FROM contact c),
-       (SELECT array_agg(a::text ORDER BY a.id) FROM absence a), (SELECT array_agg(m::text ORDER BY m.id) FROM maintenance m),
-       (SELECT array_agg(o::text ORDER BY o.id) FROM oncall_override o), (SELECT count(*) FROM handset_message WHERE answer IS NOT NULL),
+       (SELECT array_agg(a::text ORDER BY a.id) FROM absence a),
+       (SELECT array_agg(m::text ORDER BY m.id) FROM maintenance m),
+       (SELECT array_agg(o::text ORDER BY o.id) FROM oncall_override o),
+       (SELECT count(*) FROM handset_message WHERE answer IS NOT NULL),
        (SELECT count(*) FROM token), (SELECT count(*) FROM account)
 """
 

@@ -85,7 +85,9 @@ def districts(site: Site) -> tuple[District, District]:
     for one in both:
         befall(site, one)
     with site.pool.connection() as conn:
-        conn.execute("INSERT INTO service_alert (kind, since, count, detail) VALUES ('late_step', %s, 1, 'hh-3')", [NOON])
+        conn.execute(
+            "INSERT INTO service_alert (kind, since, count, detail) VALUES ('late_step', %s, 1, 'hh-3')", [NOON]
+        )
     return both
 
 
@@ -113,7 +115,9 @@ def test_each_table_is_confined_or_kept_from_pages(site: Site) -> None:
                 if name in KEPT:
                     assert not allowed, f"{role} may read {name}, which is {KEPT[name]}"
                 elif role == READER:
-                    advice = f"say CALL confine('{name}', CONDITION) in its migration, or why pages may not read it, here"
+                    advice = (
+                        f"say CALL confine('{name}', CONDITION) in its migration, or why pages may not read it, here"
+                    )
                     assert allowed, f"nobody can show {name} to anybody: {advice}"
                     view = kind == "v" and (name.startswith("seen_") or name.endswith("_in_scope"))
                     assert secured or view, f"{name} shows everybody all: {advice}"
@@ -134,7 +138,9 @@ def test_each_table_shows_an_area_and_nothing_else(site: Site, districts: tuple[
                         assert mark not in row, (relation, here.mark, mark)
                 if relation not in AROUND | {"seen_service_alert"}:
                     assert not rows[here.code] & rows[there.code], relation
-        assert len(whole(conn, "alert", "")) == len(whole(conn, "alert", "440101")) + len(whole(conn, "alert", "440102"))
+        assert len(whole(conn, "alert", "")) == len(whole(conn, "alert", "440101")) + len(
+            whole(conn, "alert", "440102")
+        )
         assert whole(conn, "alert", "44010101") == whole(conn, "alert", "440101")  # the street that all of it lies in
         assert whole(conn, "alert", "44010102") == set()
         assert whole(conn, "alert", "4401010") == whole(conn, "alert", "440101")  # a prefix, as everywhere
@@ -168,7 +174,9 @@ def test_readers_write_nothing(site: Site) -> None:
                 [role],
             ).fetchall()
             assert allowed == []
-            assert conn.execute("SELECT rolcanlogin, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %s", [role]).fetchone() == (False, False, False)
+            assert conn.execute(
+                "SELECT rolcanlogin, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %s", [role]
+            ).fetchone() == (False, False, False)
         with pytest.raises(InsufficientPrivilege):
             seen(conn, "DELETE FROM alert RETURNING id", "")
 
@@ -182,7 +190,10 @@ def test_a_query_that_forgets_its_scope_shows_what_is_in_it(site: Site, district
         assert [row["id"] for row in View(conn, "").rows(forgetful)] == ["hh-1", "hh-2", "hh-3"]
         assert View(conn, "%").rows(forgetful) == []
         for count_of in ("alert", "task", "notification", "handset_message", "device"):
-            total, mine = (View(conn, scope).rows(f"SELECT count(*) FROM {count_of} WHERE %(scope)s::text IS NOT NULL")[0]["count"] for scope in ("", here.code))
+            total, mine = (
+                View(conn, scope).rows(f"SELECT count(*) FROM {count_of} WHERE %(scope)s::text IS NOT NULL")[0]["count"]
+                for scope in ("", here.code)
+            )
             assert 0 < mine < total, count_of
 
 
@@ -219,8 +230,14 @@ def test_a_vendor_is_shown_devices_of_their_gateways(site: Site, districts: tupl
         assert seen(conn, "SELECT id FROM device", there.code, (here.gateway,)) == []
         assert len(seen(conn, "SELECT id FROM device", "", (here.gateway, there.gateway))) == 2
         assert seen(conn, "SELECT id FROM device", "", ()) == []
-        for secret in ("SELECT address FROM household", "SELECT note FROM household", "SELECT name FROM person",
-                       "SELECT id FROM alert", "SELECT value FROM seen_reading", "SELECT starts FROM absence"):  # fmt: skip
+        for secret in (
+            "SELECT address FROM household",
+            "SELECT note FROM household",
+            "SELECT name FROM person",
+            "SELECT id FROM alert",
+            "SELECT value FROM seen_reading",
+            "SELECT starts FROM absence",
+        ):
             with pytest.raises(InsufficientPrivilege):
                 seen(conn, secret, "", (here.gateway,))
 
@@ -236,7 +253,9 @@ def test_the_reader_s_role_ends_with_the_query(site: Site, districts: tuple[Dist
         def is_the_owner() -> bool:
             return conn.execute(who).fetchone() == (*owner, "none", "")
 
-        [during] = view.rows("SELECT current_user AS who, current_setting('shouwang.scope') AS scope, %(scope)s::text AS said")
+        [during] = view.rows(
+            "SELECT current_user AS who, current_setting('shouwang.scope') AS scope, %(scope)s::text AS said"
+        )
         assert during == {"who": READER, "scope": "440101", "said": "440101"}
         assert is_the_owner()
         with pytest.raises(DivisionByZero):
@@ -269,7 +288,10 @@ def test_a_connection_goes_back_to_its_pool_as_the_owner_s(site: Site) -> None:
     held = [site.pool.getconn() for _ in range(6)]
     try:
         for conn in held:
-            assert conn.execute("SELECT current_user = session_user, current_setting('role')").fetchone() == (True, "none")
+            assert conn.execute("SELECT current_user = session_user, current_setting('role')").fetchone() == (
+                True,
+                "none",
+            )
     finally:
         for conn in held:
             site.pool.putconn(conn)
@@ -280,7 +302,12 @@ def test_only_who_says_why_reads_past_a_view() -> None:
     found = set()
     for path in (*(ROOT / "dashboards").rglob("*.py"), *(ROOT / "storage" / "views").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and node.attr == "conn" and isinstance(node.value, ast.Name) and node.value.id == "view":
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr == "conn"
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "view"
+            ):
                 found.add(path.relative_to(ROOT).as_posix())
     assert found <= set(UNCONFINED), "read through View.rows, or say here why the owner has to"
 
