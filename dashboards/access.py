@@ -14,7 +14,7 @@ from psycopg import Connection
 from starlette.requests import HTTPConnection
 
 from dashboards.context import Given
-from dashboards.languages import remember
+from dashboards.words.languages import remember
 from dashboards.problems import Refusal
 from storage import sessions, tokens
 from storage.sessions import Session, Stage

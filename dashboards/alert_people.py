@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from alerts.people import People, Recipient
-from dashboards.masking import phone
+from dashboards.privacy.masking import phone
 
 SHOWN: Final = 3
 """What was sent to somebody last; the page of messages has all of it."""

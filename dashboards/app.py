@@ -20,7 +20,7 @@ from dashboards.context import Context
 from dashboards.headers import Counting, SecurityHeaders
 from dashboards.readiness import Check, Readiness
 from dashboards.signin.standing import Standing
-from dashboards.trailing import trailed
+from dashboards.privacy.trailing import trailed
 from dashboards.webhooks import twilio
 from dashboards.webhooks.fields import WebhookMetrics
 

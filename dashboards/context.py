@@ -23,7 +23,7 @@ from alerts.messages.links import AnswerLinks
 from dashboards.experiment import Laboratory
 from dashboards.readiness import Readiness
 from dashboards.signin.oidc import Provider
-from dashboards.tiles import Tiles
+from dashboards.pictures.tiles import Tiles
 from detectors.budget import FALSE_VISITS
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from alerts.oncall.calendar_file import AHEAD
 from alerts.oncall.rota import now_and_next
-from dashboards.languages import Translate, translator
+from dashboards.words.languages import Translate, translator
 from registry.instants import to_datetime, to_micros
 from storage.views import View, oncall
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dashboards import phrases
-from dashboards.languages import translator
+from dashboards.words import phrases
+from dashboards.words.languages import translator
 from dashboards.shapes.alerts import Alert, AlertStory, Event, Incident, Notification, Step, Task
 from dashboards.shapes.handsets import Call
 from dashboards.shapes.telemetry import Bucket, Reading, Refused

@@ -19,8 +19,8 @@ from starlette.responses import Response
 
 from alerts.errors import AlertError, Invalid, NotFound
 from dashboards.context import context_of
-from dashboards.languages import ENGLISH, reader_language, translator
-from dashboards.refusal_words import persons_in, retold, with_names
+from dashboards.words.languages import ENGLISH, reader_language, translator
+from dashboards.words.refusals import persons_in, retold, with_names
 from registry.errors import RegistryError, ShouwangError
 from registry.refusals import AlreadyRegisteredError, InvalidEntryError, UnknownEntryError
 from storage.alerts import people

@@ -73,7 +73,7 @@ def show(
 ) -> None:
     """Draw the ladders: when, who, by what, in which words, until what, and what comes then."""
     from alerts.channels.choice import ONLY_HANDSETS
-    from dashboards.ladders import picture
+    from dashboards.words.ladders import picture
     from shouwang import wiring
     from shouwang.policy_pictures import chosen, concerned, panel
 

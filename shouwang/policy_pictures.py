@@ -15,8 +15,8 @@ from rich.text import Text
 from alerts.ladders.policy import TASKS, Do, Policies, Rule
 from alerts.people import People, Place
 from alerts.registered_people import neighbourhood
-from dashboards.ladders import Line, Picture
-from dashboards.languages import CHINESE
+from dashboards.words.ladders import Line, Picture
+from dashboards.words.languages import CHINESE
 from detectors.finding import Kind, Severity
 from registry.csv_files import read_directory
 from shouwang.clock import LiveClock, micros

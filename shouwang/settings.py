@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from alerts.messages.limits import Limits
 from alerts.tasks.cap import Cap
-from dashboards.tiles import Tiles, wrong_with
+from dashboards.pictures.tiles import Tiles, wrong_with
 from detectors.finding import Severity
 from registry.instants import MINUTE
 from storage.retention import NEEDED_DAYS, Keep

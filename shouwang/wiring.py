@@ -26,7 +26,7 @@ from dashboards.context import Context
 from dashboards.live import Broadcaster
 from dashboards.readiness import Readiness
 from dashboards.signin.oidc import Provider
-from dashboards.tiles import Tiles
+from dashboards.pictures.tiles import Tiles
 from detectors.budget import FALSE_VISITS
 from ingest.decoders import TOPICS
 from ingest.mqtt import Endpoint, Subscriber

@@ -18,7 +18,7 @@ Forbidden = Mapping[str, frozenset[Way]]
 
 
 class Why(StrEnum):
-    """Why a step is passed over; `dashboards.phrases` has the words."""
+    """Why a step is passed over; `dashboards.words.phrases` has the words."""
 
     HOURS = "hours"
     SEVERITY = "severity"

@@ -14,7 +14,7 @@ from alerts.model import FalseAlarm, Outcome
 from dashboards import present
 from dashboards.access import Caseworker, Conn, Officer, Scoped, Viewer
 from dashboards.context import Given
-from dashboards.languages import Language
+from dashboards.words.languages import Language
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented, not_found
 from dashboards.shapes.alerts import Alert, AlertStatus, AlertStory, Shelving

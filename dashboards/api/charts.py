@@ -9,7 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Path, Query
 
 from dashboards.access import Scoped, Viewer
-from dashboards.chart_columns import (
+from dashboards.pictures.chart_columns import (
     HABIT_DAYS,
     QUARTER,
     Cells,

@@ -12,11 +12,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Response
 from starlette.requests import Request
 
-from dashboards import performance_words, phrases
+from dashboards.words import performance as performance_words
+from dashboards.words import phrases
 from dashboards.access import Conn, Scoped, Viewer
 from dashboards.api.areas import measured
 from dashboards.context import Given
-from dashboards.languages import Language, Translate, translator
+from dashboards.words.languages import Language, Translate, translator
 from dashboards.league import MEASURES, Choice, ranked, target
 from dashboards.problems import documented
 from dashboards.shapes.performance import AreaPerformance

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 
 from dashboards import present
 from dashboards.access import Scoped, Viewer
-from dashboards.languages import Language
+from dashboards.words.languages import Language
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented
 from dashboards.shapes.alerts import Incident

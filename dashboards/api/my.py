@@ -20,9 +20,9 @@ from dashboards import present
 from dashboards.access import Caller, Caseworker, Conn, Scoped
 from dashboards.api.tasks import Found, Handover, required
 from dashboards.context import Context, Given
-from dashboards.languages import Language, translator
+from dashboards.words.languages import Language, translator
 from dashboards.problems import Refusal, documented
-from dashboards.refusal_words import persons_in, retold, with_names
+from dashboards.words.refusals import persons_in, retold, with_names
 from dashboards.shapes.my import Acceptance, Done, MyTask, MyTasks, Passage, Refusing
 from dashboards.shapes.terms import Asked, severity_word
 from registry.instants import to_micros

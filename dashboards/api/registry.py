@@ -10,7 +10,7 @@ from starlette.requests import Request
 from dashboards.access import Caller, Conn, Operator, Scoped, Viewer
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented, not_found
-from dashboards.revealing import record_homes, record_people, revealing
+from dashboards.privacy.revealing import record_homes, record_people, revealing
 from dashboards.shapes.registry import (
     Absence,
     Contact,

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from dashboards.access import Caseworker, Scoped
 from dashboards.problems import documented
-from dashboards.revealing import reveal
+from dashboards.privacy.revealing import reveal
 from dashboards.shapes.reveals import NewReveal, Reveal
 
 

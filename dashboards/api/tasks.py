@@ -15,10 +15,10 @@ from alerts.model import FalseAlarm, Outcome
 from dashboards import present
 from dashboards.access import Caller, Caseworker, Conn, Officer, Scoped, Viewer
 from dashboards.context import Given
-from dashboards.languages import Language
+from dashboards.words.languages import Language
 from dashboards.paging import Page, Paged
 from dashboards.problems import Refusal, documented, not_found
-from dashboards.revealing import with_the_way
+from dashboards.privacy.revealing import with_the_way
 from dashboards.shapes.alerts import Task, TaskStatus
 from dashboards.shapes.terms import Asked, Note, Word
 from registry.instants import to_micros

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from dashboards.access import AnyRole, Operator
 from dashboards.context import Given
-from dashboards.languages import CHINESE, ENGLISH, Language
+from dashboards.words.languages import CHINESE, ENGLISH, Language
 from dashboards.pages.doorway import AtTheDoor, Door, waiting
 from dashboards.pages.frame import Form, Frame, frame
 from dashboards.problems import Refusal

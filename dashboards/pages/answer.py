@@ -22,7 +22,7 @@ from alerts.model import Alert, Notification, Status
 from alerts.people import Role
 from dashboards.access import Conn
 from dashboards.context import Context, Given
-from dashboards.languages import CHINESE, ENGLISH, preferred
+from dashboards.words.languages import CHINESE, ENGLISH, preferred
 from dashboards.pages.frame import Form, bare
 from dashboards.problems import Refusal
 from registry.instants import to_micros

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from dashboards import household_words
+from dashboards.words import households as household_words
 from dashboards.access import Scoped
 from dashboards.api.alerts import required
 from dashboards.pages.frame import Framed

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dashboards import device_words
+from dashboards.words import devices as device_words
 from dashboards.access import VendorScoped
 from dashboards.pages.frame import Frame, VendorFramed
 from dashboards.payloads import trial

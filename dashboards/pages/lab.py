@@ -17,7 +17,7 @@ from starlette.responses import Response
 from dashboards.access import Caller, Officer, Scoped
 from dashboards.context import Given
 from dashboards.experiment import Busy, Comparison, Experiment, Laboratory, Raised, Trial, compare
-from dashboards.lab_picture import draw
+from dashboards.pictures.lab_lanes import draw
 from dashboards.pages.frame import Frame, Framed
 from dashboards.problems import Refusal, not_found
 from detectors.rules import names

@@ -15,8 +15,8 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from dashboards import phrases
-from dashboards.languages import Language, Translate, translator
+from dashboards.words import phrases
+from dashboards.words.languages import Language, Translate, translator
 from dashboards.pages.frame import FALSE_ALARMS, OUTCOMES, Framed
 from dashboards.pages.tasks import REASONS
 from detectors.finding import Severity

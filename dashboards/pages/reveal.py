@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from dashboards.access import Caseworker, Scoped
 from dashboards.pages.frame import Form, Framed
 from dashboards.problems import Refusal
-from dashboards.revealing import Kind, reason, reveal
+from dashboards.privacy.revealing import Kind, reason, reveal
 
 
 def router() -> APIRouter:

@@ -11,7 +11,7 @@ from dashboards.access import COOKIE, Known, refuse_strangers
 from dashboards.pages.doorway import AtTheDoor, Door
 from dashboards.pages.frame import Form
 from dashboards.problems import Refusal
-from dashboards.refusal_words import retold
+from dashboards.words.refusals import retold
 from dashboards.signin import codes, local, oidc, passwords
 from dashboards.signin.onward import DOOR, HOME, door, onward
 from storage import accounts, sessions, tokens, trail

@@ -9,10 +9,11 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from dashboards import phrases, present
+from dashboards import present
+from dashboards.words import phrases
 from dashboards.access import Scoped
 from dashboards.context import Given
-from dashboards.languages import translator
+from dashboards.words.languages import translator
 from dashboards.pages.frame import Frame, Framed, moment
 from dashboards.problems import Refusal
 from storage.views import Row, View, welcome

@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Locator, expect
 
-from dashboards import phrases
-from dashboards.languages import CHINESE, translator
+from dashboards.words import phrases
+from dashboards.words.languages import CHINESE, translator
 from tests.browser.visitor import Visitor
 
 say: Final = translator(CHINESE)

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from dashboards.api.exports import guarded, written
-from dashboards.tiles import Tiles, wrong_with
+from dashboards.pictures.tiles import Tiles, wrong_with
 from registry.model import Area, Registry
 from registry.quantities import Quantity
 from registry.refusals import RegistryFileError

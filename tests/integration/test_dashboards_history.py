@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from dashboards.languages import translator
+from dashboards.words.languages import translator
 from dashboards.pages import history
 from detectors.finding import Kind, Severity
 from tests.integration.dashboards_site import WEST, Site, open_site

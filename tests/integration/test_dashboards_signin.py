@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from dashboards.access import COOKIE
-from dashboards.languages import CHINESE
+from dashboards.words.languages import CHINESE
 from dashboards.signin import passwords, standing
 from storage import accounts, sessions, tokens
 from storage.sessions import clock

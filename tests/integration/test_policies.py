@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from alerts.ladders.policy_file import built_in
 from alerts.people import People
 from alerts.registered_people import neighbourhood
-from dashboards.ladders import pictures
+from dashboards.words.ladders import pictures
 from registry.instants import to_micros
 from registry.model import Area, Household, Person, Registry
 from shouwang.alerting import warn_of_the_unreachable

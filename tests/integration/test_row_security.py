@@ -57,7 +57,7 @@ UNCONFINED: Final = {
     "dashboards/pages/oncall.py": "as above",
     "storage/views/oncall.py": "who sees a schedule sees the names of who is on it, wherever they answer for",
     "storage/views/lab.py": "in binary, confined by itself",
-    "dashboards/revealing.py": "the audit trail is the owner's, in one transaction with what is shown",
+    "dashboards/privacy/revealing.py": "the audit trail is the owner's, in one transaction with what is shown",
     "dashboards/api/registry.py": "as above",
     "dashboards/pages/alert.py": "the alert desk says whom it would ask about a household that was found in scope",
     "dashboards/pages/policies.py": "as above",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from dashboards.chart_columns import QUARTER, Cells, Columns, Grid, Measure, columns, grid, silences, width_for
+from dashboards.pictures.chart_columns import QUARTER, Cells, Columns, Grid, Measure, columns, grid, silences, width_for
 from registry.instants import DAY, HOUR, to_micros
 from registry.readings import Values
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from dashboards.chart_columns import QUARTER, Cells
-from dashboards.week_map import week_map
+from dashboards.pictures.chart_columns import QUARTER, Cells
+from dashboards.pictures.week_map import week_map
 from registry.instants import DAY, HOUR, to_micros
 from registry.readings import Values
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.languages import CHINESE
-from dashboards.refusal_words import retold
+from dashboards.words.languages import CHINESE
+from dashboards.words.refusals import retold
 from ingest.decoders import decode
 from ingest.directory import Directory, Owner
 from ingest.records import Message

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 import dashboards
-from dashboards import household_words, performance_words, phrases
-from dashboards.languages import CHINESE, ENGLISH, translator
+from dashboards.words import households as household_words
+from dashboards.words import performance as performance_words
+from dashboards.words import phrases
+from dashboards.words.languages import CHINESE, ENGLISH, translator
 from dashboards.pages.tasks import REASONS
-from dashboards.refusal_words import retold, with_names
+from dashboards.words.refusals import retold, with_names
 
 PAGES = Path(dashboards.__file__).parent
 _SAID = re.compile(r"""\b_\((["'])(.*?)\1\)""")

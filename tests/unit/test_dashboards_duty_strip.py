@@ -7,7 +7,7 @@ from datetime import date, time
 import pytest
 
 from alerts.oncall.schedule import Rotation, Schedule, Window
-from dashboards.duty_strip import pieces, week
+from dashboards.pictures.duty_strip import pieces, week
 
 MONDAY = date(2026, 10, 26)
 

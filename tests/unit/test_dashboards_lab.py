@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboards.experiment import Raised, Result, Watched, Would, compare
-from dashboards.lab_picture import draw
+from dashboards.pictures.lab_lanes import draw
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2026, 12, 31, tzinfo=UTC)

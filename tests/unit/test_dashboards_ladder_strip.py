@@ -8,7 +8,7 @@ import pytest
 
 from alerts.ladders.policy import Action, Do, Policy, Rung
 from alerts.ladders.policy_file import built_in
-from dashboards.ladder_strip import LANES, lane, sign, strip
+from dashboards.pictures.ladder_strip import LANES, lane, sign, strip
 from registry.instants import MINUTE
 
 _POLICIES = [rule.policy for rule in built_in().rules]

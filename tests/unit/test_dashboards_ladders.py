@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from alerts.ladders.policy_file import parse
-from dashboards.ladders import pictures
-from dashboards.languages import translator
-from dashboards.phrases import step
+from dashboards.words.ladders import pictures
+from dashboards.words.languages import translator
+from dashboards.words.phrases import step
 from detectors.finding import Kind
 
 _KINDS = ", ".join(f'"{kind}"' for kind in Kind)

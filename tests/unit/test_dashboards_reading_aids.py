@@ -13,10 +13,10 @@ from psycopg import Connection
 
 from alerts.ladders.policy import Do
 from alerts.model import EventKind, Outcome
-from dashboards import phrases
+from dashboards.words import phrases
 from dashboards.access import Caller
 from dashboards.api.sensors import bucket_start
-from dashboards.languages import preferred, translator
+from dashboards.words.languages import preferred, translator
 from dashboards.pages.frame import moment, span
 from detectors.finding import Kind, Severity
 from storage.views import View

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import dashboards
-from dashboards.languages import CHINESE, translator
+from dashboards.words.languages import CHINESE, translator
 from dashboards.pages import phone
 from dashboards.pages.phone import SHELL, WORDS, address, version
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.languages import CHINESE, translator
+from dashboards.words.languages import CHINESE, translator
 from dashboards.signin import passwords
 
 GOOD = "correct horse battery"

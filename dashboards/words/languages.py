@@ -16,7 +16,7 @@ Translate = Callable[[str], str]
 CHINESE: Final = "zh_CN"
 ENGLISH: Final = "en"
 
-_CATALOGUES: Final = Path(__file__).parent / "translations"
+_CATALOGUES: Final = Path(__file__).parents[1] / "translations"
 
 
 @cache

@@ -24,7 +24,7 @@ _OF_A_HOME: Final = {
 _REFRESHED: Final = ("/parts/", "/events", "/static/")
 """What a page that was recorded fetches again and again by itself."""
 _REVEALED: Final = ("/reveal/", "/call/", "/api/v1/reveals")
-"""What shows a number or an address writes that down itself, with the reason (`dashboards.revealing`)."""
+"""What shows a number or an address writes that down itself, with the reason (`dashboards.privacy.revealing`)."""
 _OF_ITSELF: Final = "/api/v1/my/tasks"
 """What a phone asks for every minute: it writes down itself which homes it shows for the first time."""
 _SECRET: Final = frozenset({"token", "secret", "phone", "cursor", "reason"})

@@ -10,8 +10,8 @@ from alerts.channels.choice import Channels
 from alerts.ladders.policy import RARELY, SENDS, TASKS, Action, Policies, Policy, Rule, Rung
 from alerts.messages.wording import example
 from alerts.people import LINE, People, Recipient
-from dashboards.languages import CHINESE, translator
-from dashboards.phrases import KINDS, SEVERITIES
+from dashboards.words.languages import CHINESE, translator
+from dashboards.words.phrases import KINDS, SEVERITIES
 from detectors.finding import Kind, Severity
 from registry.instants import DAY, HOUR, MINUTE, SECOND
 

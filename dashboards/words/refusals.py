@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from dashboards.languages import Translate, catalogue
+from dashboards.words.languages import Translate, catalogue
 
 _PERSON: Final = re.compile(r"\bperson:([^\s,;]+)")
 _OTHER: Final = re.compile(r"\b(?:token|account|partner):([^,;]+?)(?= (?:holds|has)\b|[,;]|$)")

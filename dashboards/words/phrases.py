@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from alerts.people import ABOVE, LINE
-from dashboards.languages import Translate
+from dashboards.words.languages import Translate
 
 STATUSES: Final[Mapping[str, str]] = {
     "unacknowledged": "Nobody has taken it",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboards.chart_columns import Cells, Span
+from dashboards.pictures.chart_columns import Cells, Span
 from registry.instants import HOUR, to_datetime
 from registry.readings import Times, Values
 

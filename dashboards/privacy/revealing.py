@@ -9,7 +9,7 @@ from psycopg import Connection
 from starlette.requests import Request
 
 from dashboards.access import Caller
-from dashboards.masking import REASONS
+from dashboards.privacy.masking import REASONS
 from dashboards.problems import Refusal, not_found
 from storage import trail
 from storage.views import Row, View, revealed

@@ -1,0 +1,1 @@
+"""What is drawn rather than told: columns, lanes, strips and maps as geometry; pure."""
