@@ -19,6 +19,7 @@ from dashboards.api import feeds
 from dashboards.context import Context
 from dashboards.headers import Counting, SecurityHeaders
 from dashboards.readiness import Check, Readiness
+from dashboards.shared import Shared
 from dashboards.signin.standing import Standing
 from dashboards.privacy.trailing import trailed
 from dashboards.webhooks import twilio
@@ -57,6 +58,7 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     app.state.standing = Standing(context.pool)
+    app.state.drawings = Shared()
     problems.install(app, pages.error)
     if context.twilio is not None:
         app.state.webhook_metrics = WebhookMetrics(context.metrics)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from dashboards import present
 from dashboards.access import Caller, Conn, Known, Scoped, caller
@@ -82,12 +83,12 @@ def router() -> APIRouter:
         )
 
     @routes.get("/parts/alerts")
-    def part_alerts(around: Framed, view: Scoped) -> Response:
-        return around.page("parts/alerts.html", **_alerts(around, view, Filter.of(around.request.query_params)))
+    def part_alerts(around: Framed, view: Scoped) -> HTMLResponse:
+        return HTMLResponse(_alerts_part(around, view, around.request.query_params))
 
     @routes.get("/parts/beside")
-    def part_beside(around: Framed, view: Scoped) -> Response:
-        return around.page("parts/beside.html", **_beside(around, view))
+    def part_beside(around: Framed, view: Scoped) -> HTMLResponse:
+        return HTMLResponse(_beside_part(around, view, around.request.query_params))
 
     @routes.get("/parts/keys")
     def part_keys(around: Framed) -> Response:
@@ -99,6 +100,21 @@ def router() -> APIRouter:
 def board_of(around: Frame, view: View) -> dict[str, Any]:
     """Return the board's alerts for a page that shows them beside something else."""
     return _alerts(around, view, Filter())
+
+
+def _alerts_part(around: Frame, view: View, query: Mapping[str, str]) -> str:
+    return around.text("parts/alerts.html", **_alerts(around, view, Filter.of(query)))
+
+
+def _beside_part(around: Frame, view: View, _query: Mapping[str, str]) -> str:
+    return around.text("parts/beside.html", **_beside(around, view))
+
+
+SENT: Final[Mapping[str, Callable[[Frame, View, Mapping[str, str]], str]]] = {
+    "/parts/alerts": _alerts_part,
+    "/parts/beside": _beside_part,
+}
+"""What the stream sends to everybody who looks at it, by its address: how it is drawn, given the address's query."""
 
 
 def _alerts(around: Frame, view: View, chosen: Filter) -> dict[str, Any]:

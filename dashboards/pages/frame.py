@@ -52,7 +52,11 @@ class Frame:
 
     def page(self, template: str, **values: object) -> Response:
         """Return a template filled with values and with what every page needs."""
-        return HTMLResponse(_fill(template, self.language, frame=self, **values))
+        return HTMLResponse(self.text(template, **values))
+
+    def text(self, template: str, **values: object) -> str:
+        """Return what `page` answers with."""
+        return _fill(template, self.language, frame=self, **values)
 
     def done(self, address: str, said: str = "", undo: str = "") -> Response:
         """Return the answer to a form that did its work: script refreshes in place, a bare browser goes on.

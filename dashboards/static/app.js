@@ -49,12 +49,18 @@
   const banner = document.getElementById("offline");
   let lost = 0;
   function listen() {
-    const stream = new EventSource(document.body.dataset.events);
+    const asked = new URLSearchParams();
+    for (const part of document.querySelectorAll("[data-sent]")) asked.append("part", part.getAttribute("hx-get"));
+    const stream = new EventSource(`${document.body.dataset.events}?${asked}`);
     const heard = (event) => { known = { town: Number(event.data), here: performance.now() }; };
     stream.addEventListener("clock", heard);
     stream.addEventListener("change", (event) => {
       heard(event);
       for (const part of document.querySelectorAll('[hx-trigger*="sse:change"]')) htmx.trigger(part, "sse:change");
+    });
+    stream.addEventListener("part", (event) => {
+      const sent = JSON.parse(event.data);
+      for (const part of document.querySelectorAll("[data-sent]")) if (part.getAttribute("hx-get") === sent.part) show(part, sent.html);
     });
     stream.addEventListener("signed-out", () => location.reload()); // to the door: the session was ended
     stream.onopen = () => {
@@ -112,6 +118,7 @@
     focused = active && { key: card?.dataset.key, place: cards.indexOf(card), nth: within(card ?? part).indexOf(active) };
     const held = [...part.querySelectorAll("[data-key]:hover")].pop() ?? card;
     anchor = held ? { part, key: held.dataset.key, top: held.getBoundingClientRect().top } : null;
+    part.opened = [...part.querySelectorAll("details[data-keep][open]")].map((details) => details.id);
   }
   function focusAgain(part) {
     const cards = [...part.querySelectorAll("[data-key]")];
@@ -125,13 +132,18 @@
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const part = event.detail.target;
     if (!part.matches("[data-live]") || !event.detail.shouldSwap) return;
-    if (held(event, part)) {
-      event.detail.shouldSwap = false;
-      return;
-    }
-    hand(part);
-    part.opened = [...part.querySelectorAll("details[data-keep][open]")].map((details) => details.id);
+    if (held(event, part)) event.detail.shouldSwap = false;
+    else hand(part);
   });
+  function show(part, html) { // what the stream sent, as if it had been fetched
+    if (part.classList.contains("htmx-request")) htmx.trigger(part, "wake"); // what is on its way may be older: once more
+    else if (busy(part)) part.toggleAttribute("data-stale", true);
+    else {
+      part.removeAttribute("data-stale");
+      hand(part);
+      htmx.swap(part, html, { swapStyle: "innerHTML" }, { eventInfo: { target: part } });
+    }
+  }
   document.body.addEventListener("htmx:afterSwap", (event) => {
     const part = event.detail.target;
     for (const id of part.opened ?? []) document.getElementById(id)?.setAttribute("open", "");

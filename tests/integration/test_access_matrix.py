@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute
 
 from alerts.channels.twilio.signature import Signatures
 from dashboards.app import create_app
+from dashboards.news import News
 from dashboards.pages.stream import told
 from shouwang.laboratory import Laboratory
 from storage import tokens
@@ -506,7 +507,7 @@ def test_what_is_elsewhere_is_answered_like_what_is_nowhere(
             assert _anonymous(found.text, there) == _anonymous(missed.text, absent), (route, role)
 
 
-def test_the_stream_says_when_to_look_and_nothing_of_what(site: Site, districts: tuple[District, District]) -> None:
+def test_the_stream_says_when_to_look_and_by_itself_nothing_of_what(site: Site, districts: tuple[District, District]) -> None:
     here, _ = districts
     for role in ("nobody", "vendor"):
         assert site.client.get("/events", headers=_who(site, role, here)).status_code == (
@@ -517,12 +518,11 @@ def test_the_stream_says_when_to_look_and_nothing_of_what(site: Site, districts:
         async def wait(self, patience: float) -> bool:
             return patience > 0
 
-    async def heard() -> list[str]:
+    async def heard() -> list[News]:
         stream = told(site.client.app.state.context, Ear())  # type: ignore[attr-defined] # it is a FastAPI
         return [await anext(stream) for _ in range(3)]
 
-    clock = int(site.now.timestamp() * 1000)
-    assert asyncio.run(heard()) == [f"event: change\ndata: {clock}\n\n"] * 3
+    assert asyncio.run(heard()) == [News("change", str(int(site.now.timestamp() * 1000)))] * 3
 
 
 _EVERYTHING: Final = """

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
@@ -13,7 +16,8 @@ from fastapi import FastAPI
 from starlette.types import Message
 
 from dashboards.live import Broadcaster
-from tests.integration.dashboards_site import open_site
+from dashboards.pages import board
+from tests.integration.dashboards_site import EAST, WEST, open_site
 
 PATIENCE = 20
 
@@ -36,7 +40,9 @@ async def _listens(database: str) -> None:
 
 
 @asynccontextmanager
-async def _stream(app: FastAPI, headers: dict[str, str]) -> AsyncIterator[Callable[[], Any]]:
+async def following(
+    app: FastAPI, headers: dict[str, str], query: str = ""
+) -> AsyncIterator[Callable[[], Any]]:
     """Open `/events` as a browser would; what is yielded waits for the next message of the application."""
     sent: asyncio.Queue[Message] = asyncio.Queue()
     gone = asyncio.Event()
@@ -50,7 +56,7 @@ async def _stream(app: FastAPI, headers: dict[str, str]) -> AsyncIterator[Callab
 
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": "/events", "raw_path": b"/events", "query_string": b"", "root_path": "",
+        "path": "/events", "raw_path": b"/events", "query_string": query.encode(), "root_path": "",
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "client": ("test", 1), "server": ("shouwang.test", 80),
     }  # fmt: skip
@@ -72,19 +78,78 @@ def test_a_notification_reaches_the_stream(database: str) -> None:
         assert isinstance(app, FastAPI)
 
         async def watch() -> list[bytes]:
-            async with app.state.context.events.running(), _stream(app, viewer) as following:
-                head = await following()
+            async with app.state.context.events.running(), following(app, viewer) as next_message:
+                head = await next_message()
                 assert head["status"] == 200
                 assert (b"content-type", b"text/event-stream; charset=utf-8") in head["headers"]
-                heard = [(await following())["body"]]
+                heard = [(await next_message())["body"]]
                 await _listens(database)
                 # The connection that came up may itself be news; what counts is that this one is told after it.
                 await _told(database)
-                heard.append((await following())["body"])
+                heard.append((await next_message())["body"])
                 return heard
 
         events = asyncio.run(watch())
         assert all(event.startswith(b"event: change\ndata: ") and event.endswith(b"\n\n") for event in events)
+
+
+async def _parts(app: FastAPI, headers: dict[str, str], *addresses: str) -> dict[str, str]:
+    """Return what the stream sends of parts at once, by their addresses."""
+    reader = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    query = urlencode([("part", one) for one in addresses])
+    async with following(app, {**headers, "Accept-Encoding": "gzip"}, query) as next_message:
+        head = dict((await next_message())["headers"])
+        assert head[b"content-encoding"] == b"gzip"
+        told = ""
+        while told.count("event: part") < len(addresses):
+            told += reader.decompress((await next_message())["body"]).decode()
+    sent = [json.loads(line.removeprefix("data: ")) for line in told.split("\n") if line.startswith("data: {")]
+    return {one["part"]: one["html"] for one in sent}
+
+
+def test_the_stream_sends_what_fetching_would_show_and_nothing_of_elsewhere(database: str) -> None:
+    with open_site(database) as site:
+        west, east = site.alert("hh-1"), site.alert("hh-3")
+        app = site.client.app
+        assert isinstance(app, FastAPI)
+        parts = ("/parts/alerts", "/parts/alerts?held=mine", "/parts/beside")
+        for area, seen, unseen in ((WEST, west, east), (EAST, east, west)):
+            who = site.token("officer", area)
+            sent = asyncio.run(_parts(app, who, *parts))
+            assert sent == {one: site.client.get(one, headers=who).text for one in parts}
+            assert str(seen) in sent["/parts/alerts"]
+            assert str(unseen) not in str(sent)
+
+
+def test_a_hundred_boards_are_drawn_once_or_twice(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    real = board.SENT["/parts/beside"]
+
+    def counted(*which: Any) -> str:
+        drawn.append("beside")
+        return real(*which)
+
+    monkeypatch.setattr(board, "SENT", {**board.SENT, "/parts/beside": counted})
+    with open_site(database) as site:
+        app = site.client.app
+        assert isinstance(app, FastAPI)
+
+        async def look() -> list[dict[str, str]]:
+            who = site.token("viewer")
+            return await asyncio.gather(*(_parts(app, who, "/parts/beside") for _ in range(100)))
+
+        assert len({str(sent) for sent in asyncio.run(look())}) == 1
+    # Each is let in by a question of its own to the database, so that they do not ask in the same moment.
+    assert len(drawn) < 50
+
+
+def test_the_stream_sends_no_part_that_is_none(database: str) -> None:
+    with open_site(database) as site:
+        viewer = site.token("viewer")
+        for part in ("/parts/tasks", "//elsewhere/parts/alerts", "/parts/alerts?severity=dreadful", ""):
+            assert site.client.get("/events", params={"part": part}, headers=viewer).status_code == 422
+        many = [("part", "/parts/beside")] * 5
+        assert site.client.get("/events", params=many, headers=viewer).status_code == 422
 
 
 def test_nobody_unknown_gets_a_stream(database: str) -> None:
