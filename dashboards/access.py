@@ -14,8 +14,8 @@ from psycopg import Connection
 from starlette.requests import HTTPConnection
 
 from dashboards.context import Given
-from dashboards.words.languages import remember
 from dashboards.problems import Refusal
+from dashboards.words.languages import remember
 from storage import sessions, tokens
 from storage.sessions import Session, Stage
 from storage.tokens import VENDOR

@@ -21,9 +21,9 @@ from alerts.ladders.policy import Policies
 from alerts.ladders.policy_file import built_in
 from alerts.messages.links import AnswerLinks
 from dashboards.experiment import Laboratory
+from dashboards.pictures.tiles import Tiles
 from dashboards.readiness import Readiness
 from dashboards.signin.oidc import Provider
-from dashboards.pictures.tiles import Tiles
 from detectors.budget import FALSE_VISITS
 
 

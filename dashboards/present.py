@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dashboards.words import phrases
-from dashboards.words.languages import translator
 from dashboards.shapes.alerts import Alert, AlertStory, Event, Incident, Notification, Step, Task
 from dashboards.shapes.handsets import Call
 from dashboards.shapes.telemetry import Bucket, Reading, Refused
 from dashboards.shapes.terms import severity_word
+from dashboards.words import phrases
+from dashboards.words.languages import translator
 from detectors.explanation import sentence
 from detectors.finding import Kind
 from registry.readings import Flag

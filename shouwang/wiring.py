@@ -24,9 +24,9 @@ from alerts.ladders.policy_file import built_in, parse
 from dashboards.app import create_app
 from dashboards.context import Context
 from dashboards.live import Broadcaster
+from dashboards.pictures.tiles import Tiles
 from dashboards.readiness import Readiness
 from dashboards.signin.oidc import Provider
-from dashboards.pictures.tiles import Tiles
 from detectors.budget import FALSE_VISITS
 from ingest.decoders import TOPICS
 from ingest.mqtt import Endpoint, Subscriber

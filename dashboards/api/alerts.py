@@ -14,11 +14,11 @@ from alerts.model import FalseAlarm, Outcome
 from dashboards import present
 from dashboards.access import Caseworker, Conn, Officer, Scoped, Viewer
 from dashboards.context import Given
-from dashboards.words.languages import Language
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented, not_found
 from dashboards.shapes.alerts import Alert, AlertStatus, AlertStory, Shelving
 from dashboards.shapes.terms import Asked, Note, Word
+from dashboards.words.languages import Language
 from detectors.finding import Kind
 from registry.instants import to_micros
 from storage.views import Row, View

@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Path, Query
 
 from dashboards.access import Scoped, Viewer
+from dashboards.context import Given
 from dashboards.pictures.chart_columns import (
     HABIT_DAYS,
     QUARTER,
@@ -21,7 +22,6 @@ from dashboards.pictures.chart_columns import (
     grid,
     width_for,
 )
-from dashboards.context import Given
 from dashboards.problems import Refusal, documented, not_found
 from dashboards.shapes.charts import Chart, Excuse, Gap, Habit
 from dashboards.shapes.terms import Instant

@@ -12,15 +12,15 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Response
 from starlette.requests import Request
 
-from dashboards.words import performance as performance_words
-from dashboards.words import phrases
 from dashboards.access import Conn, Scoped, Viewer
 from dashboards.api.areas import measured
 from dashboards.context import Given
-from dashboards.words.languages import Language, Translate, translator
 from dashboards.league import MEASURES, Choice, ranked, target
 from dashboards.problems import documented
 from dashboards.shapes.performance import AreaPerformance
+from dashboards.words import performance as performance_words
+from dashboards.words import phrases
+from dashboards.words.languages import Language, Translate, translator
 from storage import trail
 
 CSV: Final = "text/csv; charset=utf-8"

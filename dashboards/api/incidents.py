@@ -10,11 +10,11 @@ from fastapi import APIRouter, Query
 
 from dashboards import present
 from dashboards.access import Scoped, Viewer
-from dashboards.words.languages import Language
 from dashboards.paging import Page, Paged
 from dashboards.problems import documented
 from dashboards.shapes.alerts import Incident
 from dashboards.shapes.terms import Word
+from dashboards.words.languages import Language
 from storage.views import incidents as queries
 
 

@@ -20,11 +20,11 @@ from dashboards import present
 from dashboards.access import Caller, Caseworker, Conn, Scoped
 from dashboards.api.tasks import Found, Handover, required
 from dashboards.context import Context, Given
-from dashboards.words.languages import Language, translator
 from dashboards.problems import Refusal, documented
-from dashboards.words.refusals import persons_in, retold, with_names
 from dashboards.shapes.my import Acceptance, Done, MyTask, MyTasks, Passage, Refusing
 from dashboards.shapes.terms import Asked, severity_word
+from dashboards.words.languages import Language, translator
+from dashboards.words.refusals import persons_in, retold, with_names
 from registry.instants import to_micros
 from storage import phones, receipts, trail
 from storage.alerts import people

@@ -9,8 +9,8 @@ from starlette.requests import Request
 
 from dashboards.access import Caller, Conn, Operator, Scoped, Viewer
 from dashboards.paging import Page, Paged
-from dashboards.problems import documented, not_found
 from dashboards.privacy.revealing import record_homes, record_people, revealing
+from dashboards.problems import documented, not_found
 from dashboards.shapes.registry import (
     Absence,
     Contact,

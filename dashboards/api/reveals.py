@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 
 from dashboards.access import Caseworker, Scoped
-from dashboards.problems import documented
 from dashboards.privacy.revealing import reveal
+from dashboards.problems import documented
 from dashboards.shapes.reveals import NewReveal, Reveal
 
 

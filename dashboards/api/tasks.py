@@ -15,12 +15,12 @@ from alerts.model import FalseAlarm, Outcome
 from dashboards import present
 from dashboards.access import Caller, Caseworker, Conn, Officer, Scoped, Viewer
 from dashboards.context import Given
-from dashboards.words.languages import Language
 from dashboards.paging import Page, Paged
-from dashboards.problems import Refusal, documented, not_found
 from dashboards.privacy.revealing import with_the_way
+from dashboards.problems import Refusal, documented, not_found
 from dashboards.shapes.alerts import Task, TaskStatus
 from dashboards.shapes.terms import Asked, Note, Word
+from dashboards.words.languages import Language
 from registry.instants import to_micros
 from storage.views import Row, View
 from storage.views import registry as people

@@ -15,13 +15,13 @@ from starlette.responses import RedirectResponse, Response
 
 from dashboards.access import AnyRole, Operator
 from dashboards.context import Given
-from dashboards.words.languages import CHINESE, ENGLISH, Language
 from dashboards.pages.doorway import AtTheDoor, Door, waiting
 from dashboards.pages.frame import Form, Frame, frame
 from dashboards.problems import Refusal
 from dashboards.signin import codes, local, passwords
 from dashboards.signin.browsers import browser
 from dashboards.signin.onward import onward
+from dashboards.words.languages import CHINESE, ENGLISH, Language
 from storage import accounts, sessions, tokens
 from storage.accounts import Account
 from storage.sessions import Listed, Session, Stage

@@ -14,10 +14,10 @@ from dashboards.access import Caseworker, Conn, Officer, Scoped
 from dashboards.alert_people import reachable
 from dashboards.api.alerts import required
 from dashboards.context import Context, Given
-from dashboards.words.languages import translator
 from dashboards.pages.frame import FALSE_ALARMS, OUTCOMES, Form, Frame, Framed, outcome, why_false
 from dashboards.pages.history import folded
 from dashboards.problems import Refusal
+from dashboards.words.languages import translator
 from registry.instants import to_micros
 from storage.views import View, alerts, incidents, tasks
 

@@ -22,9 +22,9 @@ from alerts.model import Alert, Notification, Status
 from alerts.people import Role
 from dashboards.access import Conn
 from dashboards.context import Context, Given
-from dashboards.words.languages import CHINESE, ENGLISH, preferred
 from dashboards.pages.frame import Form, bare
 from dashboards.problems import Refusal
+from dashboards.words.languages import CHINESE, ENGLISH, preferred
 from registry.instants import to_micros
 
 _HEADERS: Final = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex", "Cache-Control": "no-store"}

@@ -16,13 +16,13 @@ from dashboards import present
 from dashboards.access import Caller, Conn, Known, Scoped, caller
 from dashboards.board_filter import MOST, Filter
 from dashboards.context import Given
-from dashboards.words.languages import Language, translator
 from dashboards.on_call_now import on_call_now
 from dashboards.pages.doorway import AtTheDoor
 from dashboards.pages.frame import Frame, Framed, frame
 from dashboards.pages.signin import by_link
-from dashboards.words.phrases import KINDS
 from dashboards.signin.onward import HOME
+from dashboards.words.languages import Language, translator
+from dashboards.words.phrases import KINDS
 from detectors.finding import Severity
 from storage.tokens import VENDOR
 from storage.views import Row, View, alerts, handsets, incidents, service, tasks

@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from dashboards.words import households as household_words
 from dashboards.access import Scoped
 from dashboards.api.alerts import required
 from dashboards.pages.frame import Framed
+from dashboards.words import households as household_words
 from storage.views import Row, habits
 
 BEFORE: Final = timedelta(days=3)

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dashboards.words import devices as device_words
 from dashboards.access import VendorScoped
 from dashboards.pages.frame import Frame, VendorFramed
 from dashboards.payloads import trial
 from dashboards.payloads.shown import Shown, shown
 from dashboards.problems import Refusal, not_found
+from dashboards.words import devices as device_words
 from detectors.explanation import sentence
 from detectors.finding import Kind
 from registry.quantities import SCALES, Quantity

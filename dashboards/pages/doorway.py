@@ -16,10 +16,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from dashboards.access import COOKIE, Conn, Opened
 from dashboards.context import Context, Given
-from dashboards.words.languages import Language, Translate, translator
 from dashboards.pages.frame import bare, span
 from dashboards.signin import codes, local
 from dashboards.signin.onward import door, onward
+from dashboards.words.languages import Language, Translate, translator
 from storage import sessions
 from storage.accounts import Account
 from storage.sessions import LONGEST, Session, Stage

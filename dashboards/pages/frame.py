@@ -18,17 +18,17 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from alerts.model import SYSTEMS_OWN, FalseAlarm, Outcome
 from dashboards import present
-from dashboards.words import devices as device_words
-from dashboards.privacy import masking
-from dashboards.words import performance as performance_words
-from dashboards.words import phrases
 from dashboards.access import Caller, VendorOrViewer, Viewer
 from dashboards.context import Given
-from dashboards.words.languages import CHINESE, ENGLISH, Language, Translate, reader_language, translator
+from dashboards.privacy import masking
 from dashboards.problems import Refusal
-from dashboards.words.refusals import retold
 from dashboards.shapes.terms import severity_word
 from dashboards.signin.onward import HOME, door
+from dashboards.words import devices as device_words
+from dashboards.words import performance as performance_words
+from dashboards.words import phrases
+from dashboards.words.languages import CHINESE, ENGLISH, Language, Translate, reader_language, translator
+from dashboards.words.refusals import retold
 from registry.instants import to_datetime, to_micros
 
 _LARGEST_FORM: Final = 64 * 1024

@@ -11,13 +11,13 @@ from babel.dates import get_day_names
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from dashboards.words import households as household_words
 from dashboards.access import Scoped
 from dashboards.api.charts import cells_of
 from dashboards.pages.frame import Frame, Framed
 from dashboards.pages.household_kept import kept, required
 from dashboards.paging import Paged
 from dashboards.pictures.week_map import WEEKS, WeekMap, week_map
+from dashboards.words import households as household_words
 from registry.instants import HOUR, to_micros
 from storage.views import Row, View, alerts, habits
 from storage.views import household as queries

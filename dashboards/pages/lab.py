@@ -17,8 +17,8 @@ from starlette.responses import Response
 from dashboards.access import Caller, Officer, Scoped
 from dashboards.context import Given
 from dashboards.experiment import Busy, Comparison, Experiment, Laboratory, Raised, Trial, compare
-from dashboards.pictures.lab_lanes import draw
 from dashboards.pages.frame import Frame, Framed
+from dashboards.pictures.lab_lanes import draw
 from dashboards.problems import Refusal, not_found
 from detectors.rules import names
 from storage.views import View, lab

@@ -18,15 +18,15 @@ from alerts.oncall.civil import instant, local
 from alerts.oncall.rota import now_and_next
 from alerts.oncall.schedule import Override, Rotation, Shift
 from alerts.oncall.told import hours
-from dashboards.words import duty as duty_words
 from dashboards.access import Officer, Scoped
 from dashboards.api.oncall import eligible, put, required
-from dashboards.pictures.duty_strip import Piece, Week, pieces, week
-from dashboards.words.languages import CHINESE, Translate, translator
 from dashboards.on_call_now import line_name
 from dashboards.pages.frame import Form, Frame, Framed
+from dashboards.pictures.duty_strip import Piece, Week, pieces, week
 from dashboards.problems import Refusal, not_found
 from dashboards.shapes.oncall import NewOverride
+from dashboards.words import duty as duty_words
+from dashboards.words.languages import CHINESE, Translate, translator
 from registry.instants import to_datetime, to_micros
 from storage import oncall
 from storage.views import View

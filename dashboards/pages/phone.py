@@ -15,10 +15,10 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from dashboards.words import phrases
-from dashboards.words.languages import Language, Translate, translator
 from dashboards.pages.frame import FALSE_ALARMS, OUTCOMES, Framed
 from dashboards.pages.tasks import REASONS
+from dashboards.words import phrases
+from dashboards.words.languages import Language, Translate, translator
 from detectors.finding import Severity
 
 _STATIC: Final = Path(__file__).parents[1] / "static"

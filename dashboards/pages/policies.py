@@ -14,12 +14,12 @@ from starlette.responses import Response
 from alerts.ladders.policy import Policies, Rule
 from dashboards.access import Scoped
 from dashboards.context import Context, Given
-from dashboards.pictures.ladder_strip import LANES, Strip, strip
-from dashboards.words.ladders import Picture, picture, span
 from dashboards.on_call_now import on_call_now
 from dashboards.pages.frame import Frame, Framed
-from dashboards.words.phrases import KINDS
+from dashboards.pictures.ladder_strip import LANES, Strip, strip
 from dashboards.problems import Refusal
+from dashboards.words.ladders import Picture, picture, span
+from dashboards.words.phrases import KINDS
 from detectors.finding import Kind, Severity
 from registry.instants import to_micros
 from storage.views import View, registry

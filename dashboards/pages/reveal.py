@@ -8,8 +8,8 @@ from starlette.responses import RedirectResponse, Response
 
 from dashboards.access import Caseworker, Scoped
 from dashboards.pages.frame import Form, Framed
-from dashboards.problems import Refusal
 from dashboards.privacy.revealing import Kind, reason, reveal
+from dashboards.problems import Refusal
 
 
 def router() -> APIRouter:

@@ -11,9 +11,9 @@ from dashboards.access import COOKIE, Known, refuse_strangers
 from dashboards.pages.doorway import AtTheDoor, Door
 from dashboards.pages.frame import Form
 from dashboards.problems import Refusal
-from dashboards.words.refusals import retold
 from dashboards.signin import codes, local, oidc, passwords
 from dashboards.signin.onward import DOOR, HOME, door, onward
+from dashboards.words.refusals import retold
 from storage import accounts, sessions, tokens, trail
 from storage.accounts import AccountError
 from storage.sessions import Stage

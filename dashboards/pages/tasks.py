@@ -15,10 +15,10 @@ from alerts import desk
 from dashboards.access import Caller, Caseworker, Conn, Officer, Scoped
 from dashboards.api.tasks import giver, refuser, required, taker
 from dashboards.context import Given
-from dashboards.words.languages import translator
 from dashboards.pages.frame import FALSE_ALARMS, OUTCOMES, Form, Frame, Framed, outcome, why_false
-from dashboards.problems import Refusal
 from dashboards.privacy.revealing import with_the_way
+from dashboards.problems import Refusal
+from dashboards.words.languages import translator
 from registry.instants import to_micros
 from storage.views import Row, View, tasks
 

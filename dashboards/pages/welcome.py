@@ -10,12 +10,12 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from dashboards import present
-from dashboards.words import phrases
 from dashboards.access import Scoped
 from dashboards.context import Given
-from dashboards.words.languages import translator
 from dashboards.pages.frame import Frame, Framed, moment
 from dashboards.problems import Refusal
+from dashboards.words import phrases
+from dashboards.words.languages import translator
 from storage.views import Row, View, welcome
 
 

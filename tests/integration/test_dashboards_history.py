@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from dashboards.words.languages import translator
 from dashboards.pages import history
+from dashboards.words.languages import translator
 from detectors.finding import Kind, Severity
 from tests.integration.dashboards_site import WEST, Site, open_site
 

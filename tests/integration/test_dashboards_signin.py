@@ -14,8 +14,8 @@ import pytest
 from fastapi import FastAPI
 
 from dashboards.access import COOKIE
-from dashboards.words.languages import CHINESE
 from dashboards.signin import passwords, standing
+from dashboards.words.languages import CHINESE
 from storage import accounts, sessions, tokens
 from storage.sessions import clock
 from tests.integration.dashboards_site import NOON, WEST, Site, open_site

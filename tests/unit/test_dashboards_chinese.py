@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import dashboards
+from dashboards.pages.tasks import REASONS
 from dashboards.words import households as household_words
 from dashboards.words import performance as performance_words
 from dashboards.words import phrases
 from dashboards.words.languages import CHINESE, ENGLISH, translator
-from dashboards.pages.tasks import REASONS
 from dashboards.words.refusals import retold, with_names
 
 PAGES = Path(dashboards.__file__).parent

@@ -13,11 +13,11 @@ from psycopg import Connection
 
 from alerts.ladders.policy import Do
 from alerts.model import EventKind, Outcome
-from dashboards.words import phrases
 from dashboards.access import Caller
 from dashboards.api.sensors import bucket_start
-from dashboards.words.languages import preferred, translator
 from dashboards.pages.frame import moment, span
+from dashboards.words import phrases
+from dashboards.words.languages import preferred, translator
 from detectors.finding import Kind, Severity
 from storage.views import View
 

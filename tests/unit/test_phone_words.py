@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import dashboards
-from dashboards.words.languages import CHINESE, translator
 from dashboards.pages import phone
 from dashboards.pages.phone import SHELL, WORDS, address, version
+from dashboards.words.languages import CHINESE, translator
 
 STATIC = Path(dashboards.__file__).parent / "static"
 _HELD = re.compile(r"\{(\w+)\}")

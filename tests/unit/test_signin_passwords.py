@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.words.languages import CHINESE, translator
 from dashboards.signin import passwords
+from dashboards.words.languages import CHINESE, translator
 
 GOOD = "correct horse battery"
 
