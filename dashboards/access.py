@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Depends, Security
+from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from psycopg import Connection
 from starlette.requests import HTTPConnection
@@ -75,9 +77,14 @@ class SignInRequired(Refusal):
         )
 
 
-def connection(given: Given) -> Iterator[Connection]:
-    """Lend a connection of the pool to an endpoint."""
-    with given.pool.connection() as conn:
+async def connection(request: HTTPConnection, given: Given) -> AsyncIterator[Connection]:
+    """Lend a connection of the pool to an endpoint.
+
+    Whoever waits for one waits here and not in a thread: those who have one need threads to go on and give it back. A
+    hundred boards that connect at once, after a restart, would else hold all threads until the pool gave them up.
+    """
+    lent: asyncio.Semaphore = request.app.state.lent
+    async with lent, contextmanager_in_threadpool(given.pool.connection()) as conn:
         yield conn
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -27,6 +28,8 @@ from dashboards.webhooks.fields import WebhookMetrics
 
 __all__ = ["Check", "Context", "Readiness", "create_app"]
 
+_KEPT: Final = 2
+"""Connections that no endpoint is lent: for what asks the pool itself, such as the stream and its drawings."""
 STATIC: Final = Path(__file__).parent / "static"
 
 _ABOUT = """
@@ -59,6 +62,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.state.standing = Standing(context.pool)
     app.state.drawings = Shared()
+    app.state.lent = asyncio.Semaphore(max(1, context.pool.max_size - _KEPT))
     problems.install(app, pages.error)
     if context.twilio is not None:
         app.state.webhook_metrics = WebhookMetrics(context.metrics)
