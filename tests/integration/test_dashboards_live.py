@@ -40,9 +40,7 @@ async def _listens(database: str) -> None:
 
 
 @asynccontextmanager
-async def following(
-    app: FastAPI, headers: dict[str, str], query: str = ""
-) -> AsyncIterator[Callable[[], Any]]:
+async def following(app: FastAPI, headers: dict[str, str], query: str = "") -> AsyncIterator[Callable[[], Any]]:
     """Open `/events` as a browser would; what is yielded waits for the next message of the application."""
     sent: asyncio.Queue[Message] = asyncio.Queue()
     gone = asyncio.Event()

@@ -32,9 +32,7 @@ class ScriptedEar:
         return next(self._news)
 
 
-async def _first(
-    count: int, news: list[bool], drawn: Callable[[], AsyncIterator[News]] = stream.nothing
-) -> list[News]:
+async def _first(count: int, news: list[bool], drawn: Callable[[], AsyncIterator[News]] = stream.nothing) -> list[News]:
     told = stream.told(GIVEN, ScriptedEar(iter(news)), drawn)
     return [await anext(told) for _ in range(count)]
 
