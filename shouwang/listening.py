@@ -1,16 +1,19 @@
 """The loop that carries telemetry from the broker to the database: take, judge, commit, acknowledge, in this order.
 
-While one batch is being committed by a thread of its own, the next is judged: the database and the detectors work side
-by side. Nothing else overlaps, and what was judged is of no use once the batch before it could not be committed.
+While batches are being committed by a thread of its own, one after the other, the next is judged: the database and the
+detectors work side by side. What was judged is of no use once something before it could not be committed.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from typing import Any, NamedTuple, TypeVar
+from enum import StrEnum
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import psycopg
@@ -20,7 +23,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from ingest.mqtt import Delivery, Subscriber
 from shouwang.engine import Engine
 from shouwang.errors import AnotherEngineError
-from shouwang.outcome import Judged, Outcome
+from shouwang.outcome import Outcome
 from storage.database import blames_data
 from storage.errors import StorageError
 
@@ -29,6 +32,9 @@ _T = TypeVar("_T")
 
 MOST_MESSAGES = 1_000
 """Messages in one transaction at the most; what a broker has ready is taken at once, so a busy one fills it."""
+_AHEAD = 2
+"""Batches that are judged and not yet committed, at the most, while one more is judged. With one, whichever of the two
+was the quicker this time waits for the other, and neither makes up for it."""
 _WAIT_SECONDS = 0.2
 _TICK_SECONDS = 1.0
 
@@ -56,12 +62,21 @@ class IngestMetrics:
             self.findings.labels(finding.kind, finding.phase).inc()
 
 
-class _Underway(NamedTuple):
-    """Messages that are being committed, and since when they were judged (monotonic seconds)."""
+class _What(StrEnum):
+    """What is under way, as the log calls it."""
 
-    deliveries: Sequence[Delivery]
-    outcome: Future[Outcome]
-    began: float
+    BATCH = "a batch"
+    LOOK = "a look at the clock"
+    MEMORY = "a piece of the detectors' memory"
+
+
+class _Underway(NamedTuple):
+    """What is being committed behind whatever was under way before it; of a batch its messages, and since when."""
+
+    what: _What
+    outcome: Future[Outcome | None]
+    deliveries: Sequence[Delivery] = ()
+    began: float = 0.0
 
 
 class Listening:
@@ -79,9 +94,7 @@ class Listening:
         self._engine: Engine | None = None
         self._stop = stop
         self._metrics = metrics
-        self._underway: _Underway | None = None
-        self._looking: Future[Outcome] | None = None
-        self._writing: Future[None] | None = None
+        self._underway: deque[_Underway] = deque()
         self._still = True
         """Whether the next look at the clock must wait until nothing is under way."""
         self.last_round = time.monotonic()
@@ -99,7 +112,7 @@ class Listening:
         ticked = 0.0
         with ThreadPoolExecutor(1, "commit") as committer:
             while not self._stop.is_set():
-                idle = self._underway is None and not self._waiting
+                idle = not self._underway and not self._waiting
                 deliveries = self._subscriber.take(MOST_MESSAGES, _WAIT_SECONDS if idle else 0.0)
                 if deliveries:
                     self.busy = True
@@ -134,57 +147,70 @@ class Listening:
                 judged = engine.judge([delivery.message for delivery in deliveries])
             except Exception as error:  # noqa: BLE001 - it is tried again, and told if it fails again
                 log.warning("a batch cannot be judged; a new engine tries again", error=repr(error))
-        self._finish()
+        self._finish(_AHEAD - 1 if judged is not None else 0)
         if judged is None and engine is self._engine:
             self._discard()
         if engine is None or judged is None or engine is not self._engine:
             self._carry(deliveries)
             return
-        self._underway = _Underway(deliveries, committer.submit(engine.commit, judged), began)
+        self._submit(committer, _What.BATCH, partial(engine.commit, judged), deliveries, began)
 
-    def _finish(self) -> None:
-        """Wait until the messages under way are committed, and acknowledge them."""
-        underway, self._underway = self._underway, None
-        if underway is None:
-            self._await_behind()
-            return
+    def _submit(
+        self,
+        committer: Executor,
+        what: _What,
+        work: Callable[[], Outcome | None],
+        deliveries: Sequence[Delivery] = (),
+        began: float = 0.0,
+    ) -> None:
+        """Have something done behind all that is under way; if any of that fails, it is not done."""
+        before = self._underway[-1].outcome if self._underway else None
+        self._underway.append(_Underway(what, committer.submit(_behind, before, work), deliveries, began))
+
+    def _is_underway(self, what: _What) -> bool:
+        return any(one.what is what for one in self._underway)
+
+    def _finish(self, most: int = 0) -> None:
+        """Wait until no more than so many batches are under way, with 0 nothing at all; acknowledge what is done."""
+        while self._underway and (
+            self._underway[0].outcome.done()
+            or not most
+            or sum(one.what is _What.BATCH for one in self._underway) > most
+        ):
+            self._end(self._underway.popleft())
+
+    def _end(self, one: _Underway) -> None:
+        """Wait for what is first under way; where it fails, so does the rest, and a new engine tries again."""
         try:
-            outcome = underway.outcome.result()
+            outcome = one.outcome.result()
         except Exception as error:  # noqa: BLE001 - it is tried again, and told if it fails again
-            log.warning("a commit failed; a new engine tries again", error=str(error).strip())
+            log.warning("a commit failed; a new engine tries again", what=one.what.value, error=str(error).strip())
             self._metrics.failures.inc()
+            lost = [one, *self._underway]
+            self._underway.clear()
+            wait([each.outcome for each in lost])
             self._discard()
-            self._carry(underway.deliveries)
+            for each in lost:
+                if each.deliveries:
+                    self._carry(each.deliveries)
             return
-        self._metrics.commit.observe(time.monotonic() - underway.began)
-        self._metrics.count(outcome, len(underway.deliveries))
-        self._acknowledge(underway.deliveries, outcome)
-        self._await_behind()
+        if outcome is None:
+            return
+        if one.what is _What.LOOK:
+            self._still = outcome.due
+            return
+        self._metrics.commit.observe(time.monotonic() - one.began)
+        self._metrics.count(outcome, len(one.deliveries))
+        self._acknowledge(one.deliveries, outcome)
 
     @property
     def _unsaved(self) -> bool:
         return self._engine is not None and self._engine.memory.due
 
     def _go_on_saving(self, committer: Executor) -> None:
-        """Have the next piece of the detectors' memory written down behind the batch under way."""
-        if self._writing is None and self._engine is not None and self._engine.memory.underway:
-            self._writing = committer.submit(self._engine.go_on_saving)
-
-    def _await_behind(self) -> None:
-        """Wait for what is under way behind a batch; what could not be written, the next engine writes."""
-        if self._looking is not None:
-            if (error := self._looking.exception()) is not None:
-                log.warning("a look at the clock could not be committed", error=str(error).strip())
-                self._metrics.failures.inc()
-                self._discard()
-                return
-            self._still = self._looking.result().due
-            self._looking = None
-        if self._writing is not None and (error := self._writing.exception()) is not None:
-            log.warning("the detectors' memory could not be written down", error=str(error).strip())
-            self._metrics.failures.inc()
-            self._discard()
-        self._writing = None
+        """Have the next piece of the detectors' memory written down behind what is under way."""
+        if self._engine is not None and self._engine.memory.underway and not self._is_underway(_What.MEMORY):
+            self._submit(committer, _What.MEMORY, self._engine.go_on_saving)
 
     def _save(self) -> None:
         if self._unsaved:
@@ -192,15 +218,15 @@ class Listening:
 
     @property
     def _looks_ahead(self) -> bool:
-        """Whether a look at the clock may be taken while a batch is being committed."""
-        if self._engine is None or self._underway is None:
+        """Whether a look at the clock may be taken while something is being committed."""
+        if self._engine is None or not self._underway:
             return False
         return not self._still and not self._waiting and self._engine.looks_ahead
 
     def _look(self, committer: Executor) -> None:
-        """Look at the clock, and have what it shows committed behind the batch under way."""
-        engine, underway = self._engine, self._underway
-        if engine is None or underway is None or self._looking is not None:
+        """Look at the clock, and have what it shows committed behind what is under way."""
+        engine = self._engine
+        if engine is None or self._is_underway(_What.LOOK):
             return
         try:
             judged = engine.look(hearing=self._subscriber.connected)
@@ -210,7 +236,7 @@ class Listening:
             self._finish()
             self._discard()
             return
-        self._looking = committer.submit(_behind, underway.outcome, engine, judged)
+        self._submit(committer, _What.LOOK, partial(engine.commit, judged))
 
     def _tick(self) -> None:
         # While the broker is away we are deaf, and nobody's silence means anything.
@@ -294,14 +320,12 @@ class Listening:
 
     def _discard(self) -> None:
         engine, self._engine = self._engine, None
-        behind: list[Future[Any]] = [one for one in (self._looking, self._writing) if one is not None]
-        wait(behind)
-        self._looking = self._writing = None
         if engine is not None:
             engine.close()
 
 
-def _behind(batch: Future[Outcome], engine: Engine, judged: Judged) -> Outcome:
-    """Commit what was judged behind a batch; if that is not committed, neither is this."""
-    batch.result()
-    return engine.commit(judged)
+def _behind(before: Future[Outcome | None] | None, work: Callable[[], Outcome | None]) -> Outcome | None:
+    """Do something behind what was to be done before; if that failed, neither is this done."""
+    if before is not None:
+        before.result()
+    return work()
