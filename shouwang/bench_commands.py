@@ -190,6 +190,7 @@ def bench_workers(
     seconds: Annotated[float, typer.Option(min=1, help="How long to measure, with so many workers.")] = 20.0,
     warm_up: WarmUp = 10.0,
     envelope: Annotated[int, typer.Option(min=1, help="Readings in an envelope.")] = 500,
+    peer: Annotated[float, typer.Option(min=0, help="Seconds for Faust event by event; 0 leaves it out.")] = 20.0,
     seed: Seed = 1,
     json: Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
@@ -199,7 +200,7 @@ def bench_workers(
     with told(None) as settings:
         counts, sets = tuple(workers or (1, 2, 4)), tuple(rules or ("default", str(MODELS)))
         options = Options(
-            settings.kafka_servers, counts, sets, partitions, sensors, seconds, warm_up, envelope, seed=seed
+            settings.kafka_servers, counts, sets, partitions, sensors, seconds, warm_up, envelope, seed=seed, peer=peer
         )  # fmt: skip
     _tell("workers", options, json=json)
 

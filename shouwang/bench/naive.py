@@ -119,13 +119,20 @@ class Pipeline:
     def on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         """Judge a pack's readings; write what has come once a second."""
         for record in json.loads(message.payload):
-            known = self._sensors.get(record["n"])
-            if known is None:
-                continue
-            number, sensor = known
-            value = record["v"]
-            score, alarm = sensor.judge(record["t"], value)
-            self._rows.append((number, datetime.fromtimestamp(record["t"], UTC), value, score, alarm))
+            self.take(record["n"], record["t"], record["v"])
+        self.settle()
+
+    def take(self, name: str, time: float, value: float) -> None:
+        """Judge a reading, its time in seconds, and keep its row."""
+        known = self._sensors.get(name)
+        if known is None:
+            return
+        number, sensor = known
+        score, alarm = sensor.judge(time, value)
+        self._rows.append((number, datetime.fromtimestamp(time, UTC), value, score, alarm))
+
+    def settle(self) -> None:
+        """Write what has come, once a second."""
         if time.monotonic() - self._written >= _EVERY:
             with self._conn.cursor() as cursor:
                 cursor.executemany(_INSERT, self._rows)

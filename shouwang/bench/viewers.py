@@ -105,6 +105,16 @@ class _Watching:
     heard: list[float] = field(default_factory=list)
     seen: list[float] = field(default_factory=list)
 
+    def waited(self, already: set[str], shown: str) -> list[float]:
+        """Return how long a viewer waited for the alarms that are shown to them now and were not `already`.
+
+        Where nothing is shown they are told of all there are.
+        """
+        now = time.monotonic()
+        new = [one for one in self.committed if one not in already and (not shown or one in shown)]
+        already.update(new)
+        return [now - self.committed[one] for one in new]
+
 
 def run(options: Options, progress: Progress = silent) -> Report:
     """Fill a database, start `shouwang web` over it, and watch.
@@ -200,15 +210,13 @@ async def _view(port: int, token: str, watching: _Watching, opened: asyncio.Sema
             await answer.readexactly(2)
             *events, text = text.split(b"\n\n")
             for event in events:
-                at = time.monotonic()
-                new = told if event.startswith(b"event: change") else known if b'"/parts/alerts"' in event else None
-                for alert, committed in watching.committed.items() if new is not None else ():
-                    if alert not in new and (new is told or alert.encode() in event):
-                        new.add(alert)
-                        (watching.heard if new is told else watching.seen).append(at - committed)
-                if first and new is known:
-                    first = False
-                    opened.release()
+                if event.startswith(b"event: change"):
+                    watching.heard += watching.waited(told, "")
+                elif b'"/parts/alerts"' in event:
+                    watching.seen += watching.waited(known, event.decode())
+                    if first:
+                        first = False
+                        opened.release()
     finally:
         asking.close()
         with suppress(OSError):

@@ -26,7 +26,9 @@ from ingest.topic import ensure_topic, remove_topic
 from registry.instants import MINUTE, SECOND, to_datetime
 from registry.readings import NO_READINGS
 from shouwang.bench import city, processes, stand
+from shouwang.bench.faust_peer import per_event
 from shouwang.bench.machine import describe
+from shouwang.bench.peers import Peer
 from shouwang.bench.report import Progress, silent
 from shouwang.bench.stream import START, Homes
 from shouwang.distributed.gathering import Partitions
@@ -51,6 +53,7 @@ class Options:
     """What to measure: how many `workers` at a time, under which `rules`, for `seconds` behind `warm_up` seconds.
 
     `servers` is Kafka's `host:port,…`, `envelope` the readings of one, `most` the readings prepared for each second.
+    Faust, event by event, is measured for `peer` seconds beside them, with 0 not at all.
     """
 
     servers: str | None = None
@@ -63,6 +66,7 @@ class Options:
     envelope: int = 500
     most: int = 150_000
     seed: int = 1
+    peer: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +96,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was measured on so many cores; a ratio is to the first run of the same rules."""
+    """What was measured on so many cores; a ratio is to the first run of the same rules, a peer's to the first run."""
 
     options: Options
     cores: int
     runs: Sequence[Run]
+    peers: Sequence[Peer] = ()
 
     def ratio(self, run: Run) -> float:
         """Return how many times as fast it was as one worker, or as whatever was measured first."""
@@ -133,6 +138,7 @@ class Report:
                 }
                 for run in self.runs
             ],
+            "peers": [{**one.to_json(), "ratio": round(one.ratio(self.runs[0].per_second), 1)} for one in self.peers],
         }
 
     def table(self) -> Table:
@@ -157,6 +163,8 @@ class Report:
                 *(f"{spent / run.readings * 1e6:.1f}" for spent in run.spent.values()),
                 "" if run.takeover_seconds is None else f"{run.takeover_seconds:.1f} s",
             )
+        for one in self.peers:
+            table.add_row(one.name, "1", f"{one.per_second:,.0f}", f"1 to {one.ratio(self.runs[0].per_second):.1f}")
         return table
 
 
@@ -176,7 +184,11 @@ def run(options: Options, progress: Progress = silent) -> Report:
         for workers in options.workers:
             progress(f"{Path(rules).stem}: {workers} worker{'s' * (workers > 1)}")
             found.append(_measured(options, options.servers, rules, workers, progress))
-    return Report(options, describe().cores, found)
+    peers = []
+    if options.peer:
+        progress(f"Faust, event by event, for {options.peer:g} s")
+        peers.append(per_event(options.servers, options.sensors, options.seed, options.peer))
+    return Report(options, describe().cores, found, peers)
 
 
 def _measured(options: Options, servers: str, rules: str, workers: int, progress: Progress) -> Run:
