@@ -19,7 +19,7 @@ from dashboards import api, health, pages, problems
 from dashboards.api import feeds
 from dashboards.context import Context
 from dashboards.headers import Counting, SecurityHeaders
-from dashboards.privacy.trailing import trailed
+from dashboards.privacy.trailing import Lately, trailed
 from dashboards.readiness import Check, Readiness
 from dashboards.shared import Shared
 from dashboards.signin.standing import Standing
@@ -62,6 +62,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.state.standing = Standing(context.pool)
     app.state.drawings = Shared()
+    app.state.lately = Lately()
     app.state.lent = asyncio.Semaphore(max(1, context.pool.max_size - _KEPT))
     problems.install(app, pages.error)
     if context.twilio is not None:

@@ -1,19 +1,31 @@
-"""`shouwang audit`: does the audit trail hold?"""
+"""`shouwang audit`: is anybody forgotten, and does the audit trail hold?"""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
 from shouwang.command_frame import DataDir, database, told
 
-app = typer.Typer(help="The trail of who saw and did what.", no_args_is_help=True)
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()
-def _group() -> None:
-    """Keep `verify` a command of its own."""
+def audit(context: typer.Context, data_dir: DataDir = None) -> None:
+    """Look whether anybody is forgotten or anything is stuck; exit code 1 if so. For cron, systemd and monitors."""
+    from shouwang import auditing
+
+    if context.invoked_subcommand is not None:
+        return
+    console = Console(highlight=False)
+    with told(data_dir) as settings, database(settings) as conn:
+        report = auditing.report(conn, settings.limits.patience)
+        for line in report.lines():
+            console.print(escape(line), soft_wrap=True)
+        raise typer.Exit(0 if report.well else 1)
 
 
 @app.command()
@@ -23,7 +35,10 @@ def verify(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Check every line and the end of the chain; print the end, to be written down elsewhere. Exit code 1: broken."""
+    """Check the trail of who saw and did what, line by line; print its end, to be written down elsewhere.
+
+    Exit code 1: it is broken.
+    """
     from storage import trail
 
     with told(data_dir) as settings, database(settings) as conn:

@@ -273,19 +273,6 @@ def backtest(
 
 
 @app.command()
-def audit(data_dir: DataDir = None) -> None:
-    """Look whether anybody is forgotten or anything is stuck; exit code 1 if so. For cron, systemd and monitors."""
-    from shouwang import auditing
-
-    console = Console(highlight=False)
-    with told(data_dir) as settings, database(settings) as conn:
-        report = auditing.report(conn, settings.limits.patience)
-        for line in report.lines():
-            console.print(escape(line), soft_wrap=True)
-        raise typer.Exit(0 if report.well else 1)
-
-
-@app.command()
 def doctor(data_dir: DataDir = None) -> None:
     """Check the settings and every server that is needed, and say what to mend."""
     from shouwang import wiring

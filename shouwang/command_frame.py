@@ -20,7 +20,10 @@ from shouwang import logging
 from shouwang.errors import SettingsError
 from shouwang.settings import Settings
 
-_NOT_SETTINGS = ("SHOUWANG_TEST_", "SHOUWANG_RECORDINGS", "SHOUWANG_DATABASE_PASSWORD", "SHOUWANG_MQTT_PASSWORD")
+_NOT_SETTINGS = (
+    "SHOUWANG_TEST_", "SHOUWANG_RECORDINGS", "SHOUWANG_DATABASE_PASSWORD", "SHOUWANG_MQTT_PASSWORD",
+    "SHOUWANG_GRAFANA_PASSWORD", "SHOUWANG_MQTT_HOST",
+)  # fmt: skip
 """Names that tests and docker compose use; every other name with our prefix is meant for us."""
 
 DataDir = Annotated[

@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from shouwang import seal_keys
+from shouwang.command_frame import operator
 from shouwang.errors import InUseError, NoInstanceError, SettingsError
 from shouwang.instance import Instance
 from shouwang.settings import Settings
-from storage import sealing
+from storage import sealing, trail
 from storage.migrate import check_schema
 from storage.sealed_columns import seal_anew
 
@@ -56,7 +57,7 @@ def _refuse_running(settings: Settings) -> None:
 
 
 def _sealed_anew(conn: Connection) -> int:
-    """Seal everything anew, show how far it is, and return how many rows were."""
+    """Seal everything anew, show how far it is, and return how many rows were; it is on the audit trail."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True)) as shown:
         bars: dict[str, TaskID] = {}
@@ -66,4 +67,7 @@ def _sealed_anew(conn: Connection) -> int:
                 bars[table] = shown.add_task(table, total=of)
             shown.update(bars[table], completed=done, total=of)
 
-        return seal_anew(conn, progress)
+        count = seal_anew(conn, progress)
+    about = {"rows": str(count), "key": sealing.held().keys[0]}
+    trail.record(conn, actor=operator(), role="", action="key-rotated", detail=about)
+    return count

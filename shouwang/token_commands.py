@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shouwang.command_frame import DataDir, database, told
+from shouwang.command_frame import DataDir, database, operator, told
 
 app = typer.Typer(help="Tokens for the API and for calendars.", no_args_is_help=True)
 
@@ -31,11 +31,15 @@ def create(
     """Make a token for the API and print it; it cannot be shown again."""
     from shouwang.clock import LiveClock
     from shouwang.expiry import expiry
-    from storage import tokens
+    from storage import tokens, trail
 
     with told(data_dir) as settings, database(settings) as conn:
-        ends = None if expires is None else expiry(expires, LiveClock().now())
-        typer.echo(tokens.create(conn, role, area, name or person or role, person, ends, gateway or ()))
+        ends, name = None if expires is None else expiry(expires, LiveClock().now()), name or person or role
+        with conn.transaction():
+            token = tokens.create(conn, role, area, name, person, ends, gateway or ())
+            about = {"token": name, "role": role, "area": area}
+            trail.record(conn, actor=operator(), role="", action="token-made", detail=about, area=area or None)
+        typer.echo(token)
         if ends is not None:
             typer.echo(f"valid until {ends:%Y-%m-%d %H:%M} UTC", err=True)
 
@@ -66,7 +70,10 @@ def revoke(
     data_dir: DataDir = None,
 ) -> None:
     """End every token of a name, and the sessions that were opened with it."""
-    from storage import tokens
+    from storage import tokens, trail
 
-    with told(data_dir) as settings, database(settings) as conn:
-        typer.echo(f"{tokens.revoke(conn, name)} revoked")
+    with told(data_dir) as settings, database(settings) as conn, conn.transaction():
+        revoked = tokens.revoke(conn, name)
+        about = {"token": name, "tokens": str(revoked)}
+        trail.record(conn, actor=operator(), role="", action="token-revoked", detail=about)
+        typer.echo(f"{revoked} revoked")

@@ -110,9 +110,17 @@ class _Embedded:
         """Serve until told to stop, then stop in good order; return the loops that fell over."""
         fell: list[str] = []
         app = wiring.web(
-            self._database, self._pool, self._clock, self._ready, self._metrics, embedded=True, ladders=self._ladders,
-            false_visits=self._settings.false_visits_per_1000_days, tiles=self._settings.tiles,
-            oidc=signing_in.provider(self._settings), second_factor=self._settings.second_factor,
+            self._database,
+            self._pool,
+            self._clock,
+            self._ready,
+            self._metrics,
+            embedded=True,
+            ladders=self._ladders,
+            false_visits=self._settings.false_visits_per_1000_days,
+            tiles=self._settings.tiles,
+            oidc=signing_in.provider(self._settings),
+            second_factor=self._settings.second_factor,
         )
         server = wiring.server(app)
 

@@ -92,7 +92,7 @@ def census(seed: int, habits: Habits, first_day: int) -> Census:
         contacts += asked
         devices += [
             Device(f"{kind}-{number}", home.id, f"gw-{code}", model)
-            for kind, model in (("wm", "LXS-15 water"), ("em", "DDZY electricity"), ("sd", "JTY-GD smoke"))
+            for kind, model in (("wm", "LXS-15"), ("em", "DDZY102"), ("sd", "JTY-GD"))
         ]
     ids = tuple(home.id for home in households)
     registry = Registry(
@@ -207,5 +207,5 @@ def _absences(seed: int, habits: Habits, ids: tuple[str, ...], first_day: int) -
         for at in np.flatnonzero(trip.away & trip.known):
             starts = midnight(int(trip.first[at])) + int(trip.leaves[at]) * MINUTE
             ends = midnight(int(trip.last[at])) + int(trip.returns[at]) * MINUTE
-            found.append(Absence(ids[at], to_datetime(starts), to_datetime(ends), "staying with family"))
+            found.append(Absence(ids[at], to_datetime(starts), to_datetime(ends), "在家人处 staying with family"))
     return tuple(found)

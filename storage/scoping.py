@@ -1,8 +1,8 @@
 """The second net: what pages read, they read as a role to which PostgreSQL shows one area and nothing else.
 
-The role and its area last for one query. They are local to the query's own transaction, so that the database itself
-takes them back when it ends, however it ends, and a connection never goes back to its pool with them
-(docs/decisions/0601-row-security.md).
+The role and its area last for one query, or for the few that a page asks together. They are local to the transaction
+of these, so that the database itself takes them back when it ends, however it ends, and a connection never goes back to
+its pool with them (docs/decisions/0601-row-security.md).
 """
 
 from __future__ import annotations
@@ -49,15 +49,37 @@ def confined(conn: Connection[Any], scope: str, gateways: Sequence[str] | None =
 
     With `gateways` as their vendor, who sees what came through these and nothing else of the area.
     """
-    role = READER if gateways is None else VENDOR
-    lasting = not conn.autocommit or conn.info.transaction_status is not TransactionStatus.IDLE
+    lasting = _lasting(conn)
     with conn.pipeline():  # sent in one go: no further way to the server and back
-        conn.execute(_ENTER, (role, scope, scope + _LAST, list(gateways or ())))
+        _enter(conn, scope, gateways)
         try:
             yield
         finally:
             if lasting:
                 conn.execute(_LEAVE)
+
+
+@contextmanager
+def confined_together(conn: Connection[Any], scope: str, gateways: Sequence[str] | None = None) -> Iterator[None]:
+    """Be that reader for all queries of this block, which may fetch their rows at once; nothing here is the owner's.
+
+    To take the role takes as long as a small query.
+    """
+    lasting = _lasting(conn)
+    with conn.transaction():
+        _enter(conn, scope, gateways)
+        yield
+        if lasting:  # after an error the savepoint takes them back
+            conn.execute(_LEAVE)
+
+
+def _lasting(conn: Connection[Any]) -> bool:
+    return not conn.autocommit or conn.info.transaction_status is not TransactionStatus.IDLE
+
+
+def _enter(conn: Connection[Any], scope: str, gateways: Sequence[str] | None) -> None:
+    role = READER if gateways is None else VENDOR
+    conn.execute(_ENTER, (role, scope, scope + _LAST, list(gateways or ())))
 
 
 def check_readers(conn: Connection[Any]) -> None:

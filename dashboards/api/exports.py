@@ -86,6 +86,7 @@ def router() -> APIRouter:
                 action="export",
                 detail={"what": "areas", "area": code, "days": str(choice.days), "rows": str(len(areas))},
                 address=request.client.host if request.client else "",
+                area=who.area or None,
             )
         _ = translator(language)
         name = f"shouwang-areas-{code or 'all'}-{now:%Y%m%d}.csv"

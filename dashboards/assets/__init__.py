@@ -17,8 +17,6 @@ VENDOR = HERE.parent / "static" / "vendor"
 FILES = {
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
     "htmx.LICENSE": "htmx.org/LICENSE",
-    "sse.min.js": "htmx-ext-sse/dist/sse.min.js",
-    "sse.LICENSE": "htmx-ext-sse/LICENSE",
     "leaflet.js": "leaflet/dist/leaflet.js",
     "leaflet.css": "leaflet/dist/leaflet.css",
     "images/layers.png": "leaflet/dist/images/layers.png",  # these are named in its style sheet

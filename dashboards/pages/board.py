@@ -118,6 +118,11 @@ SENT: Final[Mapping[str, Callable[[Frame, View, Mapping[str, str]], str]]] = {
 
 
 def _alerts(around: Frame, view: View, chosen: Filter) -> dict[str, Any]:
+    with view.together() as asked:
+        return _asked(around, asked, chosen)
+
+
+def _asked(around: Frame, view: View, chosen: Filter) -> dict[str, Any]:
     found = _found(view, chosen, around.who, around.language)
     endangered: defaultdict[UUID, list[Row]] = defaultdict(list)
     for home in incidents.endangered(view, limit=_ENDANGERED):

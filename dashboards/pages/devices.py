@@ -33,6 +33,9 @@ _MOST_PAGES: Final = 10_000
 _READINGS: Final = 20
 _OF_EACH: Final = 5
 _BEHIND: Final = 50
+_WRITTEN: Final = {"l": "L", "Cel": "°C", "%EL": "%"}
+_UNITS: Final = {quantity.label: _WRITTEN.get(SCALES[quantity].si, SCALES[quantity].si) for quantity in Quantity}
+"""Units as people write them, by quantity; those of messages are SenML's."""
 _LARGEST_FORM: Final = 4 * trial.LARGEST
 """Bytes: every character of a payload may be escaped."""
 
@@ -109,7 +112,7 @@ def router() -> APIRouter:
             failure=queries.failure(view, gateway),
             messages=messages,
             told=_integrates(around),
-            units={quantity.label: SCALES[quantity].si for quantity in Quantity},
+            units=_UNITS,
         )
 
     @routes.get("/devices/try")

@@ -27,6 +27,7 @@ from dashboards.signin.onward import HOME, door
 from dashboards.words import devices as device_words
 from dashboards.words import performance as performance_words
 from dashboards.words import phrases
+from dashboards.words import rules as rules_words
 from dashboards.words.languages import CHINESE, ENGLISH, Language, Translate, reader_language, translator
 from dashboards.words.refusals import retold
 from registry.instants import to_datetime, to_micros
@@ -276,6 +277,7 @@ _WORDS: Final = {
     "reason": device_words.REASONS,
     "format": device_words.FORMATS,
     "quantity": device_words.QUANTITIES,
+    "rules": rules_words.RULES,
 }
 
 _TEMPLATES: Final = Environment(

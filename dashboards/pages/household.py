@@ -52,15 +52,17 @@ def router() -> APIRouter:
         period: str = "week",
         at: Annotated[str, Query(max_length=10)] = "",
     ) -> Response:
-        home = required(view, household_id)
-        known = {**_portrait(view, around, home), **_happened(view, home), **kept(view, home, around.now)}
+        with view.together() as asked:
+            home = required(asked, household_id)
+            known = {**_portrait(asked, around, home), **_happened(asked, home), **kept(asked, home, around.now)}
+            maps = _maps(asked, home, around.now)
         names = get_day_names("abbreviated", locale=around.language)
         return around.page(
             "household.html",
             **known,
             weekdays=[names[day] for day in range(7)],
             span=Shown.of(period, at, around.now, home["zone"]),
-            maps=_maps(view, home, around.now),
+            maps=maps,
         )
 
     @routes.get("/parts/households/{household_id}/happened")

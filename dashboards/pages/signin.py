@@ -128,7 +128,10 @@ def _password(at: AtTheDoor, fields: Form) -> Response:
     unfit = passwords.refusal(account.name, account.password, chosen, fields.get("again", ""))
     if unfit is not None:
         return at.form(after, at.translate(unfit), 422)
-    accounts.set_password(at.conn, account.id, passwords.hashed(chosen), must_change=False)
+    hashed = passwords.hashed(chosen)
+    with at.conn.transaction():
+        accounts.set_password(at.conn, account.id, hashed, must_change=False)
+        local.changed(at.conn, account, "password", at.address)
     return at.advance(account, at.session, after)
 
 
@@ -144,6 +147,7 @@ def _second_factor(at: AtTheDoor, fields: Form) -> Response:
             _ = at.translate
             return at.form(after, _("This code does not fit. Wait for the next one and type it."), 422)
         cookie = sessions.renamed(at.conn, at.session.id, Stage.OPEN)
+        local.changed(at.conn, account, "second-factor", at.address)
         local.let_in(at.conn, account, at.address)
     return at.hand_out(at.recovery_codes(after, made), cookie)
 

@@ -35,6 +35,7 @@ _QUIET: Final = 15.0
 _LONGEST: Final = 600.0
 """Seconds after which a page has to connect anew and prove who it is."""
 _PARTS: Final = 4
+_NOTHING: Final[tuple[News, ...]] = ()
 _LONGEST_ADDRESS: Final = 2000
 
 
@@ -76,19 +77,24 @@ def router() -> APIRouter:
 
 
 async def watched(news: AsyncIterator[News], standing: Standing, credential: bytes) -> AsyncIterator[News]:
-    """Yield what is told for as long as its viewer is let in; the last event tells their page that they are not."""
+    """Yield what is told for as long as its viewer is let in; the last event tells their page that they are not.
+
+    It ends when the database is away and nobody can say whether they are.
+    """
     with standing.following(credential):
         try:
             async for one in news:
                 yield one
         except SignedOut:
             yield News("signed-out", "0")
+        except (OperationalError, PoolTimeout):
+            return
 
 
 async def nothing() -> AsyncIterator[News]:
     """Draw no part."""
-    return
-    yield
+    for one in _NOTHING:
+        yield one
 
 
 async def told(

@@ -14,6 +14,7 @@ from dashboards.pages.frame import Framed
 from dashboards.paging import Paged
 from dashboards.problems import Refusal
 from dashboards.shapes.terms import Word
+from dashboards.words import trail as trail_words
 from storage import trail
 from storage.views import Row
 from storage.views import trail as queries
@@ -55,13 +56,14 @@ def router() -> APIRouter:
             actions=queries.actions(view),
             asked={"household": household, "actor": actor, "action": action, "since": since, "until": until},
             head=trail.head(conn),
+            names=trail_words.DETAILS,
         )
 
     return routes
 
 
 def _row(row: Row) -> Row:
-    return row
+    return {**row, "told": trail_words.told(row["detail"])}
 
 
 def _day(text: str, zone: str) -> datetime | None:

@@ -11,8 +11,9 @@ from registry.instants import MINUTE
 
 LANES: Final = ("resident", "contact", "caseworker", "duty_officer")
 """From the home outwards; whoever is on call stands with the duty officers."""
-_CLOSEST: Final = 9.0
-"""Hundredths of the width that the writing of a time needs."""
+_CLOSEST: Final = 20.0
+"""Hundredths of the width that the writing of a time needs, on a telephone."""
+_ROWS: Final = 2
 _SHORTEST: Final = 10 * MINUTE
 """A ladder that is over sooner is not drawn wider for that."""
 
@@ -29,10 +30,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A time that is written below the lanes, `after` microseconds from the start."""
+    """A time that is written below the lanes, `after` microseconds from the start, in the first row that has room."""
 
     x: float
     after: int
+    row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,12 @@ def strip(policy: Policy) -> Strip:
 
     marks = tuple(Mark(place(rung.after), lane(rung), sign(rung), nth) for nth, rung in enumerate(policy.rungs, 1))
     ticks: list[Tick] = []
+    full = [-_CLOSEST] * _ROWS  # where each row was written last
     for after in sorted({rung.after for rung in policy.rungs}):
-        if not ticks or place(after) - ticks[-1].x >= _CLOSEST:
-            ticks.append(Tick(place(after), after))
+        free = next((row for row, written in enumerate(full) if place(after) - written >= _CLOSEST), None)
+        if free is not None:
+            full[free] = place(after)
+            ticks.append(Tick(place(after), after, free))
     return Strip(marks, tuple(ticks))
 
 

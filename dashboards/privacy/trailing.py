@@ -1,8 +1,12 @@
-"""Who saw or did what: each request is on the audit trail before its answer goes out."""
+"""Who saw or did what: each request is on the audit trail before its answer goes out.
+
+What an open page fetches again and again by itself is there once an hour, and not at all where its page is already.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Final
 from uuid import UUID
 
@@ -21,8 +25,15 @@ _OF_A_HOME: Final = {
     "message_id": "message",
 }
 """Which parameters of an address, or of its query, lead to a household."""
-_REFRESHED: Final = ("/parts/", "/events", "/static/")
-"""What a page that was recorded fetches again and again by itself."""
+_REFRESHED: Final = ("/parts/", "/events")
+"""What a page fetches again and again by itself; who fetches it without the page sees as much."""
+_PAGES: Final = {
+    **{f"/parts/{page}": f"/{page}" for page in ("tasks", "oncall", "handsets", "lab", "welcome")},
+    **dict.fromkeys(("/parts/alerts", "/parts/beside", "/parts/keys", "/events"), "/"),
+}
+"""Of which page they are a part; that of one household or alert is known by these."""
+_AN_HOUR: Final = 3600.0
+_MOST_KEPT: Final = 50_000
 _REVEALED: Final = ("/reveal/", "/call/", "/api/v1/reveals")
 """What shows a number or an address writes that down itself, with the reason (`dashboards.privacy.revealing`)."""
 _OF_ITSELF: Final = "/api/v1/my/tasks"
@@ -31,23 +42,53 @@ _SECRET: Final = frozenset({"token", "secret", "phone", "cursor", "reason"})
 """What an address may hold that has no place on the trail, or stands there already."""
 
 
+class Lately:
+    """Who looked at what within the last hour. It may forget: then somebody is on the trail once more."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Go by a clock of seconds, which never goes back."""
+        self._clock = clock
+        self._until: dict[tuple[str, str], float] = {}
+
+    def saw(self, actor: str, what: str) -> None:
+        """Remember that it is on the trail that somebody looked at something."""
+        if len(self._until) >= _MOST_KEPT:
+            self._until = {}
+        self._until[actor, what] = self._clock() + _AN_HOUR
+
+    def has_seen(self, actor: str, what: str) -> bool:
+        """Say whether that is on the trail, less than an hour ago."""
+        return self._until.get((actor, what), 0.0) > self._clock()
+
+
 def trailed(request: Request, who: Known, conn: Conn) -> Iterator[None]:
     """Record a request that was answered; what is refused raises here, and nobody saw anything."""
     yield
-    if who is None or request.url.path.startswith((*_REFRESHED, *_REVEALED)) or request.url.path == _OF_ITSELF:
+    path = request.url.path
+    if who is None or path.startswith(_REVEALED) or path == _OF_ITSELF or _tells_the_time_alone(request):
         return
     about = {**request.query_params, **{name: str(value) for name, value in request.path_params.items()}}
+    alert = _alert(about)
+    lately: Lately = request.app.state.lately
+    seen = str(alert or about.get("household_id") or about.get("household") or _PAGES.get(path, path))
+    if path.startswith(_REFRESHED) and lately.has_seen(who.actor, seen):
+        return
     trail.record(
         conn,
         actor=who.actor,
         role=who.role,
         action=_action(request),
         household=_household(conn, about),
-        alert=_alert(about),
+        alert=alert,
         detail={"address": _pattern(request), **{name: one for name, one in about.items() if name not in _SECRET}},
         address=request.client.host if request.client else "",
         area=_area(who),
     )
+    lately.saw(who.actor, seen)
+
+
+def _tells_the_time_alone(request: Request) -> bool:
+    return request.url.path == "/events" and "part" not in request.query_params
 
 
 def _action(request: Request) -> str:

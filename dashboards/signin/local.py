@@ -6,6 +6,7 @@ Nobody learns from an answer, or from how long it took, whether an account exist
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from psycopg import Connection
 
@@ -75,15 +76,12 @@ def let_in(conn: Connection, account: Account, address: str) -> None:
     """Write down, within the transaction that opens the session, that somebody signed in."""
     attempts.forgive(conn, account.name, address)
     accounts.signed_in(conn, account.id)
-    trail.record(
-        conn,
-        actor=f"person:{account.person}" if account.person else f"account:{account.name}",
-        role=account.role,
-        action="sign-in",
-        detail={"account": account.name, "by": account.issuer or "password"},
-        address=address,
-        area=account.area or None,
-    )
+    _record(conn, account, "sign-in", address, {"account": account.name, "by": account.issuer or "password"})
+
+
+def changed(conn: Connection, account: Account, what: Literal["password", "second-factor"], address: str) -> None:
+    """Write down, within the transaction that does it, that somebody at the door changed what they sign in with."""
+    _record(conn, account, what, address, {"account": account.name})
 
 
 def account_of(conn: Connection, session: Session) -> Account:
@@ -95,6 +93,18 @@ def account_of(conn: Connection, session: Session) -> Account:
     if session.account is None:
         raise accounts.AccountError("a sign-in link has no account: ask an operator to make one")
     return accounts.one(conn, session.account)
+
+
+def _record(conn: Connection, account: Account, action: str, address: str, detail: dict[str, str]) -> None:
+    trail.record(
+        conn,
+        actor=f"person:{account.person}" if account.person else f"account:{account.name}",
+        role=account.role,
+        action=action,
+        detail=detail,
+        address=address,
+        area=account.area or None,
+    )
 
 
 def _failed(conn: Connection, account: Account | None, what: str, address: str) -> None:

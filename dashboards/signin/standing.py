@@ -1,4 +1,7 @@
-"""Whether those who follow the stream are still let in: one question to the database for all of them, now and then."""
+"""Whether those who follow the stream are still let in: one question to the database for all of them.
+
+It is asked now and then, and before anything new is told, which may show homes.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,20 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends
 from psycopg import OperationalError
 from psycopg_pool import ConnectionPool, PoolTimeout
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from dashboards.context import Subscription
+from dashboards.shared import Shared
 from storage import sessions
 
 EVERY: Final = 2.0
-"""Seconds between two looks: so long a page whose session was ended hears on that something changed."""
+"""Seconds between two looks while nothing is new: so long a page stays open whose session was ended."""
 
 
 class SignedOut(Exception):  # noqa: N818 - it is no error
@@ -33,7 +37,7 @@ class Standing:
         self._here: Counter[bytes] = Counter()
         self._good: frozenset[bytes] = frozenset()
         self._looked = float("-inf")
-        self._one_looks = asyncio.Lock()
+        self._looks: Shared[_Look] = Shared()
 
     @contextmanager
     def following(self, credential: bytes) -> Iterator[None]:
@@ -49,19 +53,40 @@ class Standing:
 
     async def lets_in(self, credential: bytes) -> bool:
         """Say whether a credential still lets somebody in, as of a look that is at most `EVERY` seconds old."""
-        async with self._one_looks:
-            now = asyncio.get_running_loop().time()
-            if now - self._looked >= EVERY:
-                self._looked = now
-                asked = list(self._here)
-                with suppress(OperationalError, PoolTimeout):  # while it is away nobody hears anything new either
-                    good = await run_in_threadpool(self._look, asked)
-                    self._good = good | (frozenset(self._here) - frozenset(asked))  # with who came meanwhile
+        now = asyncio.get_running_loop().time()
+        if now - self._looked >= EVERY:
+            self._looked = now
+            with suppress(OperationalError, PoolTimeout):  # while it is away nobody hears anything new either
+                await self._look()
         return credential in self._good
 
-    def _look(self, credentials: list[bytes]) -> frozenset[bytes]:
+    async def lets_in_now(self, credential: bytes) -> bool:
+        """Say whether a credential still lets somebody in, as of a look that begins after this was asked.
+
+        Raises:
+            OperationalError: the database is away.
+            PoolTimeout: it has no time.
+        """
+        self._looked = asyncio.get_running_loop().time()
+        await self._look()
+        return credential in self._good
+
+    async def _look(self) -> None:
+        look = await self._looks.get("", self._asked)
+        self._good = look.good | (frozenset(self._here) - look.asked)  # with who came meanwhile
+
+    def _asked(self) -> _Look:
+        asked = frozenset(self._here)
         with self._pool.connection() as conn:
-            return sessions.standing(conn, credentials)
+            return _Look(asked, sessions.standing(conn, asked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Which credentials were asked for, and which of them were good."""
+
+    asked: frozenset[bytes]
+    good: frozenset[bytes]
 
 
 class GuardedEar:
@@ -77,11 +102,14 @@ class GuardedEar:
 
         Raises:
             SignedOut: its viewer is let in no more.
+            OperationalError: the database is away.
+            PoolTimeout: it has no time.
         """
         begin = asyncio.get_running_loop().time()
         while (left := begin + patience - asyncio.get_running_loop().time()) > 0:
             changed = await self._ear.wait(min(left, EVERY))
-            if not await self._standing.lets_in(self._credential):
+            lets_in = self._standing.lets_in_now if changed else self._standing.lets_in
+            if not await lets_in(self._credential):
                 raise SignedOut
             if changed:
                 return True

@@ -82,6 +82,7 @@
       this.most = known.length ? Math.max(...known) : 0;
       this.least = known.length ? Math.min(...known) : 0;
       this.unit = unitOf(chart.unit, this.most);
+      this.switches = ["alarm", "tamper"].includes(chart.quantity);
       this.at = new Intl.DateTimeFormat(language, {
         timeZone: chart.zone, weekday: "short", day: "numeric", month: "short",
         ...(chart.width < 86400 ? { hour: "2-digit", minute: "2-digit", hour12: false } : { year: "numeric" }),
@@ -220,6 +221,7 @@
       points.forEach(([moment, value], at) => {
         const before = at ? points[at - 1][0] : null;
         const cut = before === null || this.gaps.some((one) => one.begin < moment && one.end > before);
+        if (!cut && this.switches) ctx.lineTo(this.x(u, moment), this.y(u, points[at - 1][1])); // on or off, nothing between
         ctx[cut ? "moveTo" : "lineTo"](this.x(u, moment), this.y(u, value));
       });
       ctx.stroke();
@@ -302,6 +304,12 @@
       });
     }
 
+    amounts(splits) { // the highest with its unit
+      const names = splits.map((value) => this.number(value));
+      if (this.unit.name) names[names.length - 1] += ` ${this.unit.name}`;
+      return names;
+    }
+
     options(width, say) {
       const axis = { stroke: () => paint.soft, font: `12px ${LETTERS}`, ticks: { stroke: () => paint.rule, size: 4 }, grid: { stroke: () => paint.rule, width: 1 } };
       return {
@@ -312,7 +320,7 @@
         scales: { x: { time: true, range: () => [this.edges[0], this.edges.at(-1)] }, y: { range: () => this.ends() } },
         axes: [
           { ...axis, space: 56, size: 30, values: (_u, splits, _axis, _space, step) => this.ticks(splits, step) },
-          { ...axis, space: 34, size: 50, values: (_u, splits) => splits.map((value) => this.number(value)) },
+          { ...axis, space: 34, size: 60, ...(this.switches ? { incrs: [1] } : {}), values: (_u, splits) => this.amounts(splits) },
         ],
         series: [{}, { paths: () => null, points: { show: false } }],
         hooks: {

@@ -41,6 +41,11 @@
     const drawn = shapes.features.filter((shape) => rows.has(shape.id));
     if (!drawn.length) return;
     box.parentElement.hidden = false;
+    const shaped = new Set(drawn.map((shape) => shape.id));
+    const rest = [...rows].filter(([code]) => !shaped.has(code)).map(([, row]) => row.querySelector("th a").textContent);
+    const unmapped = document.getElementById("unmapped");
+    unmapped.hidden = !rest.length;
+    unmapped.querySelector("b").textContent = rest.join(box.dataset.and);
     const map = L.map(box, { attributionControl: false, zoomControl: false, zoomSnap: 0.25, scrollWheelZoom: false });
     L.control.zoom({ zoomInTitle: box.dataset.zoomIn, zoomOutTitle: box.dataset.zoomOut }).addTo(map);
     if (box.dataset.tiles) L.tileLayer(box.dataset.tiles, { maxZoom: 18 }).addTo(map);

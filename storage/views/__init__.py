@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from storage.scoping import confined
+from storage.scoping import confined, confined_together
 from storage.views.seals import masked, whole
 
 Row = dict[str, Any]
@@ -29,6 +31,19 @@ class View:
     scope: str
     gateways: tuple[str, ...] | None = None
     whole: bool = False
+    entered: bool = False
+
+    @contextmanager
+    def together(self) -> Iterator[View]:
+        """Yield a view for several queries, for which the database confines the connection once and not each time.
+
+        Nothing else may be done with the connection meanwhile: it is nobody's but the reader's.
+        """
+        if self.entered:
+            yield self
+            return
+        with confined_together(self.conn, self.scope, self.gateways):
+            yield replace(self, entered=True)
 
     def unmasked(self) -> View:
         """Return a view that shows numbers and addresses whole; whoever asks for it writes down who saw them."""
@@ -49,7 +64,7 @@ class View:
         with self.conn.cursor(row_factory=dict_row) as cursor:
             # Planned for these very values, not prepared: most conditions are optional, and a plan for whatever values
             # may come suits none of them; of thousands of alerts it took a minute.
-            with confined(self.conn, self.scope, self.gateways):
+            with nullcontext() if self.entered else confined(self.conn, self.scope, self.gateways):
                 cursor.execute(sql.encode(), {**values, **bounds}, prepare=False)
             found = cursor.fetchall()
         return [whole(row) if self.whole else masked(row) for row in found]

@@ -106,6 +106,7 @@ def settle(database: str, pool: ConnectionPool) -> None:
             clock.moment = until
             live_through(engine, batch)
             if until > NOW - _LIVELY:
+                engine.tick()
                 _climb(pool, until)
             _tend(pool, until)
     finally:
@@ -136,6 +137,7 @@ def _chinese(people: Registry) -> Registry:
         ),
         people=tuple(replace(one, language="zh_CN") for one in people.people),
         contacts=tuple(replace(one, relation=relations[one.relation]) for one in people.contacts),
+        absences=tuple(replace(one, reason=one.reason.split()[0]) for one in people.absences),
     )
 
 

@@ -20,6 +20,7 @@ import pytest
 from fastapi.routing import APIRoute
 from httpx2 import Response
 from prometheus_client import CollectorRegistry
+from psycopg_pool import ConnectionPool
 from starlette.routing import BaseRoute
 
 from alerts.channels.twilio.signature import Signatures
@@ -254,6 +255,7 @@ def _context() -> Any:
 
     class Nothing:
         twilio = Signatures("token", PUBLIC)
+        pool = ConnectionPool(open=False)
 
         def __getattr__(self, name: str) -> Any:
             return CollectorRegistry() if name == "metrics" else None
@@ -507,7 +509,9 @@ def test_what_is_elsewhere_is_answered_like_what_is_nowhere(
             assert _anonymous(found.text, there) == _anonymous(missed.text, absent), (route, role)
 
 
-def test_the_stream_says_when_to_look_and_by_itself_nothing_of_what(site: Site, districts: tuple[District, District]) -> None:
+def test_the_stream_says_when_to_look_and_by_itself_nothing_of_what(
+    site: Site, districts: tuple[District, District]
+) -> None:
     here, _ = districts
     for role in ("nobody", "vendor"):
         assert site.client.get("/events", headers=_who(site, role, here)).status_code == (

@@ -277,6 +277,23 @@ def test_an_account_from_its_making_to_its_end(run: Callable[..., Result], conn:
     ]  # fmt: skip
 
 
+def test_tokens_are_made_and_revoked_by_the_command_line_on_the_trail(
+    conn: psycopg.Connection, run: Callable[..., Result]
+) -> None:
+    assert run("list").exit_code == 0  # and the settings are those of this database
+    made = CliRunner().invoke(app, ["token", "create", "--role", "viewer", "--area", WEST, "--name", "wall"])
+    assert tokens.find(conn, made.stdout.strip()) is not None
+    assert CliRunner().invoke(app, ["token", "create", "--role", "king", "--area", WEST]).exit_code == 1
+    assert CliRunner().invoke(app, ["token", "revoke", "wall"]).stdout == "1 revoked\n"
+    assert CliRunner().invoke(app, ["token", "revoke", "wall"]).exit_code == 1
+    rows = conn.execute("SELECT action, actor LIKE 'shell:%', area, detail FROM audit_event ORDER BY seq").fetchall()
+    assert rows == [
+        ("token-made", True, WEST, {"token": "wall", "role": "viewer", "area": WEST}),
+        ("token-revoked", True, None, {"token": "wall", "tokens": "1"}),
+    ]
+    assert made.stdout.strip() not in str(rows)
+
+
 def test_a_vendor_is_made_with_gateways(run: Callable[..., Result]) -> None:
     refused = run("create", "acme", "--role", "vendor", "--area", "")
     assert (refused.exit_code, "--gateway" in refused.stderr) == (1, True)

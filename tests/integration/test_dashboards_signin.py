@@ -19,7 +19,7 @@ from dashboards.words.languages import CHINESE
 from storage import accounts, sessions, tokens
 from storage.sessions import clock
 from tests.integration.dashboards_site import NOON, WEST, Site, open_site
-from tests.integration.test_dashboards_live import _stream
+from tests.integration.test_dashboards_live import following as stream
 
 OURS = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
 FIRST, CHOSEN = "first-password-of-all", "correct horse battery"
@@ -428,8 +428,8 @@ def test_an_open_stream_ends_when_its_session_does(database: str, end: str, monk
             ending, staying = (theirs, mine) if end == "token" else (mine, theirs)
             async with (
                 app.state.context.events.running(),
-                _stream(app, {"Cookie": f"{COOKIE}={ending}"}) as following,
-                _stream(app, {"Cookie": f"{COOKIE}={staying}"}) as onlooking,
+                stream(app, {"Cookie": f"{COOKIE}={ending}"}) as following,
+                stream(app, {"Cookie": f"{COOKIE}={staying}"}) as onlooking,
             ):
                 assert (await following())["status"] == 200
                 assert (await onlooking())["status"] == 200

@@ -53,7 +53,7 @@ def test_the_page_shows_every_ladder_in_the_reader_s_language(site: Site, wish: 
     assert answer.status_code == 200, answer.text
     page = answer.text.replace("&#39;", "'")
     drawn = pictures(built_in(), language)
-    assert page.count('class="card policy"') == len(drawn) == 17
+    assert page.count('aria-labelledby="policy-') == len(drawn) == 17
     for picture in drawn:
         assert picture.applies in page
         for line in picture.lines:
@@ -65,7 +65,8 @@ def test_the_page_shows_every_ladder_in_the_reader_s_language(site: Site, wish: 
 
 
 def test_the_page_is_for_those_who_are_signed_in(site: Site) -> None:
-    assert site.client.get("/policies", headers={"Accept": "text/html"}).status_code == 401
+    refused = site.client.get("/policies", headers={"Accept": "text/html"}, follow_redirects=False)
+    assert (refused.status_code, refused.headers["location"]) == (303, "/sign-in?next=/policies")
 
 
 def test_a_registry_read_as_a_file_names_the_same_people_as_the_database(pool: ConnectionPool) -> None:

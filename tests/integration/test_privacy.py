@@ -301,9 +301,13 @@ def test_an_instance_makes_its_key_for_nobody_else_to_read_and_changes_it(databa
             assert registry.load(conn) == before
             assert twilio.people(conn, DAUGHTER) == ["c-1"]
             assert not any(f":{old.keys[0]}:" in text for _, text in _dump(conn))
+            new = sealing.held()
             sealing.hold(old)
             with pytest.raises(SealError, match="which is not here: add it to SHOUWANG_SEAL_KEYS"):
                 check_schema(conn)
+        [rotated] = _trail(site, "key-rotated")
+        assert rotated["actor"].startswith("shell:")
+        assert rotated["detail"] == {"rows": said.split()[0], "key": new.keys[0]}
 
 
 @pytest.mark.usefixtures("_own_seals")

@@ -52,6 +52,17 @@ KEPT: Final = {
 """What pages may not read as such, and why."""
 AROUND: Final = {"area", "person", "seen_person", "seen_staff"}
 """Where both districts see the city around them: its name, and who is on duty for all of it."""
+OWNERS: Final = {
+    *("sees_home", "sees_alert", "sees_message", "sees_device", "sees_gateway", "sees_contact", "sees_staff"),
+    *("readings_of", "quarters_of", "hours_of", "days_of", "last_readings"),  # ask for the scope themselves
+    "behind_vendors_gateways",  # asks for the gateways
+    *("tells_of_the_service", "named_by_nobody", "elsewhere"),  # say yes or no of an id that one has to know
+    "count_homes",  # counts anew what is there, which changes nothing
+    # Of triggers, which nobody can call:
+    *("homes_changed", "devices_changed", "device_heard", "device_told", "alert_begun", "alert_forgotten"),
+    *("alert_gone_on", "alert_lived", "alert_passed_on", "alert_visited"),
+}
+"""Functions that readers may call and that run as the owner of the tables."""
 UNCONFINED: Final = {
     "dashboards/api/oncall.py": "overrides are entered by the owner, after the schedule was found in scope",
     "dashboards/pages/oncall.py": "as above",
@@ -280,6 +291,53 @@ def test_the_reader_s_role_ends_with_the_query(site: Site, districts: tuple[Dist
             with pytest.raises(psycopg.ProgrammingError):
                 view.rows("SELECT %(thing)s, %(scope)s::text", thing=object())
             assert is_the_owner()
+
+
+def test_queries_asked_together_are_the_reader_s_until_the_last(
+    site: Site, districts: tuple[District, District]
+) -> None:
+    here, _ = districts
+    who = "SELECT current_user AS who, %(scope)s::text AS said"
+    with site.pool.connection() as conn:
+        owner = conn.execute("SELECT current_user").fetchone()
+
+        def is_the_owner() -> bool:
+            return conn.execute("SELECT current_user").fetchone() == owner
+
+        view = View(conn, here.code)
+        with view.together() as asked:
+            assert {row["who"] for _ in range(2) for row in asked.rows(who)} == {READER}
+            assert conn.execute("SELECT id FROM household ORDER BY id").fetchall() == [("hh-1",), ("hh-2",)]
+            with asked.together() as again:
+                assert again.unmasked().rows(who)[0]["who"] == READER
+            assert asked.rows(who)[0]["who"] == READER
+            with pytest.raises(InsufficientPrivilege), conn.transaction():
+                conn.execute("UPDATE household SET note = ''")
+        assert is_the_owner()
+        assert conn.info.transaction_status is TransactionStatus.IDLE
+        with pytest.raises(DivisionByZero), view.together() as asked:
+            asked.rows("SELECT 1 / 0, %(scope)s::text")
+        assert is_the_owner()
+        with conn.transaction():
+            with view.together() as asked:
+                assert asked.rows(who)[0]["who"] == READER
+            assert is_the_owner()
+            with pytest.raises(DivisionByZero), view.together() as asked:
+                asked.rows("SELECT 1 / 0, %(scope)s::text")
+            assert is_the_owner()
+        with View(conn, here.code, (here.gateway,)).together() as asked:
+            assert asked.rows(who + ", %(gateways)s")[0]["who"] == VENDOR
+
+
+def test_whatever_runs_as_its_owner_is_known(site: Site) -> None:
+    """A function of the owner's that readers may call looks past what confines them: each is looked at here."""
+    with site.pool.connection() as conn:
+        rows = conn.execute(
+            "SELECT DISTINCT proname FROM pg_proc, unnest(%s::text[]) reader WHERE prosecdef"
+            " AND pronamespace = current_schema()::regnamespace AND has_function_privilege(reader, oid, 'EXECUTE')",
+            [[READER, VENDOR]],
+        ).fetchall()
+    assert {name for (name,) in rows} == OWNERS
 
 
 def test_a_connection_goes_back_to_its_pool_as_the_owner_s(site: Site) -> None:

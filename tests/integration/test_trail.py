@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg import sql
+from fastapi import FastAPI
 from typer.testing import CliRunner
 
+from dashboards.privacy.trailing import Lately
+from dashboards.signin import passwords
 from shouwang.cli import app
-from storage import trail
+from storage import accounts, trail
 from storage.database import connect
 from tests.integration.dashboards_site import EAST, WEST, Site, open_site
+from tests.integration.test_dashboards_live import following
 
 SEEN = "SELECT action, actor, household, alert, detail FROM audit_event ORDER BY seq"
 
@@ -34,7 +38,7 @@ def forged(site: Site, statement: str) -> None:
     """Change the trail as somebody could who owns the database."""
     with connect(site.database) as conn, conn.transaction():
         conn.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")
-        conn.execute(sql.SQL(statement))  # type: ignore[arg-type] # a literal of this file
+        conn.execute(statement.encode())
         conn.execute("ALTER TABLE audit_event ENABLE TRIGGER USER")
 
 
@@ -67,8 +71,89 @@ def test_what_was_refused_was_not_seen(site: Site) -> None:
 
 
 def test_what_a_page_fetches_by_itself_is_not_recorded_again(site: Site) -> None:
-    site.client.get("/parts/alerts", headers=site.token("viewer", WEST))
+    alert, who = site.alert(), site.token("viewer", WEST)
+    for page, parts in (
+        ("/", ("/parts/alerts", "/parts/beside", "/parts/keys")),
+        (f"/alerts/{alert}", (f"/parts/alerts/{alert}/story", f"/parts/alerts/{alert}/charts")),
+        ("/households/hh-2", ("/parts/households/hh-2/kept",)),
+        ("/tasks", ("/parts/tasks",)),
+    ):
+        site.client.get(page, headers=who)
+        before = seen(site)
+        for part in (*parts, *parts):
+            assert site.client.get(part, headers=who).status_code == 200
+        assert seen(site) == before
+    assert [detail["address"] for *_, detail in seen(site)] == [
+        "/",
+        "/alerts/{alert_id}",
+        "/households/{household_id}",
+        "/tasks",
+    ]
+
+
+def test_what_is_changed_at_the_door_is_on_the_trail(site: Site) -> None:
+    with site.pool.connection() as conn:
+        accounts.create(conn, "li.wei", passwords.hashed("first password of all"), "officer", WEST)
+
+    def post(path: str, **fields: str) -> None:
+        answer = site.client.post(path, data=fields, headers={"Sec-Fetch-Site": "same-origin"}, follow_redirects=False)
+        assert answer.status_code == 303, answer.text
+
+    post("/sign-in", name="li.wei", password="first password of all")
+    post("/sign-in/password", password="correct horse battery", again="correct horse battery")
+    post("/sign-out")
+    with connect(site.database) as conn:
+        rows = conn.execute("SELECT action, actor, role, area, detail FROM audit_event ORDER BY seq").fetchall()
+    whose = ("account:li.wei", "officer", WEST)
+    assert [(action, *rest) for action, *rest, _ in rows] == [
+        ("password", *whose),
+        ("sign-in", *whose),
+        ("sign-out", *whose),
+    ]
+    assert "horse" not in str(rows)
+
+
+def test_who_fetches_the_parts_without_their_page_is_on_the_trail_too(site: Site) -> None:
+    """By hand one can ask for a part alone, which shows as much."""
+    alert, who = site.alert(), site.token("viewer", WEST)
+    parts = ("/parts/alerts", f"/parts/alerts/{alert}/story", "/parts/households/hh-2/kept")
+    for part in (*parts, *parts):
+        assert site.client.get(part, headers=who).status_code == 200
+    assert [(action, home, of, detail["address"]) for action, _, home, of, detail in seen(site)] == [
+        ("listed", None, None, "/parts/alerts"),
+        ("viewed", "hh-1", alert, "/parts/alerts/{alert_id}/story"),
+        ("viewed", "hh-2", None, "/parts/households/{household_id}/kept"),
+    ]
+    site.client.get(parts[1], headers=site.token("officer", WEST))
+    assert seen(site)[-1][1] == f"token:officer@{WEST}"
+
+
+def test_who_follows_the_stream_is_on_the_trail_where_it_shows_homes(site: Site) -> None:
+    app, who = site.client.app, site.token("viewer", WEST)
+    assert isinstance(app, FastAPI)
+
+    async def follow(query: str) -> None:
+        async with following(app, who, query) as next_message:
+            assert (await next_message())["status"] == 200
+
+    asyncio.run(follow(""))
     assert seen(site) == []
+    for _ in range(2):
+        asyncio.run(follow("part=/parts/alerts"))
+    assert [(action, detail) for action, *_, detail in seen(site)] == [
+        ("listed", {"address": "/events", "part": "/parts/alerts"})
+    ]
+
+
+def test_after_an_hour_somebody_looks_anew() -> None:
+    now = 1000.0
+    lately = Lately(lambda: now)
+    lately.saw("person:a", "hh-1")
+    assert lately.has_seen("person:a", "hh-1")
+    assert not lately.has_seen("person:a", "hh-2")
+    assert not lately.has_seen("person:b", "hh-1")
+    now += 3600
+    assert not lately.has_seen("person:a", "hh-1")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +166,10 @@ def test_what_a_page_fetches_by_itself_is_not_recorded_again(site: Site) -> None
         ("DELETE FROM audit_event WHERE seq = 2", 3),
         ("DELETE FROM audit_event WHERE seq = 3", 3),
         ("DELETE FROM audit_event", 1),
+        ("UPDATE audit_event SET at = at + interval '1 microsecond' WHERE seq = 2", 2),
+        ("UPDATE audit_event e SET actor = (SELECT actor FROM audit_event o WHERE o.seq = 3 - e.seq) WHERE seq < 3", 1),
+        ("UPDATE audit_head SET seq = 2", 4),
+        ("INSERT INTO audit_event SELECT (jsonb_populate_record(e, '{\"seq\": 4}')).* FROM audit_event e LIMIT 1", 4),
     ],
 )
 def test_a_changed_or_removed_line_is_found(site: Site, forgery: str, at: int) -> None:
@@ -116,6 +205,19 @@ def test_the_command_tells_the_end_and_finds_a_trail_written_anew(site: Site, mo
         site.get("/api/v1/households", "viewer", EAST)  # a clean chain, of another past
     assert CliRunner().invoke(app, ["audit", "verify"]).exit_code == 0
     assert CliRunner().invoke(app, ["audit", "verify", "--witness", end]).exit_code == 1
+
+
+def test_an_end_that_was_taken_off_with_its_mark_is_missed_by_a_witness(site: Site) -> None:
+    lived_in(site)
+    with connect(site.database) as conn:
+        end = trail.head(conn)
+    forged(site, "DELETE FROM audit_event WHERE seq = 3")
+    forged(site, "UPDATE audit_head h SET (seq, hash) = (SELECT e.seq, e.hash FROM audit_event e WHERE e.seq = 2)")
+    with connect(site.database) as conn:
+        assert trail.broken(conn) is None, "whoever owns the database can shorten the whole of it"
+        assert not trail.holds(conn, f"{end.rows}:{end.hash}")
+        rewound = trail.head(conn)
+        assert trail.holds(conn, f"{rewound.rows}:{rewound.hash}")
 
 
 def test_officers_search_the_trail_of_their_area(site: Site) -> None:

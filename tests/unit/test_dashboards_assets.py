@@ -47,7 +47,7 @@ def test_another_lock_or_a_lost_file_fetches_them_again(tmp_path: Path, registry
     assets.install(tmp_path)
     (tmp_path / "lock.sha256").write_text("another\n", encoding="ascii")
     assert assets.install(tmp_path)
-    (tmp_path / "sse.min.js").unlink()
+    (tmp_path / "htmx.LICENSE").unlink()
     assert assets.install(tmp_path)
     assert len(registry) == 3
 

@@ -15,6 +15,8 @@ from dashboards.pages.tasks import REASONS
 from dashboards.words import households as household_words
 from dashboards.words import performance as performance_words
 from dashboards.words import phrases
+from dashboards.words import rules as rules_words
+from dashboards.words import trail as trail_words
 from dashboards.words.languages import CHINESE, ENGLISH, translator
 from dashboards.words.refusals import retold, with_names
 
@@ -38,7 +40,7 @@ def _said_in_code() -> Iterator[str]:
 
 def _said_for_codes() -> Iterator[str]:
     words: list[Mapping[str, str]] = [REASONS]
-    for module in (phrases, performance_words, household_words):
+    for module in (phrases, performance_words, household_words, rules_words, trail_words):
         for name, value in vars(module).items():
             if name.isupper() and isinstance(value, Mapping) and name != "_WORDS":
                 words.append(value)

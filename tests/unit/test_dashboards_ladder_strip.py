@@ -43,5 +43,7 @@ def test_the_built_in_ladders_stand_in_order_and_their_times_can_be_read(policy:
     assert places[0] >= 0
     assert places[-1] <= 100
     assert [mark.nth for mark in drawn.marks] == list(range(1, len(policy.rungs) + 1))
-    assert all(later.x - earlier.x >= 9 for earlier, later in pairwise(drawn.ticks))
+    for row in (0, 1):
+        assert all(then.x - before.x >= 20 for before, then in pairwise(t for t in drawn.ticks if t.row == row))
+    assert [tick.after for tick in drawn.ticks] == sorted({rung.after for rung in policy.rungs})
     assert max(rung.after for rung in policy.rungs) <= 10 * MINUTE or places[-1] == 100

@@ -54,7 +54,7 @@ def test_who_asks_while_it_is_made_gets_the_next_and_shares_that() -> None:
 def test_different_sights_are_made_apart() -> None:
     async def ask() -> list[str]:
         shared: Shared[str] = Shared()
-        return await asyncio.gather(shared.get("east", lambda: "east"), shared.get("west", lambda: "west"))
+        return list(await asyncio.gather(shared.get("east", lambda: "east"), shared.get("west", lambda: "west")))
 
     assert asyncio.run(ask()) == ["east", "west"]
 

@@ -108,7 +108,7 @@ def packs(draw: st.DrawFn) -> Any:
     return records
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(
     st.lists(
         st.tuples(

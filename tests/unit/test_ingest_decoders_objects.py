@@ -192,7 +192,7 @@ def test_an_obscuration_beyond_a_double_is_left_to_validation() -> None:
 
 @pytest.mark.parametrize("found", [{"state": "ON", "brightness": 5}, {}, {"action": "single"}])
 def test_what_measures_nothing_is_silent(found: Any) -> None:
-    assert state(found) == Decoded("zigbee2mqtt", places=state({}).places)
+    assert state(found) == Decoded("zigbee2mqtt", places=state({}).places, device="kitchen-smoke")
 
 
 def test_the_bridge_and_a_state_taken_back_are_silent() -> None:
