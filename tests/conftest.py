@@ -28,7 +28,15 @@ settings.register_profile("thorough", max_examples=10_000)
 
 
 # What is sealed in a test's database is opened there, and by the processes that a test starts.
-sealing.hold(sealing.Seals([os.environ.setdefault("SHOUWANG_SEAL_KEYS", sealing.new_key())]))
+_SEALS = sealing.Seals([os.environ.setdefault("SHOUWANG_SEAL_KEYS", sealing.new_key())])
+sealing.hold(_SEALS)
+
+
+@pytest.fixture(autouse=True)
+def _same_seals() -> Iterator[None]:
+    """Take the seals back from a test that changed them."""
+    yield
+    sealing.hold(_SEALS)
 
 
 # The process that divides the tests reads this first, and those that run them inherit what it has set.

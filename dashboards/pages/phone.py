@@ -27,6 +27,7 @@ SHELL: Final = (
     "style.css",
     "phone.css",
     "phone-queue.js",
+    "phone-words.js",
     "phone.js",
     "icon.svg",
     "icon-192.png",
@@ -92,7 +93,7 @@ WORDS: Final[Mapping[str, str]] = {
     "did-handover": "Handing over the task",
     "nobody": "Your account is no person of the registry, so no task can come to you. An operator can link the two.",
 }
-"""What `phone.js` says, by the names it says it under."""
+"""What `phone-words.js` says, by the names it says it under."""
 
 
 def router() -> APIRouter:

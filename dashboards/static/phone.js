@@ -5,55 +5,15 @@
 (() => {
   const ASK_EVERY = 60000; // ms: changes are told by the stream; this is for a network that swallows it
   const PAUSES = [2000, 4000, 8000, 15000, 30000, 60000]; // ms between attempts to send
-  const LOCALE = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
   const GOES = ["visit", "maintenance"]; // tasks for which somebody goes to the household
 
-  const $ = (id) => document.getElementById(id);
-  const zone = document.body.dataset.zone;
-  const words = Object.fromEntries(
-    [...$("words").content.children].map((one) => [one.dataset.name, one.textContent]),
-  );
-  const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, of) => values[of]);
+  const { $, moment, now, put, say, tick } = spoken;
 
   let told = null; // {list, heard}: what the service said, and when by this phone's clock
   let mine = []; // what was done here, as long as the list does not know of it or nobody has read why not
   let open = null; // the task that is looked at
   let network = ""; // "" fresh, "offline", "busy", "never"
   let here = null; // {latitude, longitude}, once asked for; it never leaves this phone
-
-  // -- time: the service's clock goes on here at its own speed ---------------------------------------------------------
-  const now = () => Date.parse(told.list.now) + (Date.now() - told.heard) * told.list.speed;
-
-  function span(milliseconds) { // says it as `span` of the server does
-    const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-    const days = Math.floor(seconds / 86400), hours = Math.floor(seconds / 3600) % 24;
-    const minutes = Math.floor(seconds / 60) % 60;
-    if (days) return say("days", { days, hours });
-    if (hours) return say("hours", { hours, minutes });
-    return minutes ? say("minutes", { minutes }) : say("seconds", { seconds });
-  }
-
-  function moment(when, where = zone) { // the hour; the day too when it is not today's
-    const day = new Intl.DateTimeFormat("en-CA", { timeZone: where });
-    const far = told && day.format(when) !== day.format(now());
-    return new Intl.DateTimeFormat(LOCALE, {
-      hour: "2-digit", minute: "2-digit", hour12: false, timeZone: where,
-      ...(far ? { day: "numeric", month: "short" } : {}),
-    }).format(when);
-  }
-
-  function tick() {
-    for (const element of document.querySelectorAll("[data-due][datetime]")) {
-      const left = Date.parse(element.dateTime) - now();
-      element.classList.toggle("late", left < 0);
-      put(element, `${say(left < 0 ? "late" : "in")} ${span(Math.abs(left))}`);
-    }
-  }
-
-  function put(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-    element.hidden = !text;
-  }
 
   // -- tasks as they are once everything that waits here has been sent -------------------------------------------------
   const waits = (action) => action.state === "waiting";
@@ -369,7 +329,7 @@
   async function refresh() {
     const answer = await phone.ask();
     if (answer === "signed-out") return leave();
-    if (answer.list) [told, network] = [answer, ""];
+    if (answer.list) [told, network] = [spoken.heard(answer), ""];
     else network = told ? answer : "never";
     await look();
     if (answer.list && mine.some(waits)) send(); // what was sealed when this person was signed out
@@ -384,13 +344,13 @@
   function leave() { // the page that is asked for now is the one to sign in
     if (leaving) return;
     leaving = true;
-    told = null;
+    told = spoken.heard(null);
     location.replace("/my");
   }
 
   async function start() {
     navigator.serviceWorker?.register("/worker.js");
-    told = (await phone.kept("told")) ?? null;
+    told = spoken.heard((await phone.kept("told")) ?? null);
     if (told) network = navigator.onLine ? "" : "offline";
     await look();
     await send();

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -38,7 +39,7 @@ persistence false
 user {user}
 """
 _PATIENCE = 60.0
-_KEY = sealing.new_key()
+KEY: Final = sealing.new_key()
 """What these servers' numbers and addresses are sealed with, here and in the roles that are started."""
 
 
@@ -56,6 +57,11 @@ class Broker:
     def url(self) -> str:
         """What the service is told."""
         return f"mqtt://{self.host}:{self.port}"
+
+
+def hold_key(key: str) -> None:
+    """Give this process the key of a measurement, which a process made anew is told."""
+    sealing.hold(sealing.Seals([key]))
 
 
 @contextmanager
@@ -84,7 +90,7 @@ def broker(name: str, folder: Path) -> Iterator[Broker]:
 @contextmanager
 def database(url: str | None) -> Iterator[str]:
     """Yield a migrated and empty database: on an embedded PostgreSQL, or one made for the moment on yours."""
-    sealing.hold(sealing.Seals([_KEY]))
+    hold_key(KEY)
     if url is None:
         with temporary_postgres() as conninfo:
             with connect(conninfo) as conn:
@@ -108,7 +114,7 @@ def database(url: str | None) -> Iterator[str]:
 def role(folder: Path, settings: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command of the service in a process of its own; its log is in `folder`."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SHOUWANG_")}
-    environment["SHOUWANG_SEAL_KEYS"] = _KEY
+    environment["SHOUWANG_SEAL_KEYS"] = KEY
     environment |= {f"SHOUWANG_{name.upper()}": value for name, value in settings.items()}
     log = folder / f"{arguments[0]}.log"
     with _running([sys.executable, "-m", "shouwang", *arguments], log, environment) as process:

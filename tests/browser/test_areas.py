@@ -41,3 +41,14 @@ def test_the_table_is_the_way_by_keyboard_and_the_order_stands_in_the_address(to
     first.focus()
     who.page.keyboard.press("Enter")
     expect(who.page.locator("nav.crumbs")).to_be_visible()
+
+
+def test_what_has_no_outline_is_named_below_the_map_and_its_signs_are_explained(town: Town, visit: Visit) -> None:
+    who = visit(town)
+    who.open("/areas")
+    expect(who.page.locator(".map path.shape")).to_have_count(1)
+    expect(who.page.locator("#unmapped b")).to_have_text("云州市")
+    expect(who.page.locator(".map .legend li")).to_have_count(6)
+    who.open(f"/areas/{CITY}")
+    expect(who.page.locator(".map path.shape")).to_have_count(2)
+    expect(who.page.locator("#unmapped")).to_be_hidden()

@@ -14,6 +14,7 @@ from detectors.finding import Kind, Severity
 from tests.browser.visitor import Visitor
 
 _CARD: Final = "#alerts .list [data-key]"
+_TOP: Final = "document.activeElement.closest('.card').getBoundingClientRect().top"
 
 
 @pytest.fixture
@@ -100,4 +101,46 @@ def test_the_wall_is_left_by_escape_and_the_theme_stays(who: Visitor) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.keyboard.press("Escape")
     page.wait_for_url(re.compile(r"/$"))
+    assert who.complaints == []
+
+
+def test_what_happens_comes_by_itself_and_what_is_read_stays_in_its_place(who: Visitor, small_town: Any) -> None:
+    page = who.page
+    page.set_viewport_size({"width": 1440, "height": 420})  # so that there is something to scroll
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for household in ("hh-3", "hh-1", "hh-2"):
+        page.keyboard.press("j")
+        _reaches(page, household)
+    before = page.evaluate(_TOP)
+    small_town.site.alert("hh-1", Kind.SMOKE, Severity.URGENT)
+    expect(page.locator(_CARD)).to_have_count(4)
+    expect(page).to_have_title(re.compile(r"^\(2\) Board"))
+    _reaches(page, "hh-2")
+    assert abs(page.evaluate(_TOP) - before) <= 1, "it came above, and nothing moved"
+    assert [one for one in asked if "/parts/" in one] == [], "the stream brought it"
+    assert who.complaints == []
+
+
+def test_it_waits_while_a_hand_is_about_to_press(who: Visitor, small_town: Any) -> None:
+    page = who.page
+    page.locator(_CARD).last.get_by_role("button").hover()
+    small_town.site.alert("hh-1", Kind.SMOKE, Severity.URGENT)
+    expect(page.locator("#alerts")).to_have_attribute("data-stale", "")
+    expect(page.locator(_CARD)).to_have_count(3)
+    page.mouse.move(2, 2)
+    expect(page.locator(_CARD)).to_have_count(4)
+
+
+def test_a_note_that_is_being_written_outlives_what_happens(who: Visitor, small_town: Any) -> None:
+    page = who.page
+    page.locator(_CARD).last.locator(".sentence a").click()
+    page.wait_for_url(re.compile("/alerts/"))
+    page.locator("#close > summary").click()
+    note = page.locator('#close textarea[name="note"]')
+    note.fill("slipped in the bath")
+    note.blur()
+    small_town.site.alert("hh-1", Kind.SMOKE, Severity.URGENT)
+    expect(page.locator("#actions")).to_have_attribute("data-stale", "")
+    expect(note).to_have_value("slipped in the bath")
     assert who.complaints == []

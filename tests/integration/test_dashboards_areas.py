@@ -140,6 +140,14 @@ def test_the_table_stands_in_the_order_of_its_address(site: Site) -> None:
     assert re.search(rf'<tr data-area="{EAST}" data-band="on_target"', page), "the map shows what was chosen"
 
 
+def test_the_lowest_area_leads_to_its_homes(site: Site) -> None:
+    assert 'href="/households?q=' not in _page(site, "/areas/4401")
+    [way] = re.findall(r'href="(/households\?q=[^"]+)"', _page(site, f"/areas/{EAST}"))
+    homes = _page(site, way)
+    assert "hh-3" in homes
+    assert "hh-1" not in homes
+
+
 def test_several_cities_stand_side_by_side(site: Site) -> None:
     with site.pool.connection() as conn:
         save(conn, Registry(areas=(Area("50", "city", "Chongqing"),)))

@@ -173,11 +173,11 @@ def test_a_gateway_shows_when_it_was_heard_and_what_was_accepted(site: Site) -> 
     )
     page = _page(site, "/gateways/gw-west", "viewer", WEST)
     assert "1 devices in 1 homes" in page
-    assert "Water register 1234.5 l" in page
+    assert "Water register 1,234.5 L" in page
     assert "11:55" in page, "heard five minutes ago, in Shanghai"
     assert "11:53" in page, "measured seven minutes ago"
     vendor = site.client.get("/gateways/gw-west", headers=_vendor(site, "gw-west")).text
-    assert "1234.5" in vendor
+    assert "1,234.5" in vendor
     assert _vendor_reads(site, "gw-east", "meter-1") == 0
 
 

@@ -83,7 +83,7 @@ def test_what_would_have_been_raised_stands_beside_what_was(site: Site) -> None:
     was, would = _row(page, "Median time to the alert.*?")
     assert was == "15 h 0 min"
     assert would == "10 h 0 min"
-    assert "Both, 5 h 0 min sooner" in page
+    assert "Both · 5 h 0 min sooner" in page
     assert f'href="/alerts/{alert}"' in page
     assert page.count("<rect") >= 2
     assert site.client.get("/lab", headers=officer).status_code == 200

@@ -203,7 +203,7 @@ def outage(site: Site, household: str, cause: Cause = Cause.POWER) -> UUID:
 def banner(site: Site, role: str = "operator", area: str = "", language: str = "en") -> str:
     """Return what the board says of incidents, above the alerts."""
     headers = {**site.token(role, area), "Accept-Language": language}
-    return site.client.get("/parts/alerts", headers=headers).text.partition('<h1 class="count">')[0]
+    return site.client.get("/parts/alerts", headers=headers).text.partition('<h1 class="count"')[0]
 
 
 def test_the_board_names_the_homes_that_depend_on_what_failed(site: Site) -> None:

@@ -218,6 +218,9 @@ def test_an_end_that_was_taken_off_with_its_mark_is_missed_by_a_witness(site: Si
         assert not trail.holds(conn, f"{end.rows}:{end.hash}")
         rewound = trail.head(conn)
         assert trail.holds(conn, f"{rewound.rows}:{rewound.hash}")
+        assert trail.holds(conn, f"{rewound.rows}:{rewound.hash[:16]}")  # as the page shows it
+        for nothing in ("", "2", "2:", f"2:{rewound.hash[:15]}", f"1:{rewound.hash}", f"2:{end.hash[:16]}"):
+            assert not trail.holds(conn, nothing), nothing
 
 
 def test_officers_search_the_trail_of_their_area(site: Site) -> None:
