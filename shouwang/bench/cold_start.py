@@ -114,7 +114,8 @@ def run(options: Options, progress: Progress = silent) -> Report:
 
 def _apart(work: Any, *given: object) -> Any:
     """Return what a function returns, called in a fresh process: its memory is its own, and is given back."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+    fresh = get_context("spawn")
+    with ProcessPoolExecutor(1, fresh, initializer=stand.seal_with, initargs=(stand.KEY,)) as process:
         return process.submit(work, *given).result()
 
 

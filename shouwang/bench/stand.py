@@ -38,7 +38,7 @@ persistence false
 user {user}
 """
 _PATIENCE = 60.0
-_KEY = sealing.new_key()
+KEY = sealing.new_key()
 """What these servers' numbers and addresses are sealed with, here and in the roles that are started."""
 
 
@@ -81,10 +81,15 @@ def broker(name: str, folder: Path) -> Iterator[Broker]:
         yield Broker("Mosquitto", "127.0.0.1", port, process.pid)
 
 
+def seal_with(key: str) -> None:
+    """Have this process seal numbers and addresses with a key."""
+    sealing.hold(sealing.Seals([key]))
+
+
 @contextmanager
 def database(url: str | None) -> Iterator[str]:
     """Yield a migrated and empty database: on an embedded PostgreSQL, or one made for the moment on yours."""
-    sealing.hold(sealing.Seals([_KEY]))
+    seal_with(KEY)
     if url is None:
         with temporary_postgres() as conninfo:
             with connect(conninfo) as conn:
@@ -108,7 +113,7 @@ def database(url: str | None) -> Iterator[str]:
 def role(folder: Path, settings: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command of the service in a process of its own; its log is in `folder`."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SHOUWANG_")}
-    environment["SHOUWANG_SEAL_KEYS"] = _KEY
+    environment["SHOUWANG_SEAL_KEYS"] = KEY
     environment |= {f"SHOUWANG_{name.upper()}": value for name, value in settings.items()}
     log = folder / f"{arguments[0]}.log"
     with _running([sys.executable, "-m", "shouwang", *arguments], log, environment) as process:
