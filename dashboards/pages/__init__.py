@@ -37,6 +37,10 @@ __all__ = ["error", "router"]
 def router() -> APIRouter:
     """Return everything that is for eyes, which is not part of the API."""
     every = APIRouter(include_in_schema=False)
-    for topic in (design, welcome, signin, account, board, alert, history, incident, areas, devices, tasks, handsets, oncall, policies, stream, answer, trail, phone, lab, household, household_kept, charts, reveal):
+    topics = (
+        design, welcome, signin, account, board, alert, history, incident, areas, devices, tasks, handsets, oncall,
+        policies, stream, answer, trail, phone, lab, household, household_kept, charts, reveal,
+    )  # fmt: skip
+    for topic in topics:
         every.include_router(topic.router())
     return every

@@ -87,11 +87,6 @@ def broker(name: str, folder: Path) -> Iterator[Broker]:
         yield Broker("Mosquitto", "127.0.0.1", port, process.pid)
 
 
-def seal_with(key: str) -> None:
-    """Have this process seal numbers and addresses with a key."""
-    sealing.hold(sealing.Seals([key]))
-
-
 @contextmanager
 def database(url: str | None) -> Iterator[str]:
     """Yield a migrated and empty database: on an embedded PostgreSQL, or one made for the moment on yours."""

@@ -48,9 +48,7 @@ _LIST = _query(
 _ONE = _query("t.id = %(id)s")
 _OF_ALERT = _query("t.alert = %(alert)s", "ORDER BY t.created_at, t.id")
 _TO_DO = _query("t.status IN ('open', 'accepted')", "ORDER BY t.due, t.id", _LIMIT)
-_DONE = _query(
-    "t.status IN ('done', 'cancelled')", "ORDER BY coalesce(t.done_at, t.created_at) DESC, t.id", _LIMIT
-)
+_DONE = _query("t.status IN ('done', 'cancelled')", "ORDER BY coalesce(t.done_at, t.created_at) DESC, t.id", _LIMIT)
 
 
 _COLLEAGUES = """
