@@ -23,7 +23,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "alert_id": f"SELECT a.id FROM alert a JOIN household h ON h.id = a.household WHERE {_TOWN}"
     " AND a.status <> 'closed'"
     " ORDER BY a.severity DESC, (SELECT count(*) FROM alert_event e WHERE e.alert = a.id) DESC LIMIT 1",
-    "incident_id": "SELECT id FROM incident ORDER BY raised_at DESC, id LIMIT 1",
+    "incident_id": "SELECT id FROM incident WHERE starts_with(area, '9901') ORDER BY raised_at DESC, id LIMIT 1",
     "household_id": f"SELECT h.id FROM household h JOIN alert a ON a.household = h.id WHERE {_TOWN}"
     " GROUP BY h.id ORDER BY count(*) DESC, h.id LIMIT 1",
     "task_id": "SELECT t.id FROM task t WHERE t.status = 'open' AND starts_with(t.household, 'household-') LIMIT 1",

@@ -41,7 +41,7 @@ _WIDER: Final = """() => {
   return found.slice(0, 5);
 }"""
 _SAID: Final = """() => {
-  const said = [], names = "code, kbd, script, style, template, [lang='en'], textarea";
+  const said = [], names = "code, kbd, script, noscript, style, template, [lang='en'], textarea";
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode())
     if (!node.parentElement.closest(names)) said.push(node.data);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,12 @@ def test_every_variable_that_is_asked_for_is_in_the_example() -> None:
     asked = set(re.findall(r"\$\{([A-Z0-9_]+)", TEXT))
     asked |= {name for role in ROLES for name, value in _environment(role).items() if value is None}
     assert asked <= set(re.findall(r"^#?([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
+
+
+def test_the_proxy_on_the_host_is_trusted_and_nobody_else() -> None:
+    (network,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+    assert _environment("web")["FORWARDED_ALLOW_IPS"] == network["gateway"]
+    assert ip_address(network["gateway"]) in ip_network(network["subnet"])
 
 
 def test_passwords_have_no_default() -> None:
