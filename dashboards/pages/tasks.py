@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from alerts import desk
@@ -22,7 +22,9 @@ from dashboards.words.languages import translator
 from registry.instants import to_micros
 from storage.views import Row, View, tasks
 
-_TO_DO: Final = 100
+_TO_DO: Final = 25
+"""Tasks before somebody asks for more."""
+_MOST: Final = 500
 _DONE: Final = 10
 _ONE_LINE: Final = 200
 REASONS: Final[Mapping[str, str]] = {
@@ -34,17 +36,20 @@ REASONS: Final[Mapping[str, str]] = {
 """Why somebody cannot do a task, for who has no hand free to write."""
 
 
+Shown = Annotated[int, Query(ge=_TO_DO, le=_MOST)]
+
+
 def router() -> APIRouter:
     """Return the page of tasks, the piece of it that refreshes, and its forms."""
     routes = APIRouter()
 
     @routes.get("/tasks")
-    def page(around: Framed, view: Scoped) -> Response:
-        return around.page("tasks.html", **_lists(view, around))
+    def page(around: Framed, view: Scoped, show: Shown = _TO_DO) -> Response:
+        return around.page("tasks.html", **_lists(view, around, show))
 
     @routes.get("/parts/tasks")
-    def part(around: Framed, view: Scoped) -> Response:
-        return around.page("parts/tasks.html", **_lists(view, around))
+    def part(around: Framed, view: Scoped, show: Shown = _TO_DO) -> Response:
+        return around.page("parts/tasks.html", **_lists(view, around, show))
 
     @routes.post("/tasks/{task_id}/accept")
     def accept(task_id: UUID, around: Framed, who: Caseworker, view: Scoped, conn: Conn, given: Given) -> Response:
@@ -104,12 +109,15 @@ def router() -> APIRouter:
     return routes
 
 
-def _lists(view: View, around: Frame) -> dict[str, Any]:
-    found = with_the_way(view, around.request, around.who, tasks.to_do(view, limit=_TO_DO))
+def _lists(view: View, around: Frame, show: int) -> dict[str, Any]:
+    found = with_the_way(view, around.request, around.who, tasks.to_do(view, limit=show))
     waiting = sorted(found, key=lambda task: _urgency(task, around.who))
     tomorrow = around.now.astimezone(ZoneInfo(around.zone)).date() + timedelta(days=1)
     return {
         "to_do": waiting,
+        "total": len(waiting) if len(waiting) < show else tasks.count_to_do(view),
+        "show": show,
+        "further": min(2 * show, _MOST),
         "done": tasks.done(view, limit=_DONE),
         "outcomes": OUTCOMES,
         "false_alarms": FALSE_ALARMS,

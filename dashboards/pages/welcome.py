@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -40,16 +41,16 @@ def router() -> APIRouter:
         return around.page("welcome.html", **_told(around, view, embedded=given.embedded))
 
     @routes.get("/parts/welcome")
-    def part(around: Framed, view: Scoped, given: Given) -> Response:
-        return around.page("parts/welcome.html", **_told(around, view, embedded=given.embedded))
+    def part(around: Framed, view: Scoped, given: Given, story: UUID | None = None) -> Response:
+        return around.page("parts/welcome.html", **_told(around, view, story, embedded=given.embedded))
 
     return routes
 
 
-def _told(around: Frame, view: View, *, embedded: bool) -> dict[str, Any]:
+def _told(around: Frame, view: View, followed: UUID | None = None, *, embedded: bool) -> dict[str, Any]:
     if not embedded:
         raise Refusal(404, "There is nothing at this address: what is open stands on the board")
-    story = welcome.story(view)
+    story = welcome.story(view, followed)
     quietest = None if story else welcome.quietest(view, around.now)
     chapters = [
         _silence(around, story, quietest),
@@ -58,7 +59,7 @@ def _told(around: Frame, view: View, *, embedded: bool) -> dict[str, Any]:
         _visit(around, story),
         _outcome(around, story),
     ]
-    return {"chapters": chapters, "zone": story["zone"] if story else around.zone}
+    return {"chapters": chapters, "zone": story["zone"] if story else around.zone, "story": story and story["id"]}
 
 
 def _silence(around: Frame, story: Row | None, quietest: Row | None) -> Chapter:

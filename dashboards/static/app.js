@@ -47,33 +47,45 @@
 
   // -- live: the stream says the time with everything it says ------------------------------------------------------
   const banner = document.getElementById("offline");
-  let lost = 0;
+  let lost = 0, stream = null;
   function listen() {
     const asked = new URLSearchParams();
     for (const part of document.querySelectorAll("[data-sent]")) asked.append("part", part.getAttribute("hx-get"));
-    const stream = new EventSource(`${document.body.dataset.events}?${asked}`);
+    const own = stream = new EventSource(`${document.body.dataset.events}?${asked}`);
     const heard = (event) => { known = { town: Number(event.data), here: performance.now() }; };
-    stream.addEventListener("clock", heard);
-    stream.addEventListener("change", (event) => {
+    own.addEventListener("clock", heard);
+    own.addEventListener("change", (event) => {
       heard(event);
       for (const part of document.querySelectorAll('[hx-trigger*="sse:change"]')) htmx.trigger(part, "sse:change");
     });
-    stream.addEventListener("part", (event) => {
+    own.addEventListener("part", (event) => {
       const sent = JSON.parse(event.data);
       for (const part of document.querySelectorAll("[data-sent]")) if (part.getAttribute("hx-get") === sent.part) show(part, sent.html);
     });
-    stream.addEventListener("signed-out", () => location.reload()); // to the door: the session was ended
-    stream.onopen = () => {
+    own.addEventListener("signed-out", () => location.reload()); // to the door: the session was ended
+    own.onopen = () => {
       clearTimeout(lost);
       banner.hidden = true;
     };
-    stream.onerror = () => {
+    own.onerror = () => {
       clearTimeout(lost);
       lost = setTimeout(() => { banner.hidden = false; }, 1500); // a stream that is renewed is not interrupted
-      if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+      if (own.readyState === EventSource.CLOSED) setTimeout(() => { if (stream === own) listen(); }, 3000);
     };
   }
-  if (document.body.dataset.events) listen();
+  // A browser keeps six connections to a host: tabs that nobody looks at leave them to the others, but for a board, which
+  // calls with its title and its tone.
+  function rest() {
+    if (!document.hidden && !stream) listen();
+    else if (document.hidden && stream && !document.getElementById("sound")) {
+      stream.close();
+      stream = null;
+    }
+  }
+  if (document.body.dataset.events) {
+    listen();
+    document.addEventListener("visibilitychange", rest);
+  }
 
   // -- manners -----------------------------------------------------------------------------------------------------
   let moved = -Infinity;

@@ -48,6 +48,7 @@ _LIST = _query(
 _ONE = _query("t.id = %(id)s")
 _OF_ALERT = _query("t.alert = %(alert)s", "ORDER BY t.created_at, t.id")
 _TO_DO = _query("t.status IN ('open', 'accepted')", "ORDER BY t.due, t.id", _LIMIT)
+_COUNT_TO_DO = f"SELECT count(*) AS n FROM ({_CHOSEN} AND t.status IN ('open', 'accepted')) t"
 _DONE = _query("t.status IN ('done', 'cancelled')", "ORDER BY coalesce(t.done_at, t.created_at) DESC, t.id", _LIMIT)
 
 
@@ -102,6 +103,12 @@ def of_alert(view: View, alert: UUID) -> list[Row]:
 def to_do(view: View, *, limit: int) -> list[Row]:
     """Return what still waits for somebody, the most pressing first."""
     return view.rows(_TO_DO, limit=limit)
+
+
+def count_to_do(view: View) -> int:
+    """Return how many tasks still wait for somebody."""
+    [row] = view.rows(_COUNT_TO_DO)
+    return int(row["n"])
 
 
 def done(view: View, *, limit: int) -> list[Row]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from storage.views import Row, View
 
-# Of those who fell silent lately, whoever's story has come furthest; of equals the newest.
+# Whoever is followed already, to the end; else, of those who fell silent and whose story goes on, whoever's has come
+# furthest; of equals the newest.
 _STORY = """
 SELECT a.id, a.household, a.kind, a.facts, h.zone, a.onset, a.opened_at, a.status, a.closed_at,
        rung.person_name, rung.at AS rung_at, rung.status AS rung_status,
@@ -15,7 +17,8 @@ SELECT a.id, a.household, a.kind, a.facts, h.zone, a.onset, a.opened_at, a.statu
 FROM (
     SELECT a.* FROM alert a JOIN household h ON h.id = a.household
     WHERE a.kind = 'inactivity' AND starts_with(h.area, %(scope)s)
-    ORDER BY a.raised_at DESC, a.id DESC
+      AND (a.status IN ('unacknowledged', 'acknowledged') OR a.id = %(followed)s)
+    ORDER BY coalesce(a.id = %(followed)s, false) DESC, a.raised_at DESC, a.id DESC
     LIMIT %(latest)s
 ) a
 JOIN household h ON h.id = a.household
@@ -35,7 +38,8 @@ LEFT JOIN LATERAL (
     ORDER BY t.outcome IS NULL, t.created_at DESC
     LIMIT 1
 ) visit ON true
-ORDER BY (visit.outcome IS NOT NULL)::integer + (visit.created_at IS NOT NULL)::integer
+ORDER BY coalesce(a.id = %(followed)s, false) DESC,
+         (visit.outcome IS NOT NULL)::integer + (visit.created_at IS NOT NULL)::integer
          + coalesce(rung.status = 'missed', false)::integer DESC, a.raised_at DESC, a.id
 LIMIT 1
 """
@@ -67,9 +71,12 @@ _LATEST = 100
 _METERS = 300
 
 
-def story(view: View) -> Row | None:
-    """Return the alert about somebody's silence whose story has come furthest, None where there is none yet."""
-    return view.row(_STORY, latest=_LATEST)
+def story(view: View, followed: UUID | None = None) -> Row | None:
+    """Return the alert about somebody's silence that is `followed`, else the open one whose story has come furthest.
+
+    None where there is none.
+    """
+    return view.row(_STORY, latest=_LATEST, followed=followed)
 
 
 def quietest(view: View, now: datetime) -> Row | None:

@@ -240,8 +240,8 @@ def test_ladders_say_who_would_be_told_by_name(site: Site) -> None:
 
 
 def test_the_story_lights_up_step_by_step(site: Site) -> None:
-    def lit() -> list[str]:
-        return re.findall(r'<li class="(lit|underway|ahead)">', _page(site, "/welcome"))
+    def lit(address: str = "/welcome") -> list[str]:
+        return re.findall(r'<li class="(lit|underway|ahead)">', _page(site, address))
 
     assert lit() == ["ahead"] * 5
     site.store("meter-1", "volume", [(NOON - timedelta(hours=9), 1.0, 0.2, 0), (NOON, 1.0, 0.0, 0)])
@@ -257,12 +257,16 @@ def test_the_story_lights_up_step_by_step(site: Site) -> None:
     site.client.post(
         f"/tasks/{visit['id']}/outcome", headers={**site.token("officer"), **_HTMX}, data={"outcome": "helped"}
     )
-    assert lit() == ["lit"] * 5
-    page = _page(site, "/welcome")
+    assert lit()[1:] == ["ahead"] * 4, "who comes now waits for the next story"
+    followed = f"/parts/welcome?story={alert}"
+    assert lit(followed) == ["lit"] * 5, "who has followed it sees its end"
+    page = _page(site, followed)
+    assert f'name="story" value="{alert}"' in page
     assert "Needed help and got it" in page
     assert f'href="/alerts/{alert}/timeline"' in page
     east = _page(site, "/welcome", "viewer", EAST)
     assert "hh-1" not in east
+    assert "hh-1" not in _page(site, followed, "viewer", EAST)
 
 
 def test_the_printed_link_leads_a_newcomer_to_the_story_and_nobody_elsewhere(site: Site) -> None:

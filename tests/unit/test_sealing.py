@@ -67,7 +67,11 @@ def test_an_index_is_the_same_for_the_same_number_and_key_only() -> None:
     assert len({Seals([OLD]).index(NUMBER), Seals([NEW]).index(NUMBER), Seals([OLD]).index("+8613812340002")}) == 3
 
 
-@pytest.mark.parametrize("text", ["", "sk1_", "sk1_short", OLD[4:], OLD + "A", "sk1_" + "?" * 43, "secret-" * 8])
+@pytest.mark.parametrize(
+    "text",
+    ["", "sk1_", "sk1_short", OLD[4:], OLD + "A", "sk1_" + "?" * 43, "secret-" * 8],
+    ids=["nothing", "begun", "short", "headless", "long", "strange", "words"],  # the same in every process
+)
 def test_what_is_no_key_is_refused_and_not_shown(text: str) -> None:
     with pytest.raises(SealError, match="make one with `shouwang key create`") as told:
         Seals([text])
