@@ -127,6 +127,7 @@ def test_without_a_network_the_list_is_there_and_what_is_done_goes_out_later(pho
     phone.press("On my way")
     phone.press("I have arrived")
     phone.write("not_at_home")
+    expect(page.locator("#waiting")).to_contain_text("4 waiting to be sent")  # it is kept by now
     page.reload()
     expect(page.locator("#waiting")).to_contain_text("4 waiting to be sent")
     assert phone.events("task_accepted") == 0

@@ -53,10 +53,11 @@ class House:
 
     def arrived(self, sealed: Callable[[int], Sequence[bytes]]) -> list[Arrived]:
         """Return the readings of all partitions, and see that each lies where it belongs and says when it was heard."""
-        households = dict(rows(self.database, _SENSORS))
         found = []
         for partition in range(PARTITIONS):
-            for at, batch in map(unseal, sealed(partition)):
+            batches = [unseal(one) for one in sealed(partition)]
+            households = dict(rows(self.database, _SENSORS))  # a sensor is registered before it is written
+            for at, batch in batches:
                 assert at >= to_micros(HEARD)
                 for sensor, time, value in zip(
                     *(c.tolist() for c in (batch.sensor, batch.time, batch.value)), strict=True
