@@ -144,3 +144,25 @@ def test_a_note_that_is_being_written_outlives_what_happens(who: Visitor, small_
     expect(page.locator("#actions")).to_have_attribute("data-stale", "")
     expect(note).to_have_value("slipped in the bath")
     assert who.complaints == []
+
+
+def test_what_is_drawn_anew_is_seen(who: Visitor) -> None:
+    """A rule for what is inside a part while it is fetched made Chromium 156 lose all of it, every second time."""
+    page = who.page
+    page.locator(_CARD).last.locator(".sentence a").click()
+    page.wait_for_url(re.compile("/alerts/"))
+    unseen = page.evaluate("""async () => {
+      const part = document.querySelector("#actions");
+      const drawn = () => new Promise((done) => part.addEventListener("htmx:afterSettle", done, { once: true }));
+      const seen = () => [...part.children].every((child) => child.getBoundingClientRect().height > 0);
+      let unseen = 0;
+      for (let times = 0; times < 100; times += 1) {
+        const settled = drawn();
+        for (const each of document.querySelectorAll("[data-live]")) htmx.trigger(each, "sse:change");
+        await settled;
+        unseen += seen() ? 0 : 1;
+      }
+      return unseen;
+    }""")
+    assert unseen == 0
+    assert who.complaints == []
