@@ -19,9 +19,9 @@ from dashboards import api, health, pages, problems
 from dashboards.api import feeds
 from dashboards.context import Context
 from dashboards.headers import Counting, SecurityHeaders
+from dashboards.live.shared import Shared
 from dashboards.privacy.trailing import Lately, trailed
 from dashboards.readiness import Check, Readiness
-from dashboards.shared import Shared
 from dashboards.signin.standing import Standing
 from dashboards.webhooks import twilio
 from dashboards.webhooks.fields import WebhookMetrics

@@ -23,7 +23,7 @@ from alerts.ladders.policy import Policies
 from alerts.ladders.policy_file import built_in, parse
 from dashboards.app import create_app
 from dashboards.context import Context
-from dashboards.live import Broadcaster
+from dashboards.live.broadcaster import Broadcaster
 from dashboards.pictures.tiles import Tiles
 from dashboards.readiness import Readiness
 from dashboards.signin.oidc import Provider

@@ -119,28 +119,24 @@ SENT: Final[Mapping[str, Callable[[Frame, View, Mapping[str, str]], str]]] = {
 
 def _alerts(around: Frame, view: View, chosen: Filter) -> dict[str, Any]:
     with view.together() as asked:
-        return _asked(around, asked, chosen)
-
-
-def _asked(around: Frame, view: View, chosen: Filter) -> dict[str, Any]:
-    found = _found(view, chosen, around.who, around.language)
-    endangered: defaultdict[UUID, list[Row]] = defaultdict(list)
-    for home in incidents.endangered(view, limit=_ENDANGERED):
-        endangered[home["incident"]].append(home)
-    befallen = incidents.listed(view, limit=_INCIDENTS, status="open")
-    homes: defaultdict[UUID, list[Row]] = defaultdict(list)
-    for home in incidents.homes(view, each=_HOMES) if befallen else ():
-        homes[home["incident"]].append(home)
-    return {
-        "found": found,
-        "chosen": chosen,
-        "most": MOST,
-        "alarming": alerts.alarming(view, limit=_ALARMING),
-        "incidents": befallen,
-        "endangered": endangered,
-        "homes": homes,
-        "flaws": service.flaws(view),
-    }
+        found = _found(asked, chosen, around.who, around.language)
+        endangered: defaultdict[UUID, list[Row]] = defaultdict(list)
+        for home in incidents.endangered(asked, limit=_ENDANGERED):
+            endangered[home["incident"]].append(home)
+        befallen = incidents.listed(asked, limit=_INCIDENTS, status="open")
+        homes: defaultdict[UUID, list[Row]] = defaultdict(list)
+        for home in incidents.homes(asked, each=_HOMES) if befallen else ():
+            homes[home["incident"]].append(home)
+        return {
+            "found": found,
+            "chosen": chosen,
+            "most": MOST,
+            "alarming": alerts.alarming(asked, limit=_ALARMING),
+            "incidents": befallen,
+            "endangered": endangered,
+            "homes": homes,
+            "flaws": service.flaws(asked),
+        }
 
 
 def _found(view: View, chosen: Filter, who: Caller, language: str) -> Found:

@@ -18,7 +18,6 @@ from dashboards.problems import Refusal, not_found
 from dashboards.words import devices as device_words
 from detectors.explanation import sentence
 from detectors.finding import Kind
-from registry.quantities import SCALES, Quantity
 from storage.tokens import VENDOR
 from storage.views import Row, View, incidents
 from storage.views import devices as queries
@@ -33,9 +32,6 @@ _MOST_PAGES: Final = 10_000
 _READINGS: Final = 20
 _OF_EACH: Final = 5
 _BEHIND: Final = 50
-_WRITTEN: Final = {"l": "L", "Cel": "°C", "%EL": "%"}
-_UNITS: Final = {quantity.label: _WRITTEN.get(SCALES[quantity].si, SCALES[quantity].si) for quantity in Quantity}
-"""Units as people write them, by quantity; those of messages are SenML's."""
 _LARGEST_FORM: Final = 4 * trial.LARGEST
 """Bytes: every character of a payload may be escaped."""
 
@@ -112,7 +108,7 @@ def router() -> APIRouter:
             failure=queries.failure(view, gateway),
             messages=messages,
             told=_integrates(around),
-            units=_UNITS,
+            units=device_words.UNITS,
         )
 
     @routes.get("/devices/try")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Final
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, Query
 from psycopg import OperationalError
@@ -20,11 +21,11 @@ from starlette.responses import StreamingResponse
 from dashboards.access import Caller, Viewer
 from dashboards.board_filter import Filter
 from dashboards.context import Context, Given, Subscription
-from dashboards.news import BEGIN, News
+from dashboards.live.news import BEGIN, News
+from dashboards.live.shared import Shared
 from dashboards.pages import board
-from dashboards.pages.frame import Frame, frame
+from dashboards.pages.frame import frame
 from dashboards.problems import Refusal
-from dashboards.shared import Shared
 from dashboards.signin.standing import GuardedEar, SignedOut, Standing, Watched
 from dashboards.words.languages import Language
 from registry.instants import to_micros
@@ -36,7 +37,6 @@ _LONGEST: Final = 600.0
 """Seconds after which a page has to connect anew and prove who it is."""
 _PARTS: Final = 4
 _NOTHING: Final[tuple[News, ...]] = ()
-_LONGEST_ADDRESS: Final = 2000
 
 
 def router() -> APIRouter:
@@ -52,7 +52,7 @@ def router() -> APIRouter:
         standing: Watched,
         part: Annotated[list[str], Query(max_length=_PARTS)] = [],  # noqa: B006 - it is only read
     ) -> StreamingResponse:
-        parts = [_part(address) for address in part]
+        parts = [_Part.at(address) for address in part]
         # Whatever happens from here on is heard, also before the first byte goes out.
         ear = GuardedEar(given.events.subscribe(), standing, who.credential)
 
@@ -124,33 +124,42 @@ async def _sent(news: AsyncIterator[News], *, packed: bool) -> AsyncIterator[byt
         yield one.packed if packed else one.plain
 
 
-def _part(address: str) -> SplitResult:
-    """Return the address of a part that is sent.
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a page that is sent, by the very `address` that the page fetches it at."""
 
-    Raises:
-        Refusal: (422) there is none, or it asks for what it does not know.
-    """
-    part = urlsplit(address[:_LONGEST_ADDRESS])
-    if part.netloc or part.path not in board.SENT:
-        raise Refusal(422, f"This part of a page is not sent: take one of {', '.join(board.SENT)}, or fetch it")
-    Filter.of(dict(parse_qsl(part.query)))
-    return part
+    address: str
+    path: str
+    query: Mapping[str, str]
+    only_mine: bool
+    """Whether it shows what is its reader's own, and nobody else's."""
+
+    @classmethod
+    def at(cls, address: str) -> _Part:
+        """Return what an address names.
+
+        Raises:
+            Refusal: (422) there is none, or it asks for what it does not know.
+        """
+        asked = urlsplit(address)
+        if asked.netloc or asked.path not in board.SENT:
+            raise Refusal(422, f"This part of a page is not sent: take one of {', '.join(board.SENT)}, or fetch it")
+        query = dict(parse_qsl(asked.query))
+        return cls(address, asked.path, query, Filter.of(query).held == "mine")
 
 
-async def _drawn(request: Request, given: Context, who: Caller, language: str, part: SplitResult) -> News:
-    query = dict(parse_qsl(part.query))
-
+async def _drawn(request: Request, given: Context, who: Caller, language: str, part: _Part) -> News:
     def draw() -> News:
-        around: Frame = frame(request, who, language, given)
+        around = frame(request, who, language, given)
         with given.pool.connection() as conn:
-            html = board.SENT[part.path](around, View(conn, who.area), query)
-        one = News("part", json.dumps({"part": part.geturl(), "html": html}, ensure_ascii=False))
+            html = board.SENT[part.path](around, View(conn, who.area), part.query)
+        one = News("part", json.dumps({"part": part.address, "html": html}, ensure_ascii=False))
         _ = one.packed  # here, in a thread of its own, once for all
         return one
 
     # All that decides how a part looks; who asks does so only where they look for what is theirs.
-    mine = who.actor if Filter.of(query).held == "mine" else ""
-    return await _shared(request).get((part, who.role, who.area, language, mine), draw)
+    sight = part.address, who.role, who.area, language, who.actor if part.only_mine else ""
+    return await _shared(request).get(sight, draw)
 
 
 def _shared(request: HTTPConnection) -> Shared[News]:

@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from starlette.requests import HTTPConnection
 
 from dashboards.context import Subscription
-from dashboards.shared import Shared
+from dashboards.live.shared import Shared
 from storage import sessions
 
 EVERY: Final = 2.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from registry.quantities import SCALES, Quantity
+
 PROBLEMS: Final[Mapping[str, str]] = {
     "silent": "Silent",
     "battery": "Battery low",
@@ -53,3 +55,8 @@ QUANTITIES: Final[Mapping[str, str]] = {
     "battery": "Battery",
     "tamper": "Tamper contact",
 }
+_WRITTEN: Final = {"l": "L", "Cel": "°C", "%EL": "%"}
+UNITS: Final[Mapping[str, str]] = {
+    quantity.label: _WRITTEN.get(SCALES[quantity].si, SCALES[quantity].si) for quantity in Quantity
+}
+"""Units as people write them, by quantity; those of messages are SenML's."""

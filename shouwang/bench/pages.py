@@ -17,7 +17,7 @@ import psycopg
 from fastapi.testclient import TestClient
 
 from dashboards.app import Check, Context, create_app
-from dashboards.live import Broadcaster
+from dashboards.live.broadcaster import Broadcaster
 from storage import tokens
 from storage.alerts.book import PostgresAlertBook
 from storage.database import open_pool

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dashboards.app import Context, create_app
-from dashboards.live import Broadcaster
+from dashboards.live.broadcaster import Broadcaster
 from shouwang.laboratory import Laboratory
 from shouwang.wiring import listener, server
 from storage.alerts.book import PostgresAlertBook

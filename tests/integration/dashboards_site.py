@@ -16,7 +16,7 @@ from alerts.channels.handset import HandsetChannel
 from alerts.escalation import take
 from alerts.ladders.policy_file import built_in
 from dashboards.app import Check, Context, create_app
-from dashboards.live import Broadcaster
+from dashboards.live.broadcaster import Broadcaster
 from detectors.finding import Fact, Finding, Kind, Phase, Severity
 from registry.instants import HOUR, MINUTE, to_micros
 from registry.model import Area, Contact, Device, Household, Person, Registry

@@ -151,6 +151,14 @@ def emptied(site: Site, district: District) -> None:
             conn.execute(sql, _values(district))
 
 
+def befallen(site: Site) -> tuple[District, District]:
+    """Return West and East, with everything that happened there."""
+    both = west(), east()
+    for one in both:
+        befall(site, one)
+    return both
+
+
 def befall(site: Site, district: District) -> None:
     """Let everything happen in a district that the service knows of, and remember it there."""
     with site.pool.connection() as conn:

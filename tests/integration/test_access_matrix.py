@@ -25,12 +25,12 @@ from starlette.routing import BaseRoute
 
 from alerts.channels.twilio.signature import Signatures
 from dashboards.app import create_app
-from dashboards.news import News
+from dashboards.live.news import News
 from dashboards.pages.stream import told
 from shouwang.laboratory import Laboratory
 from storage import tokens
 from tests.integration.dashboards_site import Site, open_site
-from tests.integration.districts import District, befall, east, emptied, nowhere, west
+from tests.integration.districts import District, befall, befallen, east, emptied, nowhere, west
 from tests.integration.twilio_line import LINKS, PUBLIC
 
 EVERYBODY, KNOWN = "everybody", "known"
@@ -228,10 +228,7 @@ def site(database: str) -> Iterator[Site]:
 
 @pytest.fixture
 def districts(site: Site) -> tuple[District, District]:
-    both = west(), east()
-    for one in both:
-        befall(site, one)
-    return both
+    return befallen(site)
 
 
 def _addresses() -> Iterator[tuple[str, str]]:

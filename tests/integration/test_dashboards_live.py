@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
 import pytest
 from fastapi import FastAPI
-from starlette.types import Message
 
-from dashboards.live import Broadcaster
+from dashboards.board_filter import Filter
+from dashboards.live.broadcaster import Broadcaster
 from dashboards.pages import board
 from tests.integration.dashboards_site import EAST, WEST, open_site
-
-PATIENCE = 20
+from tests.integration.event_stream import PATIENCE, following
 
 
 async def _told(database: str) -> None:
@@ -37,37 +34,6 @@ async def _listens(database: str) -> None:
             if await rows.fetchone():
                 return
             await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def following(app: FastAPI, headers: dict[str, str], query: str = "") -> AsyncIterator[Callable[[], Any]]:
-    """Open `/events` as a browser would; what is yielded waits for the next message of the application."""
-    sent: asyncio.Queue[Message] = asyncio.Queue()
-    gone = asyncio.Event()
-    asked = [{"type": "http.request", "body": b"", "more_body": False}]
-
-    async def receive() -> Message:
-        if asked:
-            return asked.pop()
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": "/events", "raw_path": b"/events", "query_string": query.encode(), "root_path": "",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        "client": ("test", 1), "server": ("shouwang.test", 80),
-    }  # fmt: skip
-    serving = asyncio.create_task(app(scope, receive, sent.put))
-
-    async def next_message() -> Message:
-        return await asyncio.wait_for(sent.get(), PATIENCE)
-
-    try:
-        yield next_message
-    finally:
-        gone.set()
-        await asyncio.wait_for(serving, PATIENCE)
 
 
 def test_a_notification_reaches_the_stream(database: str) -> None:
@@ -141,6 +107,17 @@ def test_a_hundred_boards_are_drawn_once_or_twice(database: str, monkeypatch: py
     assert len(drawn) < 50
 
 
+def test_a_part_is_sent_by_its_own_address_however_long(database: str) -> None:
+    with open_site(database) as site:
+        app, who = site.client.app, site.token("viewer")
+        assert isinstance(app, FastAPI)
+        address = Filter(area="4401" * 40, kind="inactivity", least="low", held="nobody", text="守" * 200).address(
+            "/parts/alerts"
+        )
+        assert len(address) > 2000
+        assert asyncio.run(_parts(app, who, address)) == {address: site.client.get(address, headers=who).text}
+
+
 def test_the_stream_sends_no_part_that_is_none(database: str) -> None:
     with open_site(database) as site:
         viewer = site.token("viewer")
@@ -178,7 +155,7 @@ def test_a_flood_is_told_as_little_and_nothing_is_left_untold(database: str) -> 
 
 
 def test_a_lost_connection_is_made_again(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboards.live._RETRY", 0.01)
+    monkeypatch.setattr("dashboards.live.broadcaster._RETRY", 0.01)
 
     async def survive() -> bool:
         news = Broadcaster(database, pause=0.01)

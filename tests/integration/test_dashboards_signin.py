@@ -19,7 +19,7 @@ from dashboards.words.languages import CHINESE
 from storage import accounts, sessions, tokens
 from storage.sessions import clock
 from tests.integration.dashboards_site import NOON, WEST, Site, open_site
-from tests.integration.test_dashboards_live import following as stream
+from tests.integration.event_stream import following as stream
 
 OURS = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
 FIRST, CHOSEN = "first-password-of-all", "correct horse battery"

@@ -21,7 +21,7 @@ from storage.migrate import migrate
 from storage.scoping import READER, VENDOR, check_readers, confined
 from storage.views import View, readings
 from tests.integration.dashboards_site import NOON, Site, open_site
-from tests.integration.districts import District, befall, east, west
+from tests.integration.districts import District, befallen
 
 ROOT: Final = Path(__file__).parents[2]
 KEPT: Final = {
@@ -92,9 +92,7 @@ def site(database: str) -> Iterator[Site]:
 @pytest.fixture
 def districts(site: Site) -> tuple[District, District]:
     """Return West and East, with everything that happened there."""
-    both = west(), east()
-    for one in both:
-        befall(site, one)
+    both = befallen(site)
     with site.pool.connection() as conn:
         conn.execute(
             "INSERT INTO service_alert (kind, since, count, detail) VALUES ('late_step', %s, 1, 'hh-3')", [NOON]

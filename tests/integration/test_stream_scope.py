@@ -18,12 +18,12 @@ import pytest
 from fastapi import FastAPI
 
 from dashboards.access import COOKIE
-from dashboards.shared import Shared
+from dashboards.live.shared import Shared
 from dashboards.signin import standing
 from storage import sessions, tokens
 from tests.integration.dashboards_site import EAST, WEST, Site, open_site
-from tests.integration.districts import District, befall, east, west
-from tests.integration.test_dashboards_live import following
+from tests.integration.districts import District, befallen
+from tests.integration.event_stream import following
 
 PARTS: Final = ("/parts/alerts", "/parts/alerts?held=mine", "/parts/alerts?q=hh", "/parts/beside")
 ROLES: Final = ("viewer", "caseworker", "officer", "operator")
@@ -40,10 +40,7 @@ def site(database: str) -> Iterator[Site]:
 
 @pytest.fixture
 def districts(site: Site) -> tuple[District, District]:
-    both = west(), east()
-    for one in both:
-        befall(site, one)
-    return both
+    return befallen(site)
 
 
 def _app(site: Site) -> FastAPI:

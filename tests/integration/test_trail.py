@@ -18,7 +18,7 @@ from shouwang.cli import app
 from storage import accounts, trail
 from storage.database import connect
 from tests.integration.dashboards_site import EAST, WEST, Site, open_site
-from tests.integration.test_dashboards_live import following
+from tests.integration.event_stream import following
 
 SEEN = "SELECT action, actor, household, alert, detail FROM audit_event ORDER BY seq"
 

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from dashboards.shared import Shared
+from dashboards.live.shared import Shared
 
 
 def test_a_hundred_who_ask_at_once_share_one() -> None:

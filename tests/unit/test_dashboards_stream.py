@@ -13,8 +13,8 @@ import pytest
 from psycopg import OperationalError
 
 from dashboards.context import Context
-from dashboards.live import Ear
-from dashboards.news import BEGIN, News
+from dashboards.live.broadcaster import Ear
+from dashboards.live.news import BEGIN, News
 from dashboards.pages import stream
 
 NOW = datetime(2026, 11, 5, 4, 0, tzinfo=UTC)
