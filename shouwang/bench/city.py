@@ -86,11 +86,24 @@ SELECT gen_random_uuid(), a.id, 99, 'visit', h.id, h.area, h.caseworker, 'open',
 FROM alert a JOIN household h ON h.id = a.household
 WHERE a.status <> 'closed' AND a.severity >= 3 AND starts_with(a.household, 'home-')
 """
+# 100 gateways all over the city send what is refused; one device of a hundred is silent, as many have little battery.
 _REFUSED = """
-INSERT INTO quarantine (digest, at, gateway, topic, payload, reason, place, detail)
-SELECT decode(md5(n::text), 'hex'), %(now)s - n * interval '1 minute', 'gateway-' || to_char(n %% 100, 'FM0000'),
+INSERT INTO quarantine (digest, at, gateway, device, topic, payload, reason, place, detail)
+SELECT decode(md5(n::text), 'hex'), %(now)s - n * interval '1 minute', d.gateway, d.device,
     'telemetry/senml', '[]', 'wrong_unit', '[0].u', 'this volume is in gal: send it in l or m3'
 FROM generate_series(1, 5000) n
+JOIN (
+    SELECT gateway, min(id) AS device, row_number() OVER (ORDER BY md5(gateway)) AS turn FROM device GROUP BY gateway
+) d ON d.turn = n %% 100 + 1
+"""
+_TROUBLED = """
+INSERT INTO device_trouble (device, kind, rule, source, since, facts)
+SELECT d.id, about.kind, 'bench', d.id, %(now)s - turn %% 1000 * interval '10 minutes', about.facts::jsonb
+FROM (SELECT id, row_number() OVER (ORDER BY md5(id)) AS turn FROM device) d
+JOIN (VALUES
+    (0, 'offline', '{"template": "offline", "lasted": 8000.0, "limit": 7200.0, "usual": 900.0, "gaps": 96}'),
+    (1, 'battery', '{"template": "battery", "value": 8.0, "limit": 15.0, "times": 0, "days": 30.0}')
+) about (turned, kind, facts) ON about.turned = turn %% 100
 """
 
 
@@ -143,7 +156,8 @@ def trouble(
         for statement in (_EVENTS, _VISITS, _TO_DO):
             conn.execute(statement)
         _copy(conn, "notification", _MESSAGE, _messages(conn.execute(_TOLD).fetchall()))
-        conn.execute(_REFUSED, {"now": now})
+        for statement in (_REFUSED, _TROUBLED):
+            conn.execute(statement, {"now": now})
     conn.execute("ANALYZE")
 
 

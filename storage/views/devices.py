@@ -18,20 +18,25 @@ PROBLEMS: Final[dict[str, tuple[str, ...]]] = {
 
 _TROUBLED: Final = """
 FROM device_trouble t
+WHERE starts_with(t.area, %(scope)s) AND starts_with(t.area, %(area)s)
+  AND (%(gateways)s::text[] IS NULL OR t.gateway = ANY (%(gateways)s))
+  AND (%(gateway)s::text IS NULL OR t.gateway = %(gateway)s)
+  AND (%(device)s::text IS NULL OR t.device ^@ %(device)s)
+"""
+# The page is cut before anything is looked up of a device.
+_LIST: Final = f"""
+SELECT t.device, t.kind, t.since, t.facts, t.gateway, d.model, d.household, h.zone, t.area,
+       (SELECT name FROM area WHERE code = t.area) AS area_name
+FROM (
+    SELECT t.*
+    {_TROUBLED}
+      AND (%(kinds)s::text[] IS NULL OR t.kind = ANY (%(kinds)s))
+    ORDER BY t.since DESC NULLS LAST, t.device, t.kind, t.rule
+    LIMIT %(limit)s OFFSET %(offset)s
+) t
 JOIN device d ON d.id = t.device
 JOIN household h ON h.id = d.household
-WHERE starts_with(h.area, %(scope)s) AND starts_with(h.area, %(area)s)
-  AND (%(gateways)s::text[] IS NULL OR d.gateway = ANY (%(gateways)s))
-  AND (%(gateway)s::text IS NULL OR d.gateway = %(gateway)s)
-  AND (%(device)s::text IS NULL OR d.id ^@ %(device)s)
-"""
-_LIST: Final = f"""
-SELECT t.device, t.kind, t.since, t.facts, d.gateway, d.model, d.household, h.zone, h.area,
-       (SELECT name FROM area WHERE code = h.area) AS area_name
-{_TROUBLED}
-  AND (%(kinds)s::text[] IS NULL OR t.kind = ANY (%(kinds)s))
 ORDER BY t.since DESC NULLS LAST, t.device, t.kind, t.rule
-LIMIT %(limit)s OFFSET %(offset)s
 """
 _COUNTS: Final = f"SELECT t.kind, count(*) AS devices {_TROUBLED} GROUP BY t.kind"
 
@@ -73,14 +78,6 @@ FROM device d JOIN household h ON h.id = d.household
 WHERE d.id = ANY (%(devices)s::text[]) AND starts_with(h.area, %(scope)s)
   AND (%(gateways)s::text[] IS NULL OR d.gateway = ANY (%(gateways)s))
 """
-_GATEWAYS: Final = """
-SELECT d.gateway, count(*) AS devices
-FROM device d JOIN household h ON h.id = d.household
-WHERE starts_with(h.area, %(scope)s) AND (%(gateways)s::text[] IS NULL OR d.gateway = ANY (%(gateways)s))
-GROUP BY d.gateway
-ORDER BY d.gateway
-LIMIT %(limit)s
-"""
 
 
 def troubled(
@@ -106,11 +103,6 @@ def counts(view: View, *, area: str = "", gateway: str | None = None, device: st
     """Return how many devices have each problem, by the same choice; none is left out."""
     by_kind = {row["kind"]: row["devices"] for row in view.rows(_COUNTS, area=area, gateway=gateway, device=device)}
     return {problem: sum(by_kind.get(kind, 0) for kind in kinds) for problem, kinds in PROBLEMS.items()}
-
-
-def gateways(view: View, *, limit: int) -> list[Row]:
-    """Return gateways with how many devices each speaks for, by id."""
-    return view.rows(_GATEWAYS, limit=limit)
 
 
 def gateway(view: View, gateway: str) -> Row:

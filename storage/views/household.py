@@ -16,11 +16,12 @@ FROM (
     WHERE starts_with(h.area, %(scope)s)
       AND (%(words)s = ''
            OR position(lower(%(words)s) IN lower(h.id)) > 0
-           OR EXISTS (SELECT FROM area found
-                      WHERE starts_with(h.area, found.code)
-                        AND (found.code = %(words)s OR position(lower(%(words)s) IN lower(found.name)) > 0))
-           OR h.id IN (SELECT p.household FROM person p
-                       WHERE p.role = 'resident' AND position(lower(%(words)s) IN lower(p.name)) > 0))
+           OR h.area IN (
+               SELECT within.code FROM area within, generate_series(1, length(within.code)) n
+               WHERE left(within.code, n) IN (
+                   SELECT found.code FROM area found
+                   WHERE found.code = %(words)s OR position(lower(%(words)s) IN lower(found.name)) > 0))
+           OR h.id IN (SELECT homes_of(%(words)s)))
       AND (%(after)s::text IS NULL OR h.id > %(after)s)
     ORDER BY h.id
     LIMIT %(limit)s

@@ -13,16 +13,18 @@ from storage.views import Row, View
 _GATEWAYS: Final = """
 WITH speaking AS MATERIALIZED (
     SELECT one.gateway,
-           EXISTS (SELECT FROM device d JOIN household h ON h.id = d.household
-                   WHERE d.gateway = one.gateway AND starts_with(h.area, %(scope)s)) AS ours,
+           EXISTS (SELECT FROM gateway_area g WHERE g.gateway = one.gateway AND starts_with(g.area, %(scope)s)) AS ours,
            %(scope)s = '' OR NOT elsewhere(one.gateway) AS alone
-    FROM (SELECT DISTINCT gateway FROM quarantine WHERE %(gateway)s::text IS NULL OR gateway = %(gateway)s) one
-    WHERE %(gateways)s::text[] IS NULL OR one.gateway = ANY (%(gateways)s)
+    FROM seen_refused_gateway one
+    WHERE (%(gateway)s::text IS NULL OR one.gateway = %(gateway)s)
+      AND (%(gateways)s::text[] IS NULL OR one.gateway = ANY (%(gateways)s))
 )
 """
+# Of one device, and not of all in scope.
 _OUR_DEVICE: Final = """
-EXISTS (SELECT FROM device d JOIN household h ON h.id = d.household
-        WHERE d.id = q.device AND starts_with(h.area, %(scope)s))
+coalesce(starts_with((
+    SELECT h.area FROM device d JOIN household h ON h.id = d.household WHERE d.id = q.device
+), %(scope)s), false)
 """
 _SEEN: Final = f"(%(scope)s = '' OR speaking.ours AND speaking.alone OR {_OUR_DEVICE})"
 # A message is kept once, with the first thing that was refused of it.
@@ -36,28 +38,36 @@ CASE WHEN %(scope)s = '' OR speaking.ours AND speaking.alone OR NOT starts_with(
     END
 """
 
+# Of each gateway by itself: an index leads to the newest of its own, past whatever others sent.
 _LIST: Final = f"""{_GATEWAYS}
 SELECT q.id, q.at, q.gateway, q.device, q.topic, {_PAYLOAD} AS payload, q.reason, q.place, q.detail
-FROM quarantine q JOIN speaking USING (gateway)
-WHERE {_SEEN}
-  AND (%(reason)s::text IS NULL OR q.reason = %(reason)s)
-  AND (%(after_at)s::timestamptz IS NULL OR (q.at, q.id) < (%(after_at)s, %(after_id)s))
+FROM speaking CROSS JOIN LATERAL (
+    SELECT q.* FROM quarantine q
+    WHERE q.gateway = speaking.gateway AND {_SEEN}
+      AND (%(reason)s::text IS NULL OR q.reason = %(reason)s)
+      AND (%(after_at)s::timestamptz IS NULL OR (q.at, q.id) < (%(after_at)s, %(after_id)s))
+    ORDER BY q.at DESC, q.id DESC
+    LIMIT %(limit)s
+) q
 ORDER BY q.at DESC, q.id DESC
 LIMIT %(limit)s
 """
 
 _COUNTS: Final = f"""{_GATEWAYS}
-SELECT q.gateway, q.device, q.reason,
-       count(*) FILTER (WHERE q.at > %(day)s) AS day,
-       count(*) FILTER (WHERE q.at > %(week)s) AS week,
-       count(*) AS month,
-       max(q.at) AS last
-FROM quarantine q JOIN speaking USING (gateway)
-WHERE q.at > %(month)s AND {_SEEN}
-  AND (%(reason)s::text IS NULL OR q.reason = %(reason)s)
-  AND (%(device)s::text IS NULL OR q.device ^@ %(device)s)
-GROUP BY q.gateway, q.device, q.reason
-ORDER BY day DESC, week DESC, month DESC, q.gateway, q.device, q.reason
+SELECT speaking.gateway, q.device, q.reason, q.day, q.week, q.month, q.last
+FROM speaking CROSS JOIN LATERAL (
+    SELECT q.device, q.reason,
+           count(*) FILTER (WHERE q.at > %(day)s) AS day,
+           count(*) FILTER (WHERE q.at > %(week)s) AS week,
+           count(*) AS month,
+           max(q.at) AS last
+    FROM quarantine q
+    WHERE q.gateway = speaking.gateway AND q.at > %(month)s AND {_SEEN}
+      AND (%(reason)s::text IS NULL OR q.reason = %(reason)s)
+      AND (%(device)s::text IS NULL OR q.device ^@ %(device)s)
+    GROUP BY q.device, q.reason
+) q
+ORDER BY q.day DESC, q.week DESC, q.month DESC, speaking.gateway, q.device, q.reason
 LIMIT %(limit)s
 """
 

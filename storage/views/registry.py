@@ -25,10 +25,13 @@ ORDER BY h.id
 LIMIT %(limit)s
 """
 
-# Staff belong to an area, residents to a household, contacts to the households that name them.
+# Staff belong to an area, residents to a household, contacts to the households that name them. Where few homes are in
+# scope these are asked who belongs to them; of many, everybody is gone through by id until a page is full.
+_FEW = 20_000
+_MANY = "SELECT coalesce(sum(homes), 0) > %(few)s AS many FROM area_home WHERE starts_with(area, %(scope)s)"
 _PEOPLE = """
 SELECT p.id, p.name, p.role, p.household, p.area, p.phone, p.language, p.channel, p.address
-FROM person p
+FROM {people} p
 LEFT JOIN household home ON home.id = p.household
 WHERE (%(scope)s = ''
        OR starts_with(p.area, %(scope)s)
@@ -44,6 +47,17 @@ WHERE (%(scope)s = ''
 ORDER BY p.id
 LIMIT %(limit)s
 """
+_OF_MANY = _PEOPLE.format(people="person")
+_OF_FEW = _PEOPLE.format(
+    people="""(
+    SELECT person.* FROM (
+        SELECT id FROM people_in_scope()
+        WHERE (%(role)s::text IS NULL OR role = %(role)s) AND (%(after)s::text IS NULL OR id > %(after)s)
+        ORDER BY id
+        LIMIT %(limit)s
+    ) seen JOIN person USING (id)
+)"""
+)
 
 # Somebody entered as a contact whom no household names yet belongs to no area, so anybody may name them first.
 _NAMEABLE = """
@@ -127,12 +141,13 @@ def people(
     after: str | None = None,
 ) -> list[Row]:
     """Return people by id, from behind `after` on; of a household: its residents and its contacts."""
-    return view.rows(_PEOPLE, limit=limit, role=role, household=household, id=None, after=after)
+    many = household is not None or view.scope == "" or view.rows(_MANY, few=_FEW)[0]["many"]
+    return view.rows(_OF_MANY if many else _OF_FEW, limit=limit, role=role, household=household, id=None, after=after)
 
 
 def person(view: View, person: str) -> Row | None:
     """Return one person, None where there is none or they are out of scope."""
-    return view.row(_PEOPLE, limit=1, role=None, household=None, id=person, after=None)
+    return view.row(_OF_MANY, limit=1, role=None, household=None, id=person, after=None)
 
 
 def nameable(view: View, person: str) -> bool:

@@ -15,7 +15,7 @@ def test_a_city_is_made_started_and_looked_at() -> None:
     assert start.seconds > 0 < start.engine
     assert start.peak_saving >= start.peak > 50_000_000
     assert 1_000_000 < start.snapshot < 10_000_000
-    assert {answered.reader for answered in report.pages} == {"city", "district"}
+    assert {answered.reader for answered in report.pages} == {"everywhere", "city", "district", "caseworker"}
     assert len(report.pages) > 1.5 * len(PATHS)
     assert told["options"]["sensors"] == 1_500
     assert len(told["pages"]) == len(report.pages)

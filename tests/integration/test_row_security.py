@@ -57,10 +57,11 @@ OWNERS: Final = {
     *("readings_of", "quarters_of", "hours_of", "days_of", "last_readings"),  # ask for the scope themselves
     "behind_vendors_gateways",  # asks for the gateways
     *("tells_of_the_service", "named_by_nobody", "elsewhere"),  # say yes or no of an id that one has to know
-    "count_homes",  # counts anew what is there, which changes nothing
+    *("homes_of", "people_in_scope"),  # ask for the scope themselves, and tell vendors nothing
+    *("count_homes", "place_gateways"),  # say anew what is there, which changes nothing
     # Of triggers, which nobody can call:
-    *("homes_changed", "devices_changed", "device_heard", "device_told", "alert_begun", "alert_forgotten"),
-    *("alert_gone_on", "alert_lived", "alert_passed_on", "alert_visited"),
+    *("homes_changed", "devices_changed", "device_heard", "device_told", "device_placed", "alert_begun"),
+    *("alert_forgotten", "alert_gone_on", "alert_lived", "alert_passed_on", "alert_visited"),
 }
 """Functions that readers may call and that run as the owner of the tables."""
 UNCONFINED: Final = {
