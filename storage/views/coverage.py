@@ -33,22 +33,23 @@ cut_off AS MATERIALIZED (
     WHERE ended_at IS NULL AND part_of IS NULL AND cause IN ('gateway', 'radio', 'power')
 ),
 silent AS MATERIALIZED (
-    SELECT d.household FROM device_trouble t JOIN device d ON d.id = t.device WHERE t.kind IN ('unheard', 'offline')
+    SELECT household, area FROM device_trouble
+    WHERE kind IN ('unheard', 'offline') AND starts_with(area, %(area)s) AND starts_with(area, %(scope)s)
     UNION
-    SELECT d.household FROM cut_off JOIN device d ON d.gateway = cut_off.source WHERE cut_off.cause = 'gateway'
+    SELECT h.id, h.area FROM cut_off JOIN device d ON d.gateway = cut_off.source JOIN household h ON h.id = d.household
+    WHERE cut_off.cause = 'gateway' AND starts_with(h.area, %(area)s) AND starts_with(h.area, %(scope)s)
     UNION
-    SELECT d.household FROM cut_off
+    SELECT h.id, h.area FROM cut_off
     JOIN household h ON h.area ^@ cut_off.area
     JOIN device d ON d.household = h.id
     WHERE cut_off.cause IN ('radio', 'power') AND cut_off.area <> ''
+      AND starts_with(h.area, %(area)s) AND starts_with(h.area, %(scope)s)
 ),
 counted AS (
     SELECT area, homes, unequipped, 0 AS silent FROM area_home
     WHERE starts_with(area, %(area)s) AND starts_with(area, %(scope)s)
     UNION ALL
-    SELECT h.area, 0, 0, count(*) FROM silent JOIN household h ON h.id = silent.household
-    WHERE starts_with(h.area, %(area)s) AND starts_with(h.area, %(scope)s)
-    GROUP BY h.area
+    SELECT area, 0, 0, count(*) FROM silent GROUP BY area
 )
 SELECT shown.code,
        coalesce(sum(counted.homes), 0)::integer AS homes,

@@ -25,7 +25,7 @@ WHERE starts_with(t.area, %(scope)s) AND starts_with(t.area, %(area)s)
 """
 # The page is cut before anything is looked up of a device.
 _LIST: Final = f"""
-SELECT t.device, t.kind, t.since, t.facts, t.gateway, d.model, d.household, h.zone, t.area,
+SELECT t.device, t.kind, t.since, t.facts, t.gateway, d.model, t.household, h.zone, t.area,
        (SELECT name FROM area WHERE code = t.area) AS area_name
 FROM (
     SELECT t.*
@@ -35,7 +35,7 @@ FROM (
     LIMIT %(limit)s OFFSET %(offset)s
 ) t
 JOIN device d ON d.id = t.device
-JOIN household h ON h.id = d.household
+JOIN household h ON h.id = t.household
 ORDER BY t.since DESC NULLS LAST, t.device, t.kind, t.rule
 """
 _COUNTS: Final = f"SELECT t.kind, count(*) AS devices {_TROUBLED} GROUP BY t.kind"

@@ -15,10 +15,10 @@ SELECT DISTINCT d.gateway, h.area FROM device d JOIN household h ON h.id = d.hou
 """
 KEPT: Final = "SELECT gateway, area FROM gateway_area ORDER BY 1, 2"
 PLACED: Final = """
-SELECT t.device, h.area, d.gateway FROM device_trouble t
+SELECT t.device, h.id, h.area, d.gateway FROM device_trouble t
 LEFT JOIN device d ON d.id = t.device LEFT JOIN household h ON h.id = d.household ORDER BY 1
 """
-TROUBLES: Final = "SELECT device, area, gateway FROM device_trouble ORDER BY 1"
+TROUBLES: Final = "SELECT device, household, area, gateway FROM device_trouble ORDER BY 1"
 CHANGES: Final = (
     "INSERT INTO device (id, household, gateway) VALUES ('new-1', 'hh-1', 'gw-east'), ('new-2', 'hh-2', 'gw-west')",
     "UPDATE device SET gateway = 'gw-new' WHERE id IN ('meter-1', 'new-2')",
@@ -56,7 +56,7 @@ def test_where_devices_are_is_known_as_they_move(site: Site) -> None:
         assert _rows(site, TROUBLES) == _rows(site, PLACED), change
         seen.append((_rows(site, KEPT), _rows(site, TROUBLES)))
     assert ("gw-new", f"{WEST}01") in seen[1][0]
-    assert ("new-1", EAST, "gw-east") in seen[3][1]
+    assert ("new-1", "hh-1", EAST, "gw-east") in seen[3][1]
     assert seen[-1] == ([], [])
 
 
