@@ -63,6 +63,7 @@ _LIVED = """
 INSERT INTO area VALUES ('44', 'city', 'City');
 INSERT INTO household (id, area, zone, language, category, risk) VALUES ('h', '44', 'UTC', 'en', 'disabled', 'high');
 INSERT INTO person (id, name, role, household, phone, language) VALUES ('r', 'Mrs Li', 'resident', 'h', '+1', 'en');
+INSERT INTO device (id, household, gateway) VALUES ('meter', 'h', 'gw');
 INSERT INTO token (hash, name, role, area) VALUES ('x', 'desk', 'officer', '44');
 INSERT INTO alert (id, household, kind, rule, severity, status, onset, raised_at, opened_at, score, facts, sources,
                    policy, event_count, step_count)
@@ -83,7 +84,7 @@ SELECT gen_random_uuid(), id, 2, 'visit', 'h', '44', 'r', 'open', now(), now() F
 """
 """A database in which somebody has worked, as `0001` and `0002` have it."""
 _TABLES = (
-    *("area", "household", "person", "token", "alert", "alert_event"),
+    *("area", "household", "person", "device", "token", "alert", "alert_event"),
     *("step", "notification", "handset_message", "task"),
 )
 
@@ -108,6 +109,10 @@ def test_what_an_old_database_holds_is_there_after_every_later_migration(
         # What is still to be done is found in the order of today: 4 x 64, smoke 16, high risk 8, disabled 3.
         assert [row["rank"] for row in new["step"]] == [0, 283]
         assert sorted(row["rank"] for row in new["notification"]) == [0, 283]
+        # Where devices belong, and through which gateways an area is heard, is known of those that were there.
+        assert conn.execute("SELECT gateway, area FROM gateway_area").fetchall() == [("gw", "44")]
+        placed = conn.execute("SELECT device, kind, household, area, gateway FROM device_trouble").fetchall()
+        assert placed == [("meter", "unheard", "h", "44", "gw")]
         conn.execute("INSERT INTO token (hash, name, role, area) VALUES ('y', 'zhao', 'calendar', '')")
         conn.execute("DELETE FROM notification WHERE status = 'sent'")  # a telephone keeps what it was told without it
 
