@@ -17,8 +17,8 @@ from registry.refusals import InvalidValueError
 
 T = TypeVar("T")
 
-LONGEST_ID = 200
-"""Characters; keys are indexed, and an index row of PostgreSQL ends at 2.7 kB."""
+LONGEST_ID, LONGEST_NAME = 200, 400
+"""Characters; ids and names are indexed, also side by side, and an index row of PostgreSQL ends at 2.7 kB."""
 
 _FORBIDDEN_IN_ID = re.compile(r"[\s/+#]")
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)
@@ -54,12 +54,14 @@ def text(value: str) -> str:
 
 
 def name(value: str) -> str:
-    """Return text that is not empty and stands on one line."""
+    """Return text that is not empty, stands on one line and is no longer than an index can hold."""
     value = text(value)
     if not value:
         raise InvalidValueError("is empty; write a name")
     if "\n" in value:
         raise InvalidValueError("holds a line break; write the name on one line")
+    if len(value) > LONGEST_NAME:
+        raise InvalidValueError(f"has {len(value)} characters; write a name of at most {LONGEST_NAME}")
     return value
 
 

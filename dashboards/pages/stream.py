@@ -141,9 +141,13 @@ class _Part:
         Raises:
             Refusal: (422) there is none, or it asks for what it does not know.
         """
-        asked = urlsplit(address)
+        sent = Refusal(422, f"This part of a page is not sent: take one of {', '.join(board.SENT)}, or fetch it")
+        try:
+            asked = urlsplit(address)
+        except ValueError as error:
+            raise sent from error
         if asked.netloc or asked.path not in board.SENT:
-            raise Refusal(422, f"This part of a page is not sent: take one of {', '.join(board.SENT)}, or fetch it")
+            raise sent
         query = dict(parse_qsl(asked.query))
         return cls(address, asked.path, query, Filter.of(query).held == "mine")
 

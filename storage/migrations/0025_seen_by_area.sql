@@ -1,6 +1,8 @@
 -- What readers of an area ask of devices and gateways, asked of narrow rows that say where they belong. Before, whether
 -- a row might be seen was asked of each device behind a gateway, for each thing refused: of a district that took seconds.
 
+LOCK TABLE household, device IN SHARE ROW EXCLUSIVE MODE; -- whoever registers something meanwhile waits for the triggers
+
 -- Through which gateways an area is heard.
 CREATE TABLE gateway_area (
     gateway text NOT NULL,
@@ -12,7 +14,8 @@ CREATE INDEX gateway_area_area ON gateway_area (area text_pattern_ops);
 CREATE FUNCTION place_gateways(areas text[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
     DELETE FROM gateway_area g
     WHERE g.area = ANY (areas) AND NOT EXISTS (
-        SELECT FROM device d JOIN household h ON h.id = d.household WHERE d.gateway = g.gateway AND h.area = g.area);
+        SELECT FROM household h JOIN device d ON d.household = h.id
+        WHERE h.area = ANY (areas) AND h.area = g.area AND d.gateway = g.gateway);
     INSERT INTO gateway_area (gateway, area)
     SELECT DISTINCT d.gateway, h.area FROM household h JOIN device d ON d.household = h.id WHERE h.area = ANY (areas)
     ON CONFLICT DO NOTHING;
@@ -32,6 +35,9 @@ CREATE FUNCTION device_placed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINE
 BEGIN
     SELECT h.id, h.area, d.gateway INTO NEW.household, NEW.area, NEW.gateway
     FROM device d JOIN household h ON h.id = d.household WHERE d.id = NEW.device;
+    IF NOT FOUND THEN
+        RETURN NULL; -- it went this very moment: nothing is wrong with it any more
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER device_trouble_placed BEFORE INSERT ON device_trouble FOR EACH ROW
@@ -64,29 +70,57 @@ END $$;
 
 CREATE OR REPLACE FUNCTION devices_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
+    homes text[];
     changed text[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO device_trouble (device, kind, rule, source, facts, household, area, gateway)
         SELECT added.id, 'unheard', '', added.id, '{}', h.id, h.area, added.gateway
         FROM added JOIN household h ON h.id = added.household;
-        changed := ARRAY(SELECT DISTINCT h.area FROM added JOIN household h ON h.id = added.household);
+        INSERT INTO gateway_area (gateway, area)
+        SELECT DISTINCT added.gateway, h.area FROM added JOIN household h ON h.id = added.household
+        ON CONFLICT DO NOTHING;
+        PERFORM count_homes(ARRAY(SELECT DISTINCT h.area FROM added JOIN household h ON h.id = added.household));
     ELSIF TG_OP = 'DELETE' THEN
         DELETE FROM device_trouble USING gone WHERE device_trouble.device = gone.id;
         changed := ARRAY(SELECT DISTINCT h.area FROM gone JOIN household h ON h.id = gone.household);
+        PERFORM count_homes(changed), place_gateways(changed);
     ELSE
-        changed := ARRAY(
-            SELECT DISTINCT h.area FROM household h
-            WHERE h.id IN (
-                SELECT unnest(ARRAY[added.household, gone.household]) FROM added JOIN gone USING (id)
-                WHERE (added.household, added.gateway) <> (gone.household, gone.gateway)
-            )
+        homes := ARRAY(
+            SELECT unnest(ARRAY[added.household, gone.household]) FROM added JOIN gone USING (id)
+            WHERE (added.household, added.gateway) <> (gone.household, gone.gateway)
         );
+        -- The engine holds the homes whose findings it writes: what it is about to say of them is waited for.
+        PERFORM FROM household h WHERE h.id = ANY (homes) ORDER BY h.id FOR NO KEY UPDATE;
+        changed := ARRAY(SELECT DISTINCT h.area FROM household h WHERE h.id = ANY (homes));
         UPDATE device_trouble t SET household = h.id, area = h.area, gateway = added.gateway
         FROM added JOIN household h ON h.id = added.household
         WHERE t.device = added.id AND (t.household, t.gateway) <> (h.id, added.gateway);
+        PERFORM count_homes(changed), place_gateways(changed);
     END IF;
-    PERFORM count_homes(changed), place_gateways(changed);
+    RETURN NULL;
+END $$;
+
+-- As in 0022; what is told anew is told of where the device is now.
+CREATE OR REPLACE FUNCTION device_told() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NEW.phase = 'cleared' THEN
+        DELETE FROM device_trouble t
+        WHERE (t.device, t.kind, t.rule, t.source) = (split_part(NEW.source, '/', 1), NEW.kind, NEW.rule, NEW.source)
+          AND t.since <= NEW.onset;
+    ELSE
+        INSERT INTO device_trouble AS t (device, kind, rule, source, since, facts)
+        SELECT d.id, NEW.kind, NEW.rule, NEW.source, NEW.onset, NEW.facts
+        FROM device d
+        WHERE d.id = split_part(NEW.source, '/', 1) AND NOT EXISTS (
+            SELECT FROM finding f
+            WHERE (f.household, f.kind, f.rule, f.source, f.onset, f.phase)
+                = (NEW.household, NEW.kind, NEW.rule, NEW.source, NEW.onset, 'cleared'))
+        ON CONFLICT (device, kind, rule, source) DO UPDATE
+        SET since = excluded.since, facts = excluded.facts,
+            household = excluded.household, area = excluded.area, gateway = excluded.gateway
+        WHERE t.since <= excluded.since;
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -105,8 +139,8 @@ ALTER POLICY shouwang_reader ON device_trouble USING (in_scope(area));
 ALTER POLICY shouwang_vendor ON device_trouble
     USING (gateway = ANY ((SELECT vendors_gateways())::text[]) AND in_scope(area));
 
--- Of which gateways anything was refused, as far as their reader sees them: asked once for each gateway and not for each
--- thing refused. Each step goes on to the next gateway by the index, whatever lies between.
+-- Of which gateways anything was refused, as far as their reader sees them: asked once for each gateway, so that what is
+-- read then is theirs. Each step goes on to the next gateway by the index, whatever lies between.
 CREATE VIEW seen_refused_gateway WITH (security_barrier) AS
 WITH RECURSIVE each AS (
     (SELECT gateway FROM quarantine ORDER BY gateway LIMIT 1)

@@ -26,6 +26,7 @@ CHANGES: Final = (
     f"UPDATE household SET area = '{EAST}' WHERE id = 'hh-1'",
     "UPDATE device SET household = 'hh-2', gateway = 'gw-west' WHERE id = 'meter-3'",
     "INSERT INTO device_trouble (device, kind, rule, source, facts) VALUES ('meter-3', 'battery', '', 'meter-3', '{}')",
+    "INSERT INTO device_trouble (device, kind, rule, source, facts) VALUES ('gone', 'battery', '', 'gone', '{}')",
     "DELETE FROM device WHERE id = 'new-1'",
     "DELETE FROM contact",
     "DELETE FROM person WHERE household = 'hh-2'",

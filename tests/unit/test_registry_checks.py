@@ -62,6 +62,7 @@ def test_a_value_is_taken_in_canonical_form(check: Callable[[str], object], give
         (checks.text, "a\x00b", "holds the control character U+0000; remove it"),
         (checks.text, "a\ud800b", "holds the control character U+D800; remove it"),
         (checks.name, "", "is empty; write a name"),
+        (checks.name, "a" * 401, "has 401 characters; write a name of at most 400"),
         (checks.name, "a\nb", "holds a line break; write the name on one line"),
         (checks.position, "0", '"0" is not a position; write 1 for who is asked first, 2 for the next'),
         (checks.position, "1.5", '"1.5" is not a position; write 1 for who is asked first, 2 for the next'),
