@@ -77,6 +77,8 @@ def _measured(command: list[str], log: Path, conn: psycopg.Connection, seconds: 
             pids = {"Faust": process.pid, "PostgreSQL": processes.postmaster(conn)}
             rows, before, began = _count(conn), _spent(pids), time.monotonic()
             time.sleep(seconds)
+            # Rows come once a second: in a short time, on a busy machine, there may be none yet.
+            stand.until(lambda: _count(conn) > rows, "Faust stores more", process, log)
             if process.poll() is not None:
                 raise BenchError(f"{_NAME} ended while it was measured: {log.read_text()[-2000:]}")
             more, after, ended = _count(conn), _spent(pids), time.monotonic()
