@@ -42,6 +42,9 @@ BEGIN
 END $$;
 CREATE TRIGGER device_trouble_placed BEFORE INSERT ON device_trouble FOR EACH ROW
     WHEN (NEW.area IS NULL) EXECUTE FUNCTION device_placed();
+-- What is told anew is told of where the device is by then.
+CREATE TRIGGER device_trouble_placed_again BEFORE UPDATE OF since ON device_trouble FOR EACH ROW
+    EXECUTE FUNCTION device_placed();
 
 -- The triggers of 0022, which also say where gateways are heard, and move what is wrong along with whom it is wrong with.
 CREATE OR REPLACE FUNCTION homes_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -97,29 +100,6 @@ BEGIN
         FROM added JOIN household h ON h.id = added.household
         WHERE t.device = added.id AND (t.household, t.gateway) <> (h.id, added.gateway);
         PERFORM count_homes(changed), place_gateways(changed);
-    END IF;
-    RETURN NULL;
-END $$;
-
--- As in 0022; what is told anew is told of where the device is now.
-CREATE OR REPLACE FUNCTION device_told() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-BEGIN
-    IF NEW.phase = 'cleared' THEN
-        DELETE FROM device_trouble t
-        WHERE (t.device, t.kind, t.rule, t.source) = (split_part(NEW.source, '/', 1), NEW.kind, NEW.rule, NEW.source)
-          AND t.since <= NEW.onset;
-    ELSE
-        INSERT INTO device_trouble AS t (device, kind, rule, source, since, facts)
-        SELECT d.id, NEW.kind, NEW.rule, NEW.source, NEW.onset, NEW.facts
-        FROM device d
-        WHERE d.id = split_part(NEW.source, '/', 1) AND NOT EXISTS (
-            SELECT FROM finding f
-            WHERE (f.household, f.kind, f.rule, f.source, f.onset, f.phase)
-                = (NEW.household, NEW.kind, NEW.rule, NEW.source, NEW.onset, 'cleared'))
-        ON CONFLICT (device, kind, rule, source) DO UPDATE
-        SET since = excluded.since, facts = excluded.facts,
-            household = excluded.household, area = excluded.area, gateway = excluded.gateway
-        WHERE t.since <= excluded.since;
     END IF;
     RETURN NULL;
 END $$;

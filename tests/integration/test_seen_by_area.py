@@ -27,6 +27,7 @@ CHANGES: Final = (
     "UPDATE device SET household = 'hh-2', gateway = 'gw-west' WHERE id = 'meter-3'",
     "INSERT INTO device_trouble (device, kind, rule, source, facts) VALUES ('meter-3', 'battery', '', 'meter-3', '{}')",
     "INSERT INTO device_trouble (device, kind, rule, source, facts) VALUES ('gone', 'battery', '', 'gone', '{}')",
+    "UPDATE device_trouble SET area = 'missed', gateway = 'missed'; UPDATE device_trouble SET since = now()",
     "DELETE FROM device WHERE id = 'new-1'",
     "DELETE FROM contact",
     "DELETE FROM person WHERE household = 'hh-2'",
